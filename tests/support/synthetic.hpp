@@ -2,8 +2,8 @@
 #pragma once
 
 /// Parameters and inputs that every implementation can regenerate from their names, so that golden
-/// files need to hold results only. All values are multiples of 2^-23 scaled once; they are the same
-/// bits on every machine.
+/// files need to hold results only. All values are multiples of 2^-23 scaled once; they are the
+/// same bits on every machine.
 
 #include <cmath>             // sqrt
 #include <cstddef>           // size_t
