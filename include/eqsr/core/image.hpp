@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <eqsr/core/version.hpp>
+
+#include <cstddef>  // size_t
+#include <vector>   // vector
+
+namespace eqsr::inline EQSR_ABI {
+
+/// A picture in memory: rows of pixels, channels last, RGB in [0,1] (upscaled ones may exceed it).
+/// `read_image` and `write_image` are in <eqsr/io/image.hpp>; any other source of pixels is as good.
+struct Image {
+  int height = 0;
+  int width = 0;
+  int channels = 3;
+  std::vector<float> pixels;  ///< (h, w, c): pixels[(y * width + x) * channels + c]
+
+  Image() = default;
+  Image(int image_height, int image_width, int image_channels = 3)
+      : height(image_height),
+        width(image_width),
+        channels(image_channels),
+        pixels(static_cast<std::size_t>(image_height) * static_cast<std::size_t>(image_width) *
+               static_cast<std::size_t>(image_channels)) {}
+};
+
+}  // namespace eqsr::inline EQSR_ABI
