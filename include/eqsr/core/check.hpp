@@ -35,7 +35,8 @@ std::string say(const Parts&... parts) {
 
 /// Throws eqsr::Error{code, sentence} unless the condition holds. The sentence is only built on
 /// failure: `EQSR_EXPECTS(scale > 0, "bad_argument", "The scale is ", scale, "; it must be ...")`.
-#define EQSR_EXPECTS(condition, code, ...)                                              \
-  do {                                                                                  \
-    if (!(condition)) [[unlikely]] throw ::eqsr::Error((code), ::eqsr::say(__VA_ARGS__)); \
+#define EQSR_EXPECTS(condition, code, ...)                   \
+  do {                                                       \
+    if (!(condition)) [[unlikely]]                           \
+      throw ::eqsr::Error((code), ::eqsr::say(__VA_ARGS__)); \
   } while (false)

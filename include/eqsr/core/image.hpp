@@ -8,7 +8,8 @@
 namespace eqsr::inline EQSR_ABI {
 
 /// A picture in memory: rows of pixels, channels last, RGB in [0,1] (upscaled ones may exceed it).
-/// `read_image` and `write_image` are in <eqsr/io/image.hpp>; any other source of pixels is as good.
+/// `read_image` and `write_image` are in <eqsr/io/image.hpp>; any other source of pixels is as
+/// good.
 struct Image {
   int height = 0;
   int width = 0;

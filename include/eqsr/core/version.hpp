@@ -10,7 +10,8 @@
 #define EQSR_VERSION_PATCH 0
 
 #if defined(__FAST_MATH__) || (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__)
-#error "eqsr: -ffast-math breaks the rounding that pretrained weights depend on. Remove -ffast-math, \
+#error \
+    "eqsr: -ffast-math breaks the rounding that pretrained weights depend on. Remove -ffast-math, \
 -Ofast and -ffinite-math-only for files that include eqsr; -O3 -march=native is as fast."
 #endif
 

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <eqsr/core/tensor.hpp>  // Tensor
+
+#include <concepts>  // same_as
+#include <cstdint>   // uint64_t
+#include <string>    // string
+#include <vector>    // vector
+
+/// Modules: structs that name their parameters once. Loading, saving, counting and copying follow.
+///
+///     static void visit(auto& self, auto&& v) { v("weight", self.weight); v("bias", self.bias); }
+///
+/// Children are visited like tensors; arrays and vectors add their index. The names come out as
+/// PyTorch writes them: `layers.0.residual_group.blocks.1.mlp.fc1.weight`.
+namespace eqsr::inline EQSR_ABI {
+
+namespace detail {
+struct AnyVisitor {
+  void operator()(const char*, auto&) const {}
+};
+template <class T>
+inline constexpr bool is_tensor = false;
+template <class B, class T, class... Axes>
+inline constexpr bool is_tensor<Tensor<B, T, Axes...>> = true;
+}  // namespace detail
+
+template <class M>
+concept Module = requires(M& module) {
+  std::remove_const_t<M>::visit(module, detail::AnyVisitor{});
+};
+
+template <class L, class C, class In, class Out>
+concept LayerOn = Module<L> && requires(const L& layer, C& context, In x, Out y) {
+  layer.forward(context, x, y);
+};
+
+/// Calls `f(name, tensor)` for every parameter of a module, in the order of its `visit`.
+template <class M, class F>
+void for_each_parameter(M& module, F&& f, const std::string& prefix = "") {
+  auto visitor = [&](const std::string& name, auto& child) {
+    using Child = std::remove_const_t<std::remove_reference_t<decltype(child)>>;
+    const std::string full = prefix.empty() || name.empty() ? prefix + name : prefix + "." + name;
+    if constexpr (detail::is_tensor<Child>) {
+      f(full, child);
+    } else if constexpr (Module<Child>) {
+      for_each_parameter(child, f, full);
+    } else {
+      static_assert(
+          requires { child.begin(); },
+          "eqsr: visit() was given something that is no tensor, module or list of "
+          "modules. Give the member a static visit(self, visitor).");
+      std::size_t index = 0;
+      for (auto& element : child)
+        for_each_parameter(element, f, full + "." + std::to_string(index++));
+    }
+  };
+  std::remove_const_t<M>::visit(module, visitor);
+}
+
+/// The number of scalars in the parameters of a module.
+template <class M>
+Index parameter_count(const M& module) {
+  Index count = 0;
+  for_each_parameter(module,
+                     [&](const std::string&, const auto& tensor) { count += tensor.size(); });
+  return count;
+}
+
+/// The shape of a tensor as PyTorch states it.
+template <class B, class T, class... Axes>
+std::vector<Index> shape_of(const Tensor<B, T, Axes...>& tensor) {
+  return {tensor.template extent<Axes::letter>()...};
+}
+
+/// The newest stamp of all parameters of a module: it changes whenever one of them is written.
+template <class M>
+std::uint64_t newest_stamp_of(const M& module) {
+  std::uint64_t newest = 0;
+  for_each_parameter(module, [&](const std::string&, const auto& tensor) {
+    newest = std::max(newest, tensor.stamp());
+  });
+  return newest;
+}
+
+}  // namespace eqsr::inline EQSR_ABI

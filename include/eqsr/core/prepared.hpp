@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <eqsr/core/version.hpp>
+
+#include <atomic>   // atomic
+#include <cstdint>  // uint64_t
+#include <memory>   // shared_ptr
+#include <mutex>    // mutex
+
+namespace eqsr::inline EQSR_ABI {
+
+/// A form of a layer's parameters that a backend derives once and keeps: packed weights, gathered
+/// tables. The parameters stay the truth; when their stamp has changed, the next `get` rebuilds,
+/// once, also when several threads ask. A copied layer starts without its prepared form.
+class Prepared {
+ public:
+  Prepared() = default;
+  Prepared(const Prepared&) noexcept {}
+  Prepared(Prepared&&) noexcept {}
+  Prepared& operator=(const Prepared&) noexcept {
+    drop();
+    return *this;
+  }
+  Prepared& operator=(Prepared&&) noexcept {
+    drop();
+    return *this;
+  }
+
+  /// The value that `build()` made from parameters of this stamp. One `Prepared` holds one type at
+  /// a time; each layer owns one.
+  template <class T, class Build>
+  const T& get(std::uint64_t stamp, Build&& build) const {
+    if (stamp_.load(std::memory_order_acquire) == stamp && kind_ == &tag<T>)
+      return *static_cast<const T*>(value_.get());
+    const std::scoped_lock lock(mutex_);
+    if (stamp_.load(std::memory_order_relaxed) != stamp || kind_ != &tag<T>) {
+      value_ = std::make_shared<const T>(build());
+      kind_ = &tag<T>;
+      stamp_.store(stamp, std::memory_order_release);
+    }
+    return *static_cast<const T*>(value_.get());
+  }
+
+  void drop() noexcept {
+    const std::scoped_lock lock(mutex_);
+    stamp_ = 0;
+    value_.reset();
+  }
+
+ private:
+  template <class T>
+  static constexpr char tag = 0;
+  mutable std::atomic<std::uint64_t> stamp_{0};
+  mutable const char* kind_ = nullptr;
+  mutable std::shared_ptr<const void> value_;
+  mutable std::mutex mutex_;
+};
+
+}  // namespace eqsr::inline EQSR_ABI

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <eqsr/core/version.hpp>
+
+namespace eqsr::inline EQSR_ABI {
+
+/// fl(x): a float32 value that the compiler must form before it goes on.
+///
+/// Compilers may contract `a * b + c` into one fused multiply-add (GCC does by default), which
+/// changes coordinates by an ulp and the encoding's upper octaves completely. `fl(a * b) + c`
+/// cannot be contracted, whatever the flags.
+inline float fl(float x) {
+#if defined(__CUDA_ARCH__)
+  return x;  // device code uses __fmul_rn and __fadd_rn
+#elif defined(__x86_64__)
+  asm("" : "+x"(x));
+  return x;
+#elif defined(__aarch64__)
+  asm("" : "+w"(x));
+  return x;
+#else
+  volatile float rounded = x;
+  return rounded;
+#endif
+}
+
+}  // namespace eqsr::inline EQSR_ABI

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <eqsr/core/check.hpp>  // EQSR_EXPECTS
+
+#include <array>        // array
+#include <cstddef>      // ptrdiff_t
+#include <type_traits>  // is_convertible
+
+/// Views: memory whose axes have letters. Glossary of the letters used by this library:
+/// `h w` pixels, `m` flattened pixels (tokens), `c` channels of an activation, `o` and `c` output
+/// and input channels of a weight, `y x` taps of a kernel, `n` attention heads, `r` table rows.
+namespace eqsr::inline EQSR_ABI {
+
+using Index = std::ptrdiff_t;
+
+/// An extent that is only known at run time.
+inline constexpr int dynamic = -1;
+
+/// One axis of a view: a letter for the reader and the type checker, and a size if it is constant.
+template <char Letter, int Size = dynamic>
+struct Axis {
+  static constexpr char letter = Letter;
+  static constexpr int size = Size;
+};
+
+/// A non-owning, contiguous, row-major array with lettered axes.
+///
+/// The constructor takes the run-time extents only, in the order of the axes:
+/// `View<float, Axis<'m'>, Axis<'c', 64>> rows(pointer, 100)`. Conversions are implicit exactly
+/// when they cannot fail: `T` to `const T`, a constant extent to a run-time one.
+template <class T, class... Axes>
+class View {
+ public:
+  using value_type = T;
+  static constexpr int rank = sizeof...(Axes);
+  static constexpr std::array<char, rank> letters{Axes::letter...};
+  static constexpr std::array<int, rank> sizes{Axes::size...};
+  static constexpr int dynamic_rank = (0 + ... + (Axes::size == dynamic ? 1 : 0));
+
+  template <char Letter>
+  static constexpr int axis_of() {
+    constexpr int found = [] {
+      for (int axis = 0; axis < rank; ++axis)
+        if (letters[axis] == Letter) return axis;
+      return -1;
+    }();
+    static_assert(found >= 0, "eqsr: this view has no axis of that letter.");
+    return found;
+  }
+
+  constexpr View() = default;
+
+  template <class... Extents>
+  requires(sizeof...(Extents) == dynamic_rank && (std::is_convertible_v<Extents, Index> &&
+                                                  ...)) constexpr explicit View(T* data,
+                                                                                Extents... extents)
+      : data_(data), extents_{static_cast<Index>(extents)...} {}
+
+  template <class U, class... Others>
+  requires(std::is_convertible_v<U (*)[], T (*)[]> && sizeof...(Others) == rank &&
+           ((Axes::letter == Others::letter &&
+             (Axes::size == Others::size || Axes::size == dynamic)) &&
+            ...)) constexpr View(const View<U, Others...>& other)
+      : data_(other.data()) {
+    int next = 0;
+    for (int axis = 0; axis < rank; ++axis)
+      if (sizes[axis] == dynamic) extents_[next++] = other.extent_at(axis);
+  }
+
+  [[nodiscard]] constexpr T* data() const { return data_; }
+  [[nodiscard]] constexpr bool empty() const { return data_ == nullptr; }
+
+  [[nodiscard]] constexpr Index extent_at(int axis) const {
+    if (sizes[axis] != dynamic) return sizes[axis];
+    int slot = 0;
+    for (int before = 0; before < axis; ++before) slot += sizes[before] == dynamic;
+    return extents_[slot];
+  }
+
+  template <char Letter>
+  [[nodiscard]] constexpr Index extent() const {
+    return extent_at(axis_of<Letter>());
+  }
+
+  /// The size of an axis as a constant, `dynamic` if it has none.
+  template <char Letter>
+  static constexpr int static_extent = sizes[View::template axis_of<Letter>()];
+
+  [[nodiscard]] constexpr Index size() const {
+    Index product = 1;
+    for (int axis = 0; axis < rank; ++axis) product *= extent_at(axis);
+    return product;
+  }
+
+  template <class... Indices>
+  requires(sizeof...(Indices) == rank) constexpr T& operator()(Indices... indices) const {
+    Index offset = 0;
+    int axis = 0;
+    ((offset = offset * extent_at(axis++) + static_cast<Index>(indices)), ...);
+    return data_[offset];
+  }
+
+ private:
+  T* data_ = nullptr;
+  std::array<Index, dynamic_rank == 0 ? 1 : dynamic_rank> extents_{};
+};
+
+/// Tokens: one row of C channels a pixel.
+template <class T, int C>
+using Rows = View<T, Axis<'m'>, Axis<'c', C>>;
+
+/// A feature map, channels last. It is the same memory as `Rows` of h*w tokens.
+template <class T, int C>
+using Plane = View<T, Axis<'h'>, Axis<'w'>, Axis<'c', C>>;
+
+/// The tokens of a plane.
+template <class T, int C>
+constexpr Rows<T, C> rows(const Plane<T, C>& plane) {
+  return Rows<T, C>(plane.data(), plane.template extent<'h'>() * plane.template extent<'w'>());
+}
+
+/// The shape as text, for messages: `m 256, c 64`.
+template <class T, class... Axes>
+std::string shape_text(const View<T, Axes...>& view) {
+  std::string text;
+  for (int axis = 0; axis < view.rank; ++axis)
+    text += say(axis ? ", " : "", view.letters[axis], ' ', view.extent_at(axis));
+  return text;
+}
+
+/// Throws `shape_mismatch` with both shapes unless the extents agree.
+template <class A, class B>
+void expect_same_shape(const A& a, const B& b, const char* what) {
+  static_assert(A::rank == B::rank, "eqsr: these views have different numbers of axes.");
+  bool same = true;
+  for (int axis = 0; axis < A::rank; ++axis) same = same && a.extent_at(axis) == b.extent_at(axis);
+  EQSR_EXPECTS(same, "shape_mismatch", what, ": the shapes (", shape_text(a), ") and (",
+               shape_text(b), ") differ, but must be equal. Allocate the output for the input.");
+}
+
+}  // namespace eqsr::inline EQSR_ABI

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <eqsr/core/backend.hpp>  // Context
+#include <eqsr/core/tensor.hpp>   // Memory
+#include <eqsr/core/view.hpp>     // Rows, Plane
+
+#include <functional>   // function
+#include <stop_token>   // stop_token
+#include <string_view>  // string_view
+#include <vector>       // vector
+
+namespace eqsr::inline EQSR_ABI {
+
+/// Operations and traffic of one or more kernels. One multiply-add counts as two operations.
+struct Cost {
+  double flops = 0;
+  double bytes = 0;
+  Cost& operator+=(const Cost& other) {
+    flops += other.flops;
+    bytes += other.bytes;
+    return *this;
+  }
+};
+
+/// Temporary memory of one context: a stack of allocations that are released together.
+///
+/// After `reserve(plan(...).workspace)` a forward pass allocates nothing. Without it the arena
+/// grows as needed and keeps what it has. Not shared between threads.
+template <class B>
+class Arena {
+ public:
+  static constexpr std::size_t alignment = 256;
+  static std::size_t rounded(std::size_t bytes) {
+    return (bytes + alignment - 1) / alignment * alignment;
+  }
+
+  Arena() = default;
+  Arena(const Arena&) = delete;
+  Arena& operator=(const Arena&) = delete;
+  ~Arena() { release_blocks(); }
+
+  /// Makes room for `bytes` in one block. Only between forward passes.
+  void reserve(std::size_t bytes) {
+    if (blocks_.size() == 1 && blocks_[0].size >= rounded(bytes)) return;
+    release_blocks();
+    if (bytes > 0) add_block(rounded(bytes));
+  }
+
+  void* allocate(std::size_t bytes) {
+    bytes = rounded(bytes);
+    while (block_ < blocks_.size() && blocks_[block_].size - used_ < bytes) {
+      ++block_;
+      used_ = 0;
+    }
+    if (block_ == blocks_.size()) add_block(std::max(bytes, minimum_block));
+    void* memory = blocks_[block_].memory + used_;
+    used_ += bytes;
+    in_use_ += bytes;
+    peak_ = std::max(peak_, in_use_);
+    return memory;
+  }
+
+  struct Mark {
+    std::size_t block, used, in_use;
+  };
+  [[nodiscard]] Mark mark() const { return {block_, used_, in_use_}; }
+  void release(const Mark& mark) {
+    block_ = mark.block;
+    used_ = mark.used;
+    in_use_ = mark.in_use;
+  }
+
+  /// The most bytes that were in use at once.
+  [[nodiscard]] std::size_t peak() const { return peak_; }
+  /// The bytes that the arena holds.
+  [[nodiscard]] std::size_t capacity() const {
+    std::size_t sum = 0;
+    for (const Block& block : blocks_) sum += block.size;
+    return sum;
+  }
+
+ private:
+  static constexpr std::size_t minimum_block = std::size_t{1} << 20;
+  struct Block {
+    std::byte* memory;
+    std::size_t size;
+    void* base;
+  };
+  void add_block(std::size_t size) {
+    blocks_.reserve(blocks_.size() + 1);
+    void* base = Memory<B>::allocate(size + alignment);
+    const auto address = reinterpret_cast<std::uintptr_t>(base);
+    const std::size_t shift = rounded(address) - address;
+    blocks_.push_back({static_cast<std::byte*>(base) + shift, size, base});
+  }
+  void release_blocks() {
+    for (const Block& block : blocks_) Memory<B>::deallocate(block.base);
+    blocks_.clear();
+    block_ = used_ = in_use_ = 0;
+  }
+
+  std::vector<Block> blocks_;
+  std::size_t block_ = 0, used_ = 0, in_use_ = 0, peak_ = 0;
+};
+
+/// The arena of a dry run: it counts and holds nothing. Its pointers must not be followed.
+template <class B>
+class Arena<DryRun<B>> {
+ public:
+  using Mark = std::size_t;
+  void* allocate(std::size_t bytes) {
+    void* memory = reinterpret_cast<void*>(Arena<B>::alignment + in_use_);
+    in_use_ += Arena<B>::rounded(bytes);
+    peak_ = std::max(peak_, in_use_);
+    return memory;
+  }
+  [[nodiscard]] Mark mark() const { return in_use_; }
+  void release(Mark mark) { in_use_ = mark; }
+  [[nodiscard]] std::size_t peak() const { return peak_; }
+
+ private:
+  std::size_t in_use_ = 0, peak_ = 0;
+};
+
+/// What a running `upscale` reports: the fraction done in [0,1] and the stage it is in.
+using Progress = std::function<void(double done, std::string_view stage)>;
+
+/// What every context has.
+template <class B>
+class ContextBase {
+ public:
+  using backend = B;
+  Progress on_progress;  ///< called from the calling thread between blocks
+  std::stop_token stop;  ///< when a stop is requested, the next block throws `cancelled`
+
+  [[nodiscard]] Arena<B>& arena() { return arena_; }
+  void reserve(std::size_t bytes) { arena_.reserve(bytes); }
+
+  /// Layers call this between blocks of work.
+  void checkpoint(double done, std::string_view stage) {
+    EQSR_EXPECTS(!stop.stop_requested(), "cancelled", "The run was cancelled during ", stage,
+                 ". The network and the context can be used again.");
+    if (on_progress) on_progress(done, stage);
+  }
+
+ private:
+  Arena<B> arena_;
+};
+
+template <>
+class Context<Reference> : public ContextBase<Reference> {};
+
+template <class B>
+class Context<DryRun<B>> {
+ public:
+  using backend = DryRun<B>;
+  int threads = 1;
+  Cost cost;
+  [[nodiscard]] Arena<DryRun<B>>& arena() { return arena_; }
+  void checkpoint(double, std::string_view) {}
+
+ private:
+  Arena<DryRun<B>> arena_;
+};
+
+/// Temporaries that end together. `Scope scope(ctx); auto x = scope.template rows<180>(m);`
+template <AnyContext C>
+class Scope {
+ public:
+  explicit Scope(C& context) : arena_(context.arena()), mark_(arena_.mark()) {}
+  Scope(const Scope&) = delete;
+  Scope& operator=(const Scope&) = delete;
+  ~Scope() { arena_.release(mark_); }
+
+  template <class T>
+  T* array(Index count) {
+    return static_cast<T*>(arena_.allocate(static_cast<std::size_t>(count) * sizeof(T)));
+  }
+  template <int Channels>
+  Rows<float, Channels> rows(Index m) {
+    return Rows<float, Channels>(array<float>(m * Channels), m);
+  }
+  template <int Channels>
+  Plane<float, Channels> plane(Index h, Index w) {
+    return Plane<float, Channels>(array<float>(h * w * Channels), h, w);
+  }
+
+ private:
+  using A = std::remove_reference_t<decltype(std::declval<C&>().arena())>;
+  A& arena_;
+  typename A::Mark mark_;
+};
+
+/// A dry run of an operator: its cost is added; scratch that the backend's kernel takes from the
+/// arena (it says how much in `workspace`) counts towards the peak.
+template <class Op, class B>
+struct Kernel<Op, DryRun<B>> {
+  template <class... Arguments>
+  static void run(Context<DryRun<B>>& context, const Arguments&... arguments) {
+    context.cost += Op::cost(arguments...);
+    if constexpr (requires { Kernel<Op, B>::workspace(context.threads, arguments...); }) {
+      const auto mark = context.arena().mark();
+      context.arena().allocate(Kernel<Op, B>::workspace(context.threads, arguments...));
+      context.arena().release(mark);
+    }
+  }
+};
+
+/// The temporary memory and the cost of a forward pass.
+struct Plan {
+  std::size_t workspace = 0;  ///< bytes of temporaries at the peak
+  Cost cost;
+};
+
+/// Runs `layer.forward` dry on backend `B` with the given arguments: views whose data may be null.
+template <class B, class Layer, class... Arguments>
+Plan plan_on(int threads, const Layer& layer, const Arguments&... arguments) {
+  Context<DryRun<B>> context;
+  context.threads = threads;
+  layer.forward(context, arguments...);
+  return {context.arena().peak() + Arena<B>::alignment, context.cost};
+}
+
+/// The same for the backend and the threads of a context.
+template <AnyContext C, class Layer, class... Arguments>
+Plan plan(const C& context, const Layer& layer, const Arguments&... arguments) {
+  int threads = 1;
+  if constexpr (requires { context.threads(); }) threads = context.threads();
+  return plan_on<typename C::backend>(threads, layer, arguments...);
+}
+
+}  // namespace eqsr::inline EQSR_ABI

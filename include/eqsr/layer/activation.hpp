@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <eqsr/core/workspace.hpp>  // Cost, Kernel
+
+#include <cmath>  // erf, exp
+
+namespace eqsr::inline EQSR_ABI {
+
+/// The activations of the network. GELU is the exact erf form, SiLU is x * sigmoid(x).
+enum class Activation { none, relu, gelu, silu, sigmoid };
+
+/// The activation in double precision.
+inline double activate(Activation kind, double x) {
+  switch (kind) {
+    case Activation::relu:
+      return x > 0 ? x : 0;
+    case Activation::gelu:
+      return 0.5 * x * (1 + std::erf(x / std::sqrt(2.0)));
+    case Activation::silu:
+      return x / (1 + std::exp(-x));
+    case Activation::sigmoid:
+      return 1 / (1 + std::exp(-x));
+    case Activation::none:
+      break;
+  }
+  return x;
+}
+
+/// What a matrix-like operator does with its sums before it writes them:
+///   y = residual + activation(sum + bias)
+/// The residual may be the output itself (`x += f(x)`), element for element.
+template <int C>
+struct Epilogue {
+  Activation activation = Activation::none;
+  Rows<const float, C> residual{};
+
+  /// The specification of the epilogue, for one element.
+  [[nodiscard]] float apply(double sum, Index m, int c) const {
+    const double y = activate(activation, sum);
+    return static_cast<float>(residual.empty() ? y : y + residual(m, c));
+  }
+};
+
+namespace op {
+/// y(i) = activation(x(i) + addend(i)), element by element; the addend may be empty, and y may be
+/// the memory of x or of the addend.
+/// Rounding  one rounding of a result that is accurate to a few ulp
+/// Source    the ReLUs and sums between the blocks of `upsample`
+struct Activate {
+  template <int C>
+  static Cost cost(Activation, Rows<const float, C> x, Rows<const float, C>, Rows<float, C>) {
+    return {.flops = 2.0 * double(x.size()), .bytes = 12.0 * double(x.size())};
+  }
+};
+}  // namespace op
+
+template <>
+struct Kernel<op::Activate, Reference> {
+  template <int C>
+  static void run(auto&, Activation kind, Rows<const float, C> x, Rows<const float, C> addend,
+                  Rows<float, C> y) {
+    for (Index i = 0; i < x.size(); ++i) {
+      const double sum = x.data()[i] + (addend.empty() ? 0.0 : double(addend.data()[i]));
+      y.data()[i] = static_cast<float>(activate(kind, sum));
+    }
+  }
+};
+
+}  // namespace eqsr::inline EQSR_ABI

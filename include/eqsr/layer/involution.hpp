@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <eqsr/layer/conv2d.hpp>  // Conv2d
+
+namespace eqsr::inline EQSR_ABI {
+
+/// Channels that share one kernel of an involution, and the taps of that kernel.
+inline constexpr int involution_group = 8, involution_taps = 9, involution_reduction = 4;
+
+namespace op {
+/// Involution: each pixel brings its own 3x3 kernels, one for every 8 channels.
+///   y(h, w, c) = sum over ky, kx of k(h, w, 9 (c/8) + 3 ky + kx) g(h, w, 3 ky + kx)
+///                                   x(h + ky - 1, w + kx - 1, c),   zeros outside
+/// Shapes    x (h, w, c)   k (h, w, c = 9 C/8)   g (h, w, c = 9)   y (h, w, c)
+/// Rounding  float32; taps in row-major order
+/// Cost      18 h w c operations; memory bound
+/// Source    `upsample.inv1.attn`, `upsample.inv2.attn`; paper section 3.4
+struct Involution {
+  template <int C, int K>
+  static Cost cost(Plane<const float, C> x, Plane<const float, K> k, Plane<const float, 9> g,
+                   Plane<float, C>) {
+    return {.flops = 18.0 * double(x.size()) + double(k.size()),
+            .bytes = 4.0 * double(2 * x.size() + k.size() + g.size())};
+  }
+};
+}  // namespace op
+
+template <>
+struct Kernel<op::Involution, Reference> {
+  template <int C, int K>
+  static void run(auto&, Plane<const float, C> x, Plane<const float, K> k, Plane<const float, 9> g,
+                  Plane<float, C> y) {
+    const Index height = x.template extent<'h'>(), width = x.template extent<'w'>();
+    for (Index h = 0; h < height; ++h)
+      for (Index w = 0; w < width; ++w)
+        for (int c = 0; c < C; ++c) {
+          double sum = 0;
+          for (int tap = 0; tap < 9; ++tap) {
+            const Index row = h + tap / 3 - 1, column = w + tap % 3 - 1;
+            if (row < 0 || row >= height || column < 0 || column >= width) continue;
+            sum +=
+                double(k(h, w, c / involution_group * 9 + tap)) * g(h, w, tap) * x(row, column, c);
+          }
+          y(h, w, c) = static_cast<float>(sum);
+        }
+  }
+};
+
+/// Involution with the two convolutions that predict its kernels from its input:
+///   k = expand( ReLU( reduce(x) ) ),  reduce 3x3 C -> C/4,  expand 1x1 C/4 -> 9 C/8
+template <int C, class B>
+struct Involution {
+  static_assert(C % involution_group == 0,
+                "eqsr: Involution: channels must be a multiple of 8. Change Config::latent.");
+  static constexpr int Reduced = C / involution_reduction;
+  static constexpr int Kernels = C / involution_group * involution_taps;
+  using input = Plane<const float, C>;
+  using output = Plane<float, C>;
+
+  Conv2d<C, Reduced, 3, B> reduce;
+  Conv2d<Reduced, Kernels, 1, B> expand;
+
+  static void visit(auto& self, auto&& v) {
+    v("seblock.0", self.reduce);
+    v("seblock.2", self.expand);
+  }
+  /// `g` is the distance factor of each pixel's nine neighbours.
+  void forward(AnyContext auto& ctx, input x, Plane<const float, 9> g, output y) const {
+    const Index h = x.template extent<'h'>(), w = x.template extent<'w'>();
+    Scope scope(ctx);
+    const auto reduced = scope.template plane<Reduced>(h, w);
+    const auto kernels = scope.template plane<Kernels>(h, w);
+    reduce.forward(ctx, x, reduced, {.activation = Activation::relu});
+    expand.forward(ctx, reduced, kernels);
+    launch<op::Involution>(ctx, x, Plane<const float, Kernels>(kernels), g, y);
+  }
+};
+
+}  // namespace eqsr::inline EQSR_ABI

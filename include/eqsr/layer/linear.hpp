@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <eqsr/core/layer.hpp>        // Module
+#include <eqsr/core/prepared.hpp>     // Prepared
+#include <eqsr/layer/activation.hpp>  // Epilogue
+
+namespace eqsr::inline EQSR_ABI {
+namespace op {
+/// Fully connected layer, also the 1x1 convolution.
+///   y(m, o) = residual(m, o) + activation(bias(o) + sum over c of weight(o, c) x(m, c))
+/// Shapes    x (m, c)   weight (o, c)   bias (o)   y (m, o)
+/// Rounding  float32; the sum of one element runs over c in order, whatever m is
+/// Cost      2 m c o operations; compute bound
+/// Source    `qkv`, `proj`, `mlp.fc1`, `mlp.fc2` and every 1x1 convolution of the checkpoints
+struct Linear {
+  template <int In, int Out>
+  static Cost cost(Rows<const float, In> x, const auto&, Rows<float, Out> y, const Epilogue<Out>&) {
+    const double m = double(x.template extent<'m'>());
+    return {.flops = 2.0 * m * In * Out,
+            .bytes = 4.0 * double(x.size() + y.size() + Index{In} * Out)};
+  }
+};
+}  // namespace op
+
+template <>
+struct Kernel<op::Linear, Reference> {
+  template <int In, int Out>
+  static void run(auto&, Rows<const float, In> x, const auto& layer, Rows<float, Out> y,
+                  const Epilogue<Out>& epilogue) {
+    const auto weight = layer.matrix();  // (o, c)
+    for (Index m = 0; m < x.template extent<'m'>(); ++m)
+      for (int o = 0; o < Out; ++o) {
+        double sum = layer.bias(o);
+        for (int c = 0; c < In; ++c) sum += double(weight(o, c)) * x(m, c);
+        y(m, o) = epilogue.apply(sum, m, o);
+      }
+  }
+};
+
+/// y = x Wᵀ + b on rows of `In` channels. See op::Linear.
+template <int In, int Out, class B>
+struct Linear {
+  using input = Rows<const float, In>;
+  using output = Rows<float, Out>;
+
+  Tensor<B, float, Axis<'o', Out>, Axis<'c', In>> weight;
+  Tensor<B, float, Axis<'o', Out>> bias;
+  Prepared prepared;
+
+  static void visit(auto& self, auto&& v) {
+    v("weight", self.weight);
+    v("bias", self.bias);
+  }
+  [[nodiscard]] View<const float, Axis<'o', Out>, Axis<'c', In>> matrix() const {
+    return weight.view();
+  }
+  void forward(AnyContext auto& ctx, input x, output y, const Epilogue<Out>& epilogue = {}) const {
+    EQSR_EXPECTS(x.template extent<'m'>() == y.template extent<'m'>(), "shape_mismatch",
+                 "Linear: the input (", shape_text(x), ") and the output (", shape_text(y),
+                 ") must have the same number of rows. Allocate the output for the input.");
+    launch<op::Linear>(ctx, x, *this, y, epilogue);
+  }
+};
+
+}  // namespace eqsr::inline EQSR_ABI

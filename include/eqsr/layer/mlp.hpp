@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <eqsr/layer/linear.hpp>  // Linear
+
+namespace eqsr::inline EQSR_ABI {
+namespace op {
+/// Two-layer perceptron on rows.
+///   y = residual + fc2( GELU( fc1(x) ) )
+/// Shapes    x (m, c)   y (m, c)   hidden rows (m, Hidden)
+/// Rounding  as op::Linear
+/// Source    `mlp` of the checkpoints
+struct Mlp {};
+}  // namespace op
+
+/// Linear, GELU, Linear. A backend may fuse it (op::Mlp); the composition is the specification.
+template <int C, int Hidden, class B>
+struct Mlp {
+  using input = Rows<const float, C>;
+  using output = Rows<float, C>;
+
+  Linear<C, Hidden, B> fc1;
+  Linear<Hidden, C, B> fc2;
+
+  static void visit(auto& self, auto&& v) {
+    v("fc1", self.fc1);
+    v("fc2", self.fc2);
+  }
+  template <AnyContext Ctx>
+  void forward(Ctx& ctx, input x, output y, const Epilogue<C>& epilogue = {}) const {
+    if constexpr (fuses<op::Mlp, typename Ctx::backend>) {
+      launch<op::Mlp>(ctx, x, *this, y, epilogue);
+    } else {
+      Scope scope(ctx);
+      auto hidden = scope.template rows<Hidden>(x.template extent<'m'>());  // (m, c)
+      fc1.forward(ctx, x, hidden, {.activation = Activation::gelu});
+      fc2.forward(ctx, hidden, y, epilogue);
+    }
+  }
+};
+
+}  // namespace eqsr::inline EQSR_ABI

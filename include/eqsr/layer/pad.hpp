@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <eqsr/core/workspace.hpp>  // Kernel
+
+namespace eqsr::inline EQSR_ABI {
+
+/// The source of position i beyond the end of n pixels, by reflection without repeating the edge
+/// (period 2 (n-1)); a single pixel repeats.
+constexpr Index reflected(Index i, Index n) {
+  if (n == 1) return 0;
+  const Index phase = i % (2 * (n - 1));
+  return phase < n ? phase : 2 * (n - 1) - phase;
+}
+
+/// The smallest multiple of `step` that is at least n.
+constexpr Index padded(Index n, int step) { return (n + step - 1) / step * step; }
+
+namespace op {
+/// Pads on the right and at the bottom by reflection: y(h, w, c) = x(reflected(h), reflected(w),
+/// c). Shapes    x (h, w, c)   y (h', w', c) with h' >= h, w' >= w Source    spec section 3.1:
+/// windows need multiples of their size
+struct ReflectPad {
+  template <int C>
+  static Cost cost(Plane<const float, C>, Plane<float, C> y) {
+    return {.flops = 0, .bytes = 8.0 * double(y.size())};
+  }
+};
+
+/// Crops to the upper left: y(h, w, c) = x(h, w, c).
+/// Shapes    x (h', w', c)   y (h, w, c) with h <= h', w <= w'
+struct Crop {
+  template <int C>
+  static Cost cost(Plane<const float, C>, Plane<float, C> y) {
+    return {.flops = 0, .bytes = 8.0 * double(y.size())};
+  }
+};
+}  // namespace op
+
+template <>
+struct Kernel<op::ReflectPad, Reference> {
+  template <int C>
+  static void run(auto&, Plane<const float, C> x, Plane<float, C> y) {
+    const Index height = x.template extent<'h'>(), width = x.template extent<'w'>();
+    for (Index h = 0; h < y.template extent<'h'>(); ++h)
+      for (Index w = 0; w < y.template extent<'w'>(); ++w)
+        for (int c = 0; c < C; ++c) y(h, w, c) = x(reflected(h, height), reflected(w, width), c);
+  }
+};
+
+template <>
+struct Kernel<op::Crop, Reference> {
+  template <int C>
+  static void run(auto&, Plane<const float, C> x, Plane<float, C> y) {
+    for (Index h = 0; h < y.template extent<'h'>(); ++h)
+      for (Index w = 0; w < y.template extent<'w'>(); ++w)
+        for (int c = 0; c < C; ++c) y(h, w, c) = x(h, w, c);
+  }
+};
+
+}  // namespace eqsr::inline EQSR_ABI
