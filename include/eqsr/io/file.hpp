@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+/// Files in and out. Reading uses pread within the size found when the file was opened, never a
+/// mapping: a file that shrinks meanwhile is an error, not a signal. Writing is whole or not at
+/// all.
+
+#include <eqsr/core/check.hpp>
+#include <eqsr/io/bytes.hpp>
+
+#include <fcntl.h>     // open
+#include <sys/stat.h>  // fstat
+#include <unistd.h>    // pread, fsync
+
+#include <algorithm>     // min
+#include <cerrno>        // errno
+#include <cstddef>       // size_t
+#include <cstdint>       // uint64_t
+#include <cstdio>        // rename
+#include <limits>        // numeric_limits
+#include <string>        // string
+#include <string_view>   // string_view
+#include <system_error>  // generic_category
+#include <utility>       // exchange
+
+namespace eqsr::inline EQSR_ABI {
+
+/// What a caller is willing to spend on a weight file. Everything announced by a file is compared
+/// with these and with the bytes really present before anything is allocated for it.
+struct Limits {
+  std::uint64_t max_file_bytes = std::uint64_t{1} << 40;  ///< the file itself
+  std::uint64_t max_header_bytes = 100'000'000;           ///< JSON header, zip directory
+  std::uint64_t max_pickle_bytes = std::uint64_t{64} << 20;
+  std::uint64_t max_tensors = 100'000;
+  std::uint64_t memory_budget = std::uint64_t{16} << 30;  ///< tensor bytes held at once
+  /// PyTorch can be told to write archives without valid checksums; false reads them.
+  bool check_crc = true;
+};
+
+namespace detail {
+
+[[nodiscard]] inline std::string system_message(int error) {
+  return std::generic_category().message(error);
+}
+
+/// A regular file, open for reading at any offset.
+class InputFile {
+ public:
+  explicit InputFile(std::string path,
+                     std::uint64_t max_bytes = std::numeric_limits<std::uint64_t>::max())
+      : path_(std::move(path)) {
+    if (path_.find('\0') != std::string::npos) fail("io_error", "The path contains a zero byte.");
+    // Asked by name first, so that a device or a socket is not even opened.
+    struct stat status {};
+    if (::stat(path_.c_str(), &status) != 0) fail_system("cannot be opened", errno);
+    expect_regular(status);
+    descriptor_ = ::open(path_.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+    if (descriptor_ < 0) fail_system("cannot be opened", errno);
+    try {
+      if (::fstat(descriptor_, &status) != 0) fail_system("cannot be examined", errno);
+      expect_regular(status);
+      size_ = static_cast<std::uint64_t>(status.st_size);
+      modified_ = status.st_mtim;
+      if (size_ > max_bytes) {
+        fail("limit_exceeded", "The file has ", size_, " bytes, the limit is ", max_bytes,
+             "; raise Limits::max_file_bytes if it can be trusted.");
+      }
+    } catch (...) {
+      ::close(descriptor_);
+      throw;
+    }
+  }
+  InputFile(const InputFile&) = delete;
+  InputFile& operator=(const InputFile&) = delete;
+  ~InputFile() {
+    if (descriptor_ >= 0) ::close(descriptor_);
+  }
+
+  [[nodiscard]] const std::string& path() const noexcept { return path_; }
+  [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
+
+  /// Reads exactly `count` bytes.
+  void read(std::uint64_t offset, void* to, std::size_t count) const {
+    if (offset > size_ || count > size_ - offset) {
+      fail("truncated", "Bytes ", offset, " to ", offset + count,
+           " are needed, but the file ends at ", size_, ". Copy or download it again.");
+    }
+    char* out = static_cast<char*>(to);
+    while (count > 0) {
+      constexpr std::size_t most = std::size_t{1} << 30;
+      const ::ssize_t got =
+          ::pread(descriptor_, out, std::min(count, most), static_cast<::off_t>(offset));
+      if (got < 0 && errno == EINTR) continue;
+      if (got < 0) fail_system("cannot be read", errno);
+      if (got == 0) {
+        fail("truncated", "The file had ", size_, " bytes when it was opened, but now ends before ",
+             offset, ". It is being changed by someone else; try again when that is done.");
+      }
+      out += got;
+      offset += static_cast<std::uint64_t>(got);
+      count -= static_cast<std::size_t>(got);
+    }
+  }
+
+  /// Up to `count` bytes at `offset`, fewer at the end of the file.
+  [[nodiscard]] std::string read_some(std::uint64_t offset, std::uint64_t count) const {
+    const std::uint64_t left = offset < size_ ? size_ - offset : 0;
+    std::string bytes(static_cast<std::size_t>(std::min(count, left)), '\0');
+    read(std::min(offset, size_), bytes.data(), bytes.size());
+    return bytes;
+  }
+
+  /// Throws when the file was written to since it was opened: its parts may not belong together.
+  void expect_unchanged() const {
+    struct stat now {};
+    if (::fstat(descriptor_, &now) != 0) fail_system("cannot be examined", errno);
+    if (static_cast<std::uint64_t>(now.st_size) < size_) {
+      fail("truncated", "The file shrank from ", size_, " to ", now.st_size,
+           " bytes while it was read.");
+    }
+    if (static_cast<std::uint64_t>(now.st_size) != size_ ||
+        now.st_mtim.tv_sec != modified_.tv_sec || now.st_mtim.tv_nsec != modified_.tv_nsec) {
+      fail("io_error", "The file was changed while it was read; try again when that is done.");
+    }
+  }
+
+  /// Throws an Error whose sentence starts with the file's name.
+  template <class... Parts>
+  [[noreturn]] void fail(const char* code, const Parts&... parts) const {
+    throw Error(code, say(quoted(path_), ": ", parts...));
+  }
+
+ private:
+  [[noreturn]] void fail_system(std::string_view what, int error) const {
+    fail("io_error", "The file ", what, ": ", system_message(error), ".");
+  }
+  void expect_regular(const struct stat& status) const {
+    if (!S_ISREG(status.st_mode)) {
+      fail("not_regular_file", "This is ",
+           S_ISDIR(status.st_mode) ? "a directory" : "no plain file",
+           "; a weight file is expected.");
+    }
+  }
+
+  std::string path_;
+  int descriptor_ = -1;
+  std::uint64_t size_ = 0;
+  struct ::timespec modified_ {};
+};
+
+}  // namespace detail
+
+/// A file that appears under its name only when it is complete: `write` fills a temporary file in
+/// the same directory, `commit` makes it durable and renames it. Without `commit` nothing changes.
+class OutputFile {
+ public:
+  explicit OutputFile(std::string path) : path_(std::move(path)) {
+    if (path_.empty() || path_.find('\0') != std::string::npos) {
+      throw Error("bad_argument", "The path of a file to write is empty or contains a zero byte.");
+    }
+    for (unsigned attempt = 0; descriptor_ < 0; ++attempt) {
+      temporary_ =
+          path_ + ".eqsr-tmp-" + std::to_string(::getpid()) + "-" + std::to_string(attempt);
+      descriptor_ =
+          ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
+      if (descriptor_ < 0 && (errno != EEXIST || attempt == 99)) fail("cannot be created", errno);
+    }
+  }
+  OutputFile(const OutputFile&) = delete;
+  OutputFile& operator=(const OutputFile&) = delete;
+  ~OutputFile() { discard(); }
+
+  void write(const void* bytes, std::size_t count) {
+    const char* from = static_cast<const char*>(bytes);
+    while (count > 0) {
+      const ::ssize_t put = ::write(descriptor_, from, std::min(count, std::size_t{1} << 30));
+      if (put < 0 && errno == EINTR) continue;
+      if (put <= 0) fail("cannot be written", put < 0 ? errno : ENOSPC);
+      from += put;
+      count -= static_cast<std::size_t>(put);
+    }
+  }
+
+  void commit() {
+    if (::fsync(descriptor_) != 0) fail("cannot be written to the disk", errno);
+    if (::close(std::exchange(descriptor_, -1)) != 0) fail("cannot be closed", errno);
+    if (std::rename(temporary_.c_str(), path_.c_str()) != 0) fail("cannot be renamed", errno);
+    temporary_.clear();
+    // The new name is in the directory; make that durable too. The file itself is complete, so
+    // directories that cannot be synced (some network file systems) are no failure.
+    const std::size_t slash = path_.rfind('/');
+    const std::string folder = slash == std::string::npos ? "." : path_.substr(0, slash + 1);
+    const int directory = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (directory >= 0) {
+      static_cast<void>(::fsync(directory));
+      ::close(directory);
+    }
+  }
+
+ private:
+  void discard() noexcept {
+    if (descriptor_ >= 0) ::close(std::exchange(descriptor_, -1));
+    if (!temporary_.empty()) ::unlink(temporary_.c_str());
+    temporary_.clear();
+  }
+  [[noreturn]] void fail(std::string_view what, int error) {
+    const std::string sentence =
+        say(detail::quoted(path_), ": The file ", what, ": ", detail::system_message(error),
+            ". What was there before is unchanged.");
+    discard();
+    throw Error("io_error", sentence);
+  }
+
+  std::string path_;
+  std::string temporary_;
+  int descriptor_ = -1;
+};
+
+}  // namespace eqsr::inline EQSR_ABI
