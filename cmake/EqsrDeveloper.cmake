@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: Apache-2.0
+# Flags of our own programs. They are private: nothing here reaches a project that uses eqsr.
+include(CheckCXXCompilerFlag)
+
+set(CMAKE_CXX_EXTENSIONS OFF)
+if(EQSR_NATIVE)
+  check_cxx_compiler_flag(-march=native EQSR_HAS_MARCH_NATIVE)
+endif()
+
+# Warnings, errors and sanitizers, but no choice of processor.
+function(eqsr_own_target target)
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wconversion -Wshadow)
+  if(EQSR_WERROR)
+    target_compile_options(${target} PRIVATE -Werror)
+  endif()
+  if(EQSR_SANITIZE)
+    set(sanitize -fsanitize=address,undefined -fno-sanitize-recover=all)
+    target_compile_options(${target} PRIVATE ${sanitize} -fno-omit-frame-pointer)
+    target_link_options(${target} PRIVATE ${sanitize})
+  endif()
+endfunction()
+
+# The same for the processor at hand: tests, benches and the upscale tool.
+function(eqsr_native_target target)
+  eqsr_own_target(${target})
+  if(EQSR_HAS_MARCH_NATIVE)
+    target_compile_options(${target} PRIVATE -march=native)
+  endif()
+endfunction()

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <eqsr/core/check.hpp>  // Error
+
+// Everything that stb includes, so that inside our namespace nothing is left to include.
+#include <assert.h>
+#include <limits.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>  // free, malloc
+#include <string.h>  // memcpy
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+#if defined(__ARM_NEON)
+#include <arm_neon.h>
+#endif
+
+/// stb_image and stb_image_write as private code: PNG and JPEG only, all names inside a namespace
+/// of ours with internal linkage, all macros removed again. A program may use its own stb, of
+/// another version and with other settings, before or after this header and in the same file.
+namespace eqsr::inline EQSR_ABI::detail {
+
+/// What the decoder may still allocate on this thread. The announced size of a picture sets it, so
+/// a small file cannot claim much memory.
+inline thread_local std::size_t stb_budget = 0;
+
+inline constexpr std::size_t stb_prefix = 16;  // each block starts with its size
+
+inline void* stb_allocate(std::size_t bytes) {
+  if (bytes > stb_budget) return nullptr;
+  auto* block = static_cast<unsigned char*>(malloc(bytes + stb_prefix));
+  if (block == nullptr) return nullptr;
+  stb_budget -= bytes;
+  memcpy(block, &bytes, sizeof bytes);
+  return block + stb_prefix;
+}
+
+inline void stb_release(void* memory) {
+  if (memory == nullptr) return;
+  auto* block = static_cast<unsigned char*>(memory) - stb_prefix;
+  std::size_t bytes = 0;
+  memcpy(&bytes, block, sizeof bytes);
+  stb_budget += bytes;
+  free(block);
+}
+
+inline void* stb_reallocate(void* memory, std::size_t old_bytes, std::size_t bytes) {
+  void* larger = stb_allocate(bytes);
+  if (larger == nullptr || memory == nullptr) return larger;
+  memcpy(larger, memory, old_bytes < bytes ? old_bytes : bytes);
+  stb_release(memory);
+  return larger;
+}
+
+}  // namespace eqsr::inline EQSR_ABI::detail
+
+#include <eqsr/io/stb_begin.inc>
+namespace eqsr::inline EQSR_ABI::detail::stb {
+#if __has_include(<stb_image.h>) && __has_include(<stb_image_write.h>)
+#include <stb_image.h>
+#include <stb_image_write.h>
+#elif __has_include(<stb/stb_image.h>)
+#include <stb/stb_image.h>
+#include <stb/stb_image_write.h>
+#else
+// clang-format off
+#error "eqsr: <eqsr/io/image.hpp> needs stb_image.h and stb_image_write.h. Install them (Debian: apt install libstb-dev) or add their folder to the include path. Without pictures, eqsr needs no stb."
+// clang-format on
+#endif
+}  // namespace eqsr::inline EQSR_ABI::detail::stb
+#include <eqsr/io/stb_end.inc>
