@@ -1,0 +1,79 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Who may include whom: the arrows between the folders of include/eqsr point one way.
+
+    core <- layer <- net <- upscale.hpp <- eqsr.hpp, eqsr.cuh
+    core <- io <- upscale.hpp
+    core, layer <- cpu <- eqsr.hpp only          only cpu/ sees Eigen
+    core, layer <- cuda <- eqsr.cuh only         only .cuh files there see CUDA
+"""
+import pathlib
+import re
+import sys
+
+ALLOWED = {
+    "core": {"core"},
+    "layer": {"core", "layer"},
+    "net": {"core", "layer", "net"},
+    "io": {"core", "io"},
+    "cpu": {"core", "layer", "net", "cpu"},
+    "cuda": {"core", "layer", "net", "cuda"},
+    "upscale.hpp": {"core", "layer", "net", "io"},
+    "eqsr.hpp": {"core", "layer", "net", "io", "cpu", "upscale.hpp"},
+    "eqsr.cuh": {"core", "layer", "net", "io", "cuda", "upscale.hpp"},
+}
+# Headers from outside, and the only folders or files that may include them.
+FOREIGN = {
+    r"(Eigen|unsupported)/": {"cpu"},
+    r"(cuda|cublas|cooperative_groups|mma|nv)": {"cuda"},
+    r"(.*/)?stb_.*": {"io/stb.hpp"},
+}
+
+
+def problems(include):
+    for path in sorted(include.rglob("*")):
+        if path.suffix not in (".hpp", ".cuh", ".inc"):
+            continue
+        name = path.relative_to(include / "eqsr").as_posix()
+        part = name.split("/")[0]
+        if part not in ALLOWED:
+            yield f"{name}: no rule for {part}; put the header into one of {sorted(ALLOWED)}"
+            continue
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            match = re.match(r'\s*#\s*include\s*([<"])([^>"]+)[>"]', line)
+            if not match:
+                continue
+            bracket, target = match.groups()
+            where = f"include/eqsr/{name}:{number}"
+            if bracket == '"':
+                yield f'{where}: "{target}" should be <...>'
+            elif target.startswith("eqsr/"):
+                to = target.split("/")[1]
+                if to not in ALLOWED[part]:
+                    yield f"{where}: {part} must not include {to}"
+                if not (include / target).is_file():
+                    yield f"{where}: <{target}> does not exist"
+                if target.endswith(".cuh") and not name.endswith(".cuh"):
+                    yield f"{where}: a .hpp must not include a .cuh"
+            else:
+                for pattern, owners in FOREIGN.items():
+                    if re.match(pattern, target) and not owners & {part, name}:
+                        yield f"{where}: <{target}> belongs to {sorted(owners)} only"
+
+
+def self_test(folder):
+    """The rule must notice a wrong arrow, or a green result says nothing."""
+    (folder / "eqsr/layer").mkdir(parents=True)
+    (folder / "eqsr/layer/bad.hpp").write_text(
+        "#include <eqsr/cpu/context.hpp>\n#include <Eigen/Core>\n")
+    found = list(problems(folder))
+    assert len(found) == 3, found
+
+
+if __name__ == "__main__":
+    import tempfile
+    with tempfile.TemporaryDirectory() as folder:
+        self_test(pathlib.Path(folder))
+    found = list(problems(pathlib.Path(__file__).resolve().parent.parent / "include"))
+    print("\n".join(found) or "every include points the right way")
+    sys.exit(bool(found))
