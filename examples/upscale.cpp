@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+// upscale: enlarges pictures by any factor or to any size. `upscale --help` shows how.
+#include <eqsr/eqsr.hpp>
+#include <eqsr/io/image.hpp>
+
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <exception>
+#include <new>
+
+#include "upscale/files.hpp"
+#include "upscale/memory.hpp"
+#include "upscale/options.hpp"
+#include "upscale/progress.hpp"
+#include "upscale/weights.hpp"
+
+namespace tool {
+namespace {
+
+volatile std::sig_atomic_t interrupted_by = 0;
+
+struct Interrupted {};
+
+/// The first Ctrl-C ends the work at the next step and removes what is half done; a second one
+/// ends the program at once.
+void listen_for_signals() {
+  struct sigaction action {};
+  action.sa_handler = [](int signal) { interrupted_by = signal; };
+  action.sa_flags = static_cast<int>(SA_RESETHAND);
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+}
+
+void stop_if_interrupted() {
+  if (interrupted_by != 0) throw Interrupted{};
+}
+
+template <class Net>
+void upscale_one(eqsr::Context<eqsr::Cpu>& ctx, const Net& net, const Options& options,
+                 const Job& job) {
+  const auto start = std::chrono::steady_clock::now();
+  const std::string name = job.from.filename().string();
+  ProgressBar bar(name);
+  eqsr::ReadOptions read;
+  read.max_pixels = static_cast<std::size_t>(options.max_megapixels * 1e6);
+  read.on_note = [](const std::string& note) {
+    std::fprintf(stderr, "upscale: note: %s\n", note.c_str());
+  };
+  const eqsr::Image image = eqsr::read_image(job.from.string(), read);
+
+  const eqsr::Target target = options.target_for(image.height, image.width);
+  const auto size = eqsr::resolve(target, image.height, image.width);
+  const auto plan = eqsr::plan(net, image.height, image.width, target);
+  const double output_bytes = 3.0 * double(size.height) * double(size.width);
+  const double needed = double(plan.bytes) + 3 * output_bytes;  // encoding works on bytes
+  const double free = double(free_memory());
+  if (options.verbose)
+    std::fprintf(stderr, "%s: %d x %d becomes %td x %td; %s of memory, %.3g Gflop\n", name.c_str(),
+                 image.width, image.height, std::ptrdiff_t{size.width}, std::ptrdiff_t{size.height},
+                 megabytes(needed).c_str(), plan.cost.flops / 1e9);
+  EQSR_EXPECTS(needed <= free, "memory_budget", job.from.string(), ": ", size.width, " x ",
+               size.height, " pixels need ", megabytes(needed), " of memory, but only ",
+               megabytes(free), " are free. Choose a smaller size, or free memory.");
+
+  ctx.on_progress = [&](double done, std::string_view stage) {
+    stop_if_interrupted();
+    bar.show(done, stage);
+  };
+  const eqsr::Image high = eqsr::upscale(ctx, net, image, target);
+  stop_if_interrupted();
+  bar.show(1, "writing");
+  if (job.to.has_parent_path()) std::filesystem::create_directories(job.to.parent_path());
+  eqsr::write_image(job.to.string(), high, {.quality = options.quality});
+  bar.clear();
+  if (options.verbose) {
+    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+    std::fprintf(stderr, "%s: written to %s after %.2f s\n", name.c_str(), job.to.c_str(),
+                 seconds.count());
+  }
+}
+
+template <class Net>
+int upscale_all(eqsr::Context<eqsr::Cpu>& ctx, const Net& net, const Options& options,
+                const std::vector<Job>& jobs) {
+  std::size_t failed = 0;
+  for (const Job& job : jobs) {
+    stop_if_interrupted();
+    std::error_code unknown;
+    if (options.skip_existing && std::filesystem::exists(job.to, unknown)) {
+      if (options.verbose) std::fprintf(stderr, "%s: already there, skipped\n", job.to.c_str());
+      continue;
+    }
+    try {
+      upscale_one(ctx, net, options, job);
+      continue;
+    } catch (const std::bad_alloc&) {
+      std::fprintf(stderr,
+                   "upscale: %s: There is not enough memory. Choose a smaller size, or free "
+                   "memory.\n",
+                   job.from.c_str());
+    } catch (const std::exception& error) {
+      std::fprintf(stderr, "upscale: %s\n", error.what());
+    }
+    ++failed;
+  }
+  if (failed > 0 && jobs.size() > 1)
+    std::fprintf(stderr, "upscale: %zu of %zu images failed.\n", failed, jobs.size());
+  return failed > 0 ? images_failed : ok;
+}
+
+int run(const Options& options) {
+  if (options.device != "cpu" && options.device != "-1") {
+    std::fprintf(stderr,
+                 "upscale: There is no device \"%s\" here: this program computes on the "
+                 "processor. Leave out --device, or give cpu.\n",
+                 options.device.c_str());
+    return no_device;
+  }
+  std::vector<Job> jobs;
+  try {
+    jobs = list_jobs(options);
+  } catch (const std::exception& error) {  // also folders that may not be read
+    std::fprintf(stderr, "upscale: %s\n", error.what());
+    return usage;
+  }
+  eqsr::Context<eqsr::Cpu> ctx(options.threads);
+  try {
+    const std::string path =
+        (options.weights.empty() ? find_shipped_weights() : options.weights).string();
+    const eqsr::StateDict weights = eqsr::StateDict::open(path);
+    return with_configuration(weights, path, [&]<eqsr::Config config>() {
+      auto net = eqsr::load<config>(ctx, path);
+      if (!options.encoding.empty())
+        net.encoding =
+            options.encoding == "division" ? eqsr::Encoding::division : eqsr::Encoding::reciprocal;
+      if (options.verbose)
+        std::fprintf(stderr, "%s: %td parameters; %d threads\n", path.c_str(),
+                     eqsr::parameter_count(net), ctx.threads());
+      return upscale_all(ctx, net, options, jobs);
+    });
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "upscale: %s\n", error.what());
+    return weights_failed;
+  }
+}
+
+}  // namespace
+}  // namespace tool
+
+int main(int argc, char** argv) {
+  tool::Options options;
+  if (const auto exit = tool::parse(argc, argv, options)) return *exit;
+  tool::listen_for_signals();
+  try {
+    return tool::run(options);
+  } catch (const tool::Interrupted&) {
+    std::fputs("upscale: Interrupted; unfinished pictures were not written.\n", stderr);
+    return 128 + static_cast<int>(tool::interrupted_by);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "upscale: %s\n", error.what());
+    return tool::images_failed;
+  }
+}

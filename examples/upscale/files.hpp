@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <eqsr/core/check.hpp>
+
+#include <algorithm>
+#include <filesystem>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "options.hpp"
+
+namespace tool {
+
+struct Job {
+  std::filesystem::path from, to;
+};
+
+inline bool is_picture_name(const std::filesystem::path& path) {
+  std::string extension = path.extension().string();
+  std::transform(extension.begin(), extension.end(), extension.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return extension == ".png" || extension == ".jpg" || extension == ".jpeg";
+}
+
+/// Pairs inputs with outputs. Throws `usage` for combinations that cannot work, so that nothing is
+/// computed for a place that cannot be written.
+inline std::vector<Job> list_jobs(const Options& options) {
+  namespace fs = std::filesystem;
+  const auto refuse = [](const std::string& sentence) { throw eqsr::Error("usage", sentence); };
+  const fs::path& in = options.input;
+  const fs::path& out = options.output;
+  if (!fs::is_directory(in)) {
+    if (fs::is_directory(out))
+      return {{in, out / in.filename().replace_extension("." + options.format)}};
+    if (!is_picture_name(out))
+      refuse(out.string() + ": The output must end in .png, .jpg or .jpeg, or be a folder.");
+    if (!out.parent_path().empty() && !fs::is_directory(out.parent_path()))
+      refuse(out.string() + ": The folder of the output does not exist. Create it first.");
+    return {{in, out}};
+  }
+  if (fs::exists(out) && !fs::is_directory(out))
+    refuse(out.string() + ": The input is a folder, so the output must be one.");
+  if (fs::exists(out) && fs::equivalent(in, out))
+    refuse("Input and output are the same folder. Choose another one for the output.");
+
+  std::vector<fs::path> pictures;
+  const auto take = [&](const fs::directory_entry& entry) {
+    if (entry.is_regular_file() && is_picture_name(entry.path())) pictures.push_back(entry.path());
+  };
+  if (options.recursive)
+    for (const auto& entry : fs::recursive_directory_iterator(in)) take(entry);
+  else
+    for (const auto& entry : fs::directory_iterator(in)) take(entry);
+  if (pictures.empty()) refuse(in.string() + ": There is no .png, .jpg or .jpeg in this folder.");
+  std::sort(pictures.begin(), pictures.end());
+
+  std::vector<Job> jobs;
+  std::set<fs::path> taken;
+  for (const fs::path& from : pictures) {
+    const fs::path name = fs::relative(from, in);
+    fs::path to = out / fs::path(name).replace_extension("." + options.format);
+    if (!taken.insert(to).second) {  // a.jpg after a.png
+      to = out / (name.string() + "." + options.format);
+      taken.insert(to);
+    }
+    jobs.push_back({from, to});
+  }
+  return jobs;
+}
+
+}  // namespace tool

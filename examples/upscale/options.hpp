@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <eqsr/eqsr.hpp>
+
+#include <CLI/CLI.hpp>
+
+#include <cmath>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+/// What the command line of `upscale` says.
+namespace tool {
+
+/// Exit codes; README.md lists them.
+enum Exit { ok = 0, images_failed = 1, usage = 2, weights_failed = 3, no_device = 4 };
+
+struct Options {
+  std::filesystem::path input, output, weights;
+  eqsr::Target target;        ///< unless only one side is given
+  int width = 0, height = 0;  ///< with one of them the other follows from the picture
+  int threads = 0;
+  std::string encoding, device = "cpu", format = "png";
+  int quality = 95;
+  double max_megapixels = 268;
+  bool recursive = false, skip_existing = false, verbose = false;
+
+  /// What is wanted for a picture of this size.
+  [[nodiscard]] eqsr::Target target_for(int image_height, int image_width) const {
+    if ((width > 0) == (height > 0)) return target;
+    eqsr::Target size = target;
+    const double ratio = double(image_height) / image_width;
+    size.width = width > 0 ? width : std::max(1, int(std::nearbyint(height / ratio)));
+    size.height = height > 0 ? height : std::max(1, int(std::nearbyint(width * ratio)));
+    return size;
+  }
+};
+
+/// Two numbers with an x between them, or one number for both.
+template <class Number>
+std::pair<Number, Number> parse_pair(const std::string& option, const std::string& text,
+                                     bool one_is_enough) {
+  Number first{}, second{};
+  const std::size_t cross = text.find_first_of("xX");
+  const bool good = cross == std::string::npos
+                        ? one_is_enough && CLI::detail::lexical_cast(text, first)
+                        : CLI::detail::lexical_cast(text.substr(0, cross), first) &&
+                              CLI::detail::lexical_cast(text.substr(cross + 1), second);
+  if (!good)
+    throw CLI::ValidationError(
+        option, "\"" + text + "\" is not understood; give " +
+                    (one_is_enough ? "a factor such as 3.7, or two such as 2x3.5 (across x down)."
+                                   : "width and height, such as 1920x1080."));
+  return {first, cross == std::string::npos ? first : second};
+}
+
+inline std::string version() {
+  return "upscale, eqsr " + std::to_string(EQSR_VERSION_MAJOR) + "." +
+         std::to_string(EQSR_VERSION_MINOR) + "." + std::to_string(EQSR_VERSION_PATCH);
+}
+
+/// Fills `options`; the result is an exit code when the program is to end here (help, mistakes).
+inline std::optional<int> parse(int argc, char** argv, Options& options) {
+  CLI::App app{"Enlarges pictures by any factor or to any size.", "upscale"};
+  app.set_version_flag("--version", version());
+  app.set_help_flag("-h,--help", "Show this text");
+  std::string scale, size;
+  double scale_x = 0, scale_y = 0;
+
+  app.add_option("-i,--input", options.input, "A PNG or JPEG file, or a folder of them")
+      ->required();
+  app.add_option("-o,--output", options.output, "A .png or .jpg file, or a folder")->required();
+  auto* to = app.add_option_group("Size", "How large; without any of these the factor is 2");
+  auto* s = to->add_option("-s,--scale", scale, "A factor, such as 3.7; or AxB, across x down");
+  auto* sx = to->add_option("--scale-x", scale_x, "The factor across");
+  auto* sy = to->add_option("--scale-y", scale_y, "The factor down");
+  auto* wh = to->add_option("--size", size, "WxH, in pixels");
+  auto* w = to->add_option("--width", options.width, "Pixels across; alone it keeps the shape");
+  auto* h = to->add_option("--height", options.height, "Pixels down; alone it keeps the shape");
+  s->excludes(sx, sy, wh, w, h);
+  wh->excludes(sx, sy, w, h);
+  for (auto* factor : {sx, sy}) factor->excludes(w, h);
+  sx->needs(sy);
+  sy->needs(sx);
+
+  app.add_option("-m,--weights", options.weights,
+                 "A .safetensors or .pth file; the shipped one if not given");
+  app.add_option("--encoding", options.encoding,
+                 "How the weights' training rounded: division or reciprocal; the file decides "
+                 "if not given")
+      ->check(CLI::IsMember({"division", "reciprocal"}));
+  app.add_option("-j,--threads", options.threads, "Threads; 0 takes every core")
+      ->check(CLI::Range(0, 4096));
+  app.add_option("-g,--device", options.device, "cpu, the only one so far");
+  app.add_option("-f,--format", options.format, "What a folder is filled with: png or jpg")
+      ->check(CLI::IsMember({"png", "jpg"}));
+  app.add_option("-q,--quality", options.quality, "Of JPEG files")->check(CLI::Range(1, 100));
+  app.add_option("--max-megapixels", options.max_megapixels, "Refuse larger inputs")
+      ->check(CLI::PositiveNumber);
+  app.add_flag("-r,--recursive", options.recursive, "Folders inside the folder too");
+  app.add_flag("--skip-existing", options.skip_existing, "Keep outputs that are there already");
+  app.add_flag("-v,--verbose", options.verbose, "Say sizes, memory and times");
+  app.footer(
+      "Examples:\n"
+      "  upscale -i photo.jpg -o large.png -s 3.7\n"
+      "  upscale -i photo.jpg -o wide.png --scale 2x1.5\n"
+      "  upscale -i photo.jpg -o screen.png --size 1920x1080\n"
+      "  upscale -i photos -o large --width 2000 -r --skip-existing\n"
+      "\n"
+      "Exit codes: 0 done; 1 an image failed (the others are done); 2 the command line is wrong;\n"
+      "3 the weights cannot be used; 4 no such device; 130 interrupted.");
+
+  try {
+    app.parse(argc, argv);
+    if (!scale.empty()) std::tie(scale_x, scale_y) = parse_pair<double>("--scale", scale, true);
+    if (!size.empty())
+      std::tie(options.width, options.height) = parse_pair<int>("--size", size, false);
+    for (auto [name, value] : {std::pair("--scale", scale_x), std::pair("--scale", scale_y)})
+      if ((*s || *sx) && !(value > 0 && value <= 1000))
+        throw CLI::ValidationError(name, "A factor must be above 0 and at most 1000.");
+    for (auto [given, value] :
+         {std::pair(*w || *wh, options.width), std::pair(*h || *wh, options.height)})
+      if (given && (value < 1 || value > 1'000'000))
+        throw CLI::ValidationError("--size", "A size must be between 1 and 1000000 pixels.");
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? Exit::ok : Exit::usage;
+  }
+  if (*w || *h || *wh) {
+    options.target = {.height = options.height, .width = options.width};
+  } else if (*s || *sx) {
+    options.target = {.scale_y = scale_y, .scale_x = scale_x};
+  } else {
+    options.target = {.scale = 2};
+  }
+  return {};
+}
+
+}  // namespace tool
