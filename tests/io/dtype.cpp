@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <eqsr/io/bytes.hpp>
+#include <eqsr/io/dtype.hpp>
+
+#include <doctest/doctest.h>
+
+#include <bit>      // bit_cast
+#include <cmath>    // ldexp
+#include <cstdint>  // uint16_t
+#include <limits>   // numeric_limits
+
+namespace {
+
+std::uint32_t bits(float value) { return std::bit_cast<std::uint32_t>(value); }
+
+/// The half with the given bits, from the definition.
+double half_by_definition(unsigned half) {
+  const int exponent = static_cast<int>((half >> 10U) & 31U);
+  const int mantissa = static_cast<int>(half & 1023U);
+  const double sign = (half & 0x8000U) != 0 ? -1.0 : 1.0;
+  return sign *
+         (exponent == 0 ? std::ldexp(mantissa, -24) : std::ldexp(1024 + mantissa, exponent - 25));
+}
+
+}  // namespace
+
+TEST_CASE("all 65536 halves widen exactly and come back") {
+  for (unsigned half = 0; half < 65536; ++half) {
+    const auto h = static_cast<std::uint16_t>(half);
+    const float wide = eqsr::half_to_float(h);
+    if ((half & 0x7C00U) == 0x7C00U) {
+      const bool infinite = (half & 1023U) == 0;
+      REQUIRE(std::isinf(wide) == infinite);
+      REQUIRE(std::isnan(wide) == !infinite);
+      REQUIRE(std::signbit(wide) == ((half & 0x8000U) != 0));
+      REQUIRE(bits(wide) == (((half & 0x8000U) << 16U) | 0x7F800000U | ((half & 1023U) << 13U)));
+      REQUIRE(eqsr::float_to_half(wide) == (infinite ? half : (half | 0x200U)));
+    } else {
+      REQUIRE(static_cast<double>(wide) == half_by_definition(half));
+      REQUIRE(std::signbit(wide) == ((half & 0x8000U) != 0));
+      REQUIRE(eqsr::float_to_half(wide) == half);
+    }
+  }
+}
+
+TEST_CASE("halves round to nearest, ties to even, between all neighbours") {
+  for (unsigned half = 0; half < 0x7BFF; ++half) {
+    const float low = eqsr::half_to_float(static_cast<std::uint16_t>(half));
+    const float high = eqsr::half_to_float(static_cast<std::uint16_t>(half + 1));
+    const float middle = low + (high - low) / 2;  // exact
+    const unsigned even = (half & 1U) == 0 ? half : half + 1;
+    for (const unsigned sign : {0U, 0x8000U}) {
+      const float s = sign == 0 ? 1.0F : -1.0F;
+      REQUIRE(eqsr::float_to_half(s * middle) == (sign | even));
+      REQUIRE(eqsr::float_to_half(s * std::nextafter(middle, low)) == (sign | half));
+      REQUIRE(eqsr::float_to_half(s * std::nextafter(middle, high)) == (sign | (half + 1)));
+    }
+  }
+  CHECK(eqsr::float_to_half(65519.996F) == 0x7BFF);
+  CHECK(eqsr::float_to_half(65520.0F) == 0x7C00);
+  CHECK(eqsr::float_to_half(-1e30F) == 0xFC00);
+  CHECK(eqsr::float_to_half(1e-40F) == 0);
+  CHECK(eqsr::float_to_half(std::ldexp(1.0F, -25)) == 0);
+  CHECK(eqsr::float_to_half(std::nextafter(std::ldexp(1.0F, -25), 1.0F)) == 1);
+  CHECK(eqsr::float_to_half(std::bit_cast<float>(0x7F800001U)) == 0x7E00);  // NaN stays NaN
+}
+
+TEST_CASE("all bfloat16 widen exactly and come back; rounding is to nearest even") {
+  for (unsigned value = 0; value < 65536; ++value) {
+    const auto b = static_cast<std::uint16_t>(value);
+    REQUIRE(bits(eqsr::bfloat16_to_float(b)) == value << 16U);
+    const bool nan = (value & 0x7FFFU) > 0x7F80U;
+    REQUIRE(eqsr::float_to_bfloat16(eqsr::bfloat16_to_float(b)) == (nan ? value | 0x40U : value));
+  }
+  CHECK(eqsr::float_to_bfloat16(std::bit_cast<float>(0x3F808000U)) == 0x3F80);
+  CHECK(eqsr::float_to_bfloat16(std::bit_cast<float>(0x3F818000U)) == 0x3F82);
+  CHECK(eqsr::float_to_bfloat16(std::bit_cast<float>(0x3F808001U)) == 0x3F81);
+  CHECK(eqsr::float_to_bfloat16(std::numeric_limits<float>::max()) == 0x7F80);
+  CHECK(eqsr::float_to_bfloat16(std::bit_cast<float>(0x7F800001U)) == 0x7FC0);
+}
+
+TEST_CASE("names and sizes") {
+  CHECK(eqsr::name_of(eqsr::Dtype::bf16) == "bf16");
+  CHECK(eqsr::name_of(eqsr::Dtype::boolean) == "bool");
+  CHECK(eqsr::size_of(eqsr::Dtype::i64) == 8);
+  CHECK(eqsr::is_floating(eqsr::Dtype::f64));
+  CHECK_FALSE(eqsr::is_floating(eqsr::Dtype::i8));
+  CHECK(eqsr::detail::find_dtype(&eqsr::detail::DtypeRow::safetensors, "I16") == eqsr::Dtype::i16);
+  CHECK_FALSE(eqsr::detail::find_dtype(&eqsr::detail::DtypeRow::safetensors, "f32"));
+}
+
+TEST_CASE("checked arithmetic, checksums, UTF-8 and quoting") {
+  using namespace eqsr::detail;
+  const std::uint64_t most = std::numeric_limits<std::uint64_t>::max();
+  std::uint64_t r = 5;
+  CHECK_FALSE(checked_add<std::uint64_t>(most, 1, r));
+  CHECK_FALSE(checked_mul<std::uint64_t>(most, 2, r));
+  CHECK(r == 5);
+  CHECK((checked_mul<std::uint64_t>(0, most, r) && r == 0));
+  CHECK((checked_mul<std::uint64_t>(most / 3, 3, r) && r == most));
+
+  CHECK(crc32("123456789", 9) == 0xCBF43926U);
+  CHECK(crc32("The quick brown fox jumps over the lazy dog", 43) == 0x414FA339U);
+  CHECK(crc32("", 0) == 0);
+
+  CHECK(valid_utf8("a\xC3\xA4\xE2\x82\xAC\xF0\x9F\x98\x80"));
+  for (const char* bad : {"\xFF", "\xC0\xAF", "\xED\xA0\x80", "\xE2\x82", "\xF4\x90\x80\x80",
+                          "\xE0\x80\x80", "\xF0\x80\x80\x80", "\x80", "\xC1\xBF"}) {
+    CHECK_FALSE(valid_utf8(bad));
+  }
+  CHECK(quoted("a\"\n\x1B") == "\"a\\\"\\x0a\\x1b\"");
+  CHECK(quoted(std::string(65, 'x')) == "\"" + std::string(64, 'x') + "\"... (65 bytes)");
+}
