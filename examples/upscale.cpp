@@ -50,13 +50,13 @@ void upscale_one(eqsr::Context<eqsr::Cpu>& ctx, const Net& net, const Options& o
   const eqsr::Image image = eqsr::read_image(job.from.string(), read);
 
   const eqsr::Target target = options.target_for(image.height, image.width);
-  const auto size = eqsr::resolve(target, image.height, image.width);
-  const auto plan = eqsr::plan(net, image.height, image.width, target);
+  const auto plan = eqsr::plan_upscale(ctx, net, image.height, image.width, target);
+  const eqsr::Size size = plan.size;
   const double output_bytes = 3.0 * double(size.height) * double(size.width);
   const double needed = double(plan.bytes) + 3 * output_bytes;  // encoding works on bytes
   const double free = double(free_memory());
   if (options.verbose)
-    std::fprintf(stderr, "%s: %d x %d becomes %td x %td; %s of memory, %.3g Gflop\n", name.c_str(),
+    std::fprintf(stderr, "%s: %d x %d becomes %d x %d; %s of memory, %.3g Gflop\n", name.c_str(),
                  image.width, image.height, std::ptrdiff_t{size.width}, std::ptrdiff_t{size.height},
                  megabytes(needed).c_str(), plan.cost.flops / 1e9);
   EQSR_EXPECTS(needed <= free, "memory_budget", job.from.string(), ": ", size.width, " x ",

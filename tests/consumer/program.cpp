@@ -12,7 +12,7 @@
 int main() {
   eqsr::Context<eqsr::Cpu> ctx(2);
   const eqsr::Net<small, eqsr::Cpu> net;
-  eqsr::Image image(6, 9);
+  eqsr::Image image = eqsr::blank_image(6, 9);
   for (float& value : image.pixels) value = 0.5f;
 
   const eqsr::Image high = eqsr::upscale(ctx, net, image, {.scale = 2.5});

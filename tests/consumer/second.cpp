@@ -11,8 +11,8 @@
 bool own_stb_reads(const std::string& bytes) {
   int width = 0, height = 0, channels = 0;
   const auto* data = reinterpret_cast<const unsigned char*>(bytes.data());
-  unsigned char* pixels = stbi_load_from_memory(data, static_cast<int>(bytes.size()), &width,
-                                                &height, &channels, 0);
+  unsigned char* pixels =
+      stbi_load_from_memory(data, static_cast<int>(bytes.size()), &width, &height, &channels, 0);
   const bool read = pixels != nullptr && width == 22 && height == 15;
   stbi_image_free(pixels);
   int* delays = nullptr;  // only there when the formats were not switched off
@@ -21,6 +21,7 @@ bool own_stb_reads(const std::string& bytes) {
 }
 
 std::size_t planned_bytes() {
+  const eqsr::Context<eqsr::Cpu> ctx(1);
   const eqsr::Net<small, eqsr::Cpu> net;
-  return static_cast<std::size_t>(eqsr::plan(net, 6, 9, {.scale = 2.5}).bytes);
+  return eqsr::plan_upscale(ctx, net, 6, 9, {.scale = 2.5}).bytes;
 }

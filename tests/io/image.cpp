@@ -52,7 +52,7 @@ std::string png(unsigned width, unsigned height, char bits, char colour, const s
 }
 
 eqsr::Image pattern(int height, int width) {
-  eqsr::Image image(height, width);
+  eqsr::Image image = eqsr::blank_image(height, width);
   for (std::size_t i = 0; i < image.pixels.size(); ++i)
     image.pixels[i] = static_cast<float>(i * 37 % 256) / 255.0f;
   return image;
@@ -96,7 +96,7 @@ TEST_CASE("PNG files give back what was written") {
 }
 
 TEST_CASE("JPEG files come back close, and content decides over the name") {
-  eqsr::Image image(16, 24);
+  eqsr::Image image = eqsr::blank_image(16, 24);
   for (std::size_t i = 0; i < image.pixels.size(); ++i)
     image.pixels[i] = 0.25f + static_cast<float>(i / 72) / 32.0f;
   const Folder folder;
@@ -109,7 +109,7 @@ TEST_CASE("JPEG files come back close, and content decides over the name") {
 }
 
 TEST_CASE("values are clamped and rounded to the nearest byte") {
-  eqsr::Image image(1, 2);
+  eqsr::Image image = eqsr::blank_image(1, 2);
   image.pixels = {-0.2f, 0.0f, 1.3f, 0.5f, 100.4f / 255.0f, 100.6f / 255.0f};
   CHECK(eqsr::to_bytes(image) == std::vector<std::uint8_t>{0, 0, 255, 128, 100, 101});
 }
@@ -269,8 +269,8 @@ TEST_CASE("a failed write leaves what was there") {
   CHECK(code(folder / "none/a.png", pattern(2, 2)) == "io_error");
   CHECK(code(folder / "a.tif", pattern(2, 2)) == "unknown_format");
   CHECK(code(folder / "a", pattern(2, 2)) == "unknown_format");
-  CHECK(code(folder / "b.png", eqsr::Image(0, 3)) == "bad_argument");
-  CHECK(code(folder / "b.png", eqsr::Image(1, 1, 2)) == "bad_argument");
+  CHECK(code(folder / "b.png", eqsr::blank_image(0, 3)) == "bad_argument");
+  CHECK(code(folder / "b.png", eqsr::blank_image(1, 1, 2)) == "bad_argument");
   CHECK(folder.count() == 1);
 }
 

@@ -14,15 +14,14 @@ struct Image {
   int height = 0;
   int width = 0;
   int channels = 3;
-  std::vector<float> pixels;  ///< (h, w, c): pixels[(y * width + x) * channels + c]
-
-  Image() = default;
-  Image(int image_height, int image_width, int image_channels = 3)
-      : height(image_height),
-        width(image_width),
-        channels(image_channels),
-        pixels(static_cast<std::size_t>(image_height) * static_cast<std::size_t>(image_width) *
-               static_cast<std::size_t>(image_channels)) {}
+  std::vector<float> pixels{};  ///< (h, w, c): pixels[(y * width + x) * channels + c]
 };
+
+/// A black image.
+inline Image blank_image(int height, int width, int channels = 3) {
+  return {height, width, channels,
+          std::vector<float>(static_cast<std::size_t>(height) * static_cast<std::size_t>(width) *
+                             static_cast<std::size_t>(channels))};
+}
 
 }  // namespace eqsr::inline EQSR_ABI

@@ -31,7 +31,8 @@ inline Image upright(const Image& from, int orientation) {
   const bool swap = orientation >= 5;
   const bool flip_y = orientation == 3 || orientation == 4 || orientation == 7 || orientation == 8;
   const bool flip_x = orientation == 2 || orientation == 3 || orientation == 6 || orientation == 7;
-  Image to(swap ? from.width : from.height, swap ? from.height : from.width, from.channels);
+  Image to =
+      blank_image(swap ? from.width : from.height, swap ? from.height : from.width, from.channels);
   float* out = to.pixels.data();
   for (int y = 0; y < to.height; ++y) {
     for (int x = 0; x < to.width; ++x) {
@@ -49,7 +50,7 @@ inline Image upright(const Image& from, int orientation) {
 
 template <class Sample>
 Image to_float(const Sample* samples, int height, int width) {
-  Image image(height, width, 3);
+  Image image = blank_image(height, width);
   constexpr float most = std::numeric_limits<Sample>::max();
   std::transform(samples, samples + image.pixels.size(), image.pixels.begin(),
                  [](Sample sample) { return static_cast<float>(sample) / most; });

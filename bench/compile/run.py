@@ -1,0 +1,77 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Seconds and peak memory that the compiler needs for eqsr.
+
+    run.py --source DIR --system DIR... [--check] -- COMPILER
+
+Seconds are processor time, the best of three. With --check only the README's program is compiled,
+and more than 10 s or 1.5 GB at -O2 is a failure.
+"""
+import argparse
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+SOURCES = {
+    "nothing": "int main() {}\n",
+    "core/tensor.hpp": "#include <eqsr/core/tensor.hpp>\nint main() {}\n",
+    "net/eqsr.hpp": "#include <eqsr/net/eqsr.hpp>\nint main() {}\n",
+    "io/state_dict.hpp": "#include <eqsr/io/state_dict.hpp>\nint main() {}\n",
+    "io/image.hpp": "#include <eqsr/io/image.hpp>\nint main() {}\n",
+    "Eigen/Core": "#include <Eigen/Core>\nint main() {}\n",
+    "eqsr.hpp": "#include <eqsr/eqsr.hpp>\nint main() {}\n",
+}
+MOST_SECONDS = 10.0
+MOST_MEGABYTES = 1500.0
+
+
+def measure(command):
+    """Processor seconds and peak megabytes of a command and what it starts."""
+    process = subprocess.Popen(command)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        sys.exit(f"failed: {' '.join(command)}")
+    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--source", type=pathlib.Path, required=True)
+    parser.add_argument("--system", action="append", default=[])
+    parser.add_argument("--check", action="store_true")
+    parser.add_argument("command", nargs="+")
+    options = parser.parse_args()
+    flags = ["-std=c++20", f"-I{options.source / 'include'}", "-c", "-o", os.devnull]
+    for folder in options.system:
+        flags += ["-isystem", folder]
+
+    failed = False
+    with tempfile.TemporaryDirectory() as folder:
+        program = options.source / "examples/minimal.cpp"
+        rows = [("examples/minimal.cpp", "-O2", program)]
+        if not options.check:
+            rows.append(("examples/minimal.cpp", "-O3 -march=native", program))
+            rows.append(("examples/minimal.cpp", "-O0", program))
+            for name, text in SOURCES.items():
+                file = pathlib.Path(folder) / f"{len(rows)}.cpp"
+                file.write_text(text)
+                rows.append((name, "-O2", file))
+        print("| what | flags | seconds | MB |\n| --- | --- | --- | --- |")
+        for name, level, file in rows:
+            best = (float("inf"), 0)
+            for _ in range(3):
+                best = min(best, measure([*options.command, *flags, *level.split(), str(file)]))
+                if options.check and best[0] <= MOST_SECONDS:
+                    break
+            print(f"| {name} | {level} | {best[0]:.1f} | {best[1]:.0f} |", flush=True)
+            if options.check and (best[0] > MOST_SECONDS or best[1] > MOST_MEGABYTES):
+                print(f"more than {MOST_SECONDS} s or {MOST_MEGABYTES} MB")
+                failed = True
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main())
