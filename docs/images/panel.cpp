@@ -43,8 +43,8 @@ eqsr::Image resample(const eqsr::Image& in, int size, bool across) {
   return out;
 }
 
-eqsr::Image nearest = eqsr::blank_image(const eqsr::Image& in, int height, int width) {
-  eqsr::Image out(height, width);
+eqsr::Image nearest(const eqsr::Image& in, int height, int width) {
+  eqsr::Image out = eqsr::blank_image(height, width);
   for (int y = 0; y < height; ++y)
     for (int x = 0; x < width; ++x)
       for (int c = 0; c < 3; ++c)
