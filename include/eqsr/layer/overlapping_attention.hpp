@@ -2,6 +2,7 @@
 #pragma once
 #include <eqsr/layer/linear.hpp>  // Linear
 
+#include <limits>  // infinity
 #include <vector>  // vector
 
 namespace eqsr::inline EQSR_ABI {
@@ -53,15 +54,17 @@ struct Kernel<op::OverlappingAttention, Reference> {
               const bool outside = yj < 0 || yj >= height || xj < 0 || xj >= width;
               return outside ? 0.0 : double(qkv(yj, xj, part * C + head * d + k));
             };
-            double sum = 0;
+            double largest = -std::numeric_limits<double>::infinity(), sum = 0;
             for (int j = 0; j < Mo * Mo; ++j) {
               double score = 0;
               for (int k = 0; k < d; ++k) score += qkv(yi, xi, head * d + k) * key(j, 1, k);
               score = score / std::sqrt(double(d)) +
                       layer.relative_position_bias_table(
                           overlapping_bias_index(j / Mo - i / M, j % Mo - i % M, M, Mo), head);
-              sum += weights[static_cast<std::size_t>(j)] = std::exp(score);
+              largest = std::max(largest, score);
+              weights[static_cast<std::size_t>(j)] = score;
             }
+            for (double& weight : weights) sum += weight = std::exp(weight - largest);
             for (int k = 0; k < d; ++k) {
               double value = 0;
               for (int j = 0; j < Mo * Mo; ++j)

@@ -2,6 +2,7 @@
 #pragma once
 #include <eqsr/layer/linear.hpp>  // Linear
 
+#include <limits>  // infinity
 #include <vector>  // vector
 
 namespace eqsr::inline EQSR_ABI {
@@ -47,7 +48,7 @@ struct Kernel<op::WindowAttention, Reference> {
           for (int i = 0; i < M * M; ++i) {
             const Index ry = window_y + i / M, rx = window_x + i % M;  // in the rolled plane
             const Index yi = (ry + shift) % height, xi = (rx + shift) % width;
-            double sum = 0;
+            double largest = -std::numeric_limits<double>::infinity(), sum = 0;
             for (int j = 0; j < M * M; ++j) {
               const Index sy = window_y + j / M, sx = window_x + j % M;
               const Index yj = (sy + shift) % height, xj = (sx + shift) % width;
@@ -62,8 +63,10 @@ struct Kernel<op::WindowAttention, Reference> {
                        shift_region(column, width, M, shift);
               };
               if (shift > 0 && region(ry, rx) != region(sy, sx)) score += double(shift_mask);
-              sum += weights[static_cast<std::size_t>(j)] = std::exp(score);
+              largest = std::max(largest, score);
+              weights[static_cast<std::size_t>(j)] = score;
             }
+            for (double& weight : weights) sum += weight = std::exp(weight - largest);
             for (int k = 0; k < d; ++k) {
               double value = 0;
               for (int j = 0; j < M * M; ++j)
