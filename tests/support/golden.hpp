@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <eqsr/io/state_dict.hpp>  // StateDict
+#include <eqsr/io/state_dict.hpp>             // StateDict
+#include <eqsr/layer/frequency_encoding.hpp>  // FrequencyEncoding
 
 #include "support/compare.hpp"
 #include "support/module.hpp"
@@ -56,6 +57,16 @@ class Golden {
  private:
   eqsr::StateDict dict_;
 };
+
+/// The style of a golden file that has a `target_height`.
+inline Map<81> golden_style(const Golden& golden) {
+  const Map<1> t(1, 1, {static_cast<float>(2 / golden.number("target_height"))});
+  Map<81> style(1, 1);
+  eqsr::Context<eqsr::Reference> ctx;
+  eqsr::launch<eqsr::op::FrequencyEncoding>(ctx, t.in_rows(), eqsr::Encoding::division,
+                                            style.out_rows());
+  return style;
+}
 
 /// Operators against their golden files: float32 arithmetic on values of order one.
 inline constexpr double operator_tolerance = 2e-5;

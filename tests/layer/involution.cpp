@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <doctest/doctest.h>
+
+#include "support/contexts.hpp"
+#include "support/golden.hpp"
+
+using namespace eqsr_test;
+using eqsr::Cpu;
+
+TEST_CASE_TEMPLATE("involution: golden", Ctx, EQSR_CONTEXTS) {
+  const Golden golden("ops/involution");
+  eqsr::Involution<32, Cpu> layer;
+  fill(layer, golden.text("prefix"));
+  const auto x = planar_input<32>(golden.text("input"), 9, 11);
+  const Map<9> g(9, 11, channels_last(golden.tensor("factor").to_float(), 9));
+  Map<32> y(9, 11);
+  Ctx ctx;
+  layer.forward(ctx, x.in(), g.in(), y.out());
+  CHECK(near(y.values, golden.plane(), operator_tolerance));
+}
+
+TEST_CASE_TEMPLATE("involution: one tap of one group moves its eight channels", Ctx,
+                   EQSR_CONTEXTS) {
+  const Map<16> x(3, 4, "involution.input");
+  const Map<9> g(3, 4, std::vector<float>(9 * 12, 0.5f));
+  Ctx ctx;
+  for (int group = 0; group < 2; ++group)
+    for (int tap = 0; tap < 9; ++tap) {
+      CAPTURE(group);
+      CAPTURE(tap);
+      eqsr::Involution<16, Cpu> layer;
+      layer.expand.bias(9 * group + tap) = 4;  // the kernels of every pixel
+      Map<16> y(3, 4), truth(3, 4, std::vector<float>(16 * 12, 0.0f));
+      for (Index h = 0; h < 3; ++h)
+        for (Index w = 0; w < 4; ++w)
+          for (int c = 8 * group; c < 8 * group + 8; ++c) {
+            const Index row = h + tap / 3 - 1, column = w + tap % 3 - 1;
+            if (row >= 0 && row < 3 && column >= 0 && column < 4)
+              truth(h, w, c) = 2 * x.in()(row, column, c);
+          }
+      layer.forward(ctx, x.in(), g.in(), y.out());
+      CHECK(near(y.values, truth.values, 0));
+    }
+}
+
+namespace {
+template <int C>
+void compare() {
+  CAPTURE(C);
+  eqsr::Involution<C, Cpu> layer;
+  fill(layer, "involution.");
+  constexpr Index sizes[][2] = {{1, 1}, {1, 7}, {7, 1}, {2, 33}, {9, 17}};
+  for (const auto& [h, w] : sizes) {
+    CAPTURE(h);
+    CAPTURE(w);
+    const Map<C> x(h, w, "involution.input");
+    const Map<9> g(h, w, "involution.factor");
+    CHECK(on_cpu([&](auto& ctx) {
+      Map<C> y(x.h, x.w);
+      layer.forward(ctx, x.in(), g.in(), y.out());
+      return y.values;
+    }));
+  }
+}
+}  // namespace
+
+TEST_CASE("involution: the CPU agrees at awkward sizes") {
+  compare<8>();
+  compare<24>();
+  compare<40>();
+  compare<64>();
+  compare<256>();
+}
+
+TEST_CASE("involution: parameters have the names of the checkpoints") {
+  const eqsr::Involution<256, Cpu> layer;
+  CHECK(parameter_list(layer) ==
+        "seblock.0.weight [64,256,3,3] seblock.0.bias [64] "
+        "seblock.2.weight [288,64,1,1] seblock.2.bias [288]");
+}
