@@ -26,13 +26,13 @@ void print(const eqsr::StateDict& dict) {
   if (!dict.unwrapped().empty()) std::cout << "found in   " << dict.unwrapped() << '\n';
   for (const auto& [key, value] : dict.metadata()) {
     // In quotes: metadata is foreign text.
-    std::cout << "metadata   " << eqsr::detail::quoted(key) << ": " << eqsr::detail::quoted(value)
-              << '\n';
+    std::cout << "metadata   " << eqsr::detail::in_quotes(key) << ": "
+              << eqsr::detail::in_quotes(value) << '\n';
   }
   std::size_t elements = 0;
   std::size_t bytes = 0;
   for (const auto& [name, tensor] : dict) {
-    std::string printed = eqsr::detail::quoted(name);
+    std::string printed = eqsr::detail::in_quotes(name);
     printed = printed.substr(1, printed.size() - 2);
     std::cout << "tensor     " << std::left << std::setw(5) << eqsr::name_of(tensor.dtype())
               << printed << ' ' << shape_text(tensor);
@@ -44,7 +44,7 @@ void print(const eqsr::StateDict& dict) {
     bytes += tensor.numel() * eqsr::size_of(tensor.dtype());
   }
   for (const std::string& name : dict.dropped()) {
-    std::cout << "ignored    " << eqsr::detail::quoted(name) << '\n';
+    std::cout << "ignored    " << eqsr::detail::in_quotes(name) << '\n';
   }
   std::cout << "total      " << dict.size() << " tensors, " << elements << " elements, " << bytes
             << " bytes\n";

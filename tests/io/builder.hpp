@@ -35,7 +35,9 @@ class TemporaryFolder {
   }
   [[nodiscard]] std::string path(std::string_view name) const { return folder_ / name; }
   [[nodiscard]] std::string write(std::string_view name, std::string_view bytes) const {
-    std::ofstream out(path(name), std::ios::binary | std::ios::trunc);
+    // Replacing a file in place makes some file systems wait for the disk; a fresh one does not.
+    std::filesystem::remove(path(name));
+    std::ofstream out(path(name), std::ios::binary);
     out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
     return path(name);
   }
@@ -70,7 +72,7 @@ std::string code_of(F&& f) {
 
 [[nodiscard]] inline eqsr::StateDict open_bytes(std::string_view bytes,
                                                 const eqsr::Limits& limits = {}) {
-  const TemporaryFolder folder;
+  static const TemporaryFolder folder;
   return eqsr::StateDict::open(folder.write("weights", bytes), limits);
 }
 

@@ -108,6 +108,6 @@ TEST_CASE("checked arithmetic, checksums, UTF-8 and quoting") {
                           "\xE0\x80\x80", "\xF0\x80\x80\x80", "\x80", "\xC1\xBF"}) {
     CHECK_FALSE(valid_utf8(bad));
   }
-  CHECK(quoted("a\"\n\x1B") == "\"a\\\"\\x0a\\x1b\"");
-  CHECK(quoted(std::string(65, 'x')) == "\"" + std::string(64, 'x') + "\"... (65 bytes)");
+  CHECK(in_quotes("a\"\n\x1B") == "\"a\\\"\\x0a\\x1b\"");
+  CHECK(in_quotes(std::string(65, 'x')) == "\"" + std::string(64, 'x') + "\"... (65 bytes)");
 }

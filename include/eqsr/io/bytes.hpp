@@ -111,7 +111,7 @@ void store_little(std::string& out, T value) {
 }
 
 /// Foreign bytes for an error sentence: in quotes, escaped to printable ASCII, cut to 64 bytes.
-[[nodiscard]] inline std::string quoted(std::string_view bytes) {
+[[nodiscard]] inline std::string in_quotes(std::string_view bytes) {
   constexpr std::size_t most = 64;
   std::string text = "\"";
   for (const char c : bytes.substr(0, most)) {

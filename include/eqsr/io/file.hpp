@@ -127,7 +127,7 @@ class InputFile {
   /// Throws an Error whose sentence starts with the file's name.
   template <class... Parts>
   [[noreturn]] void fail(const char* code, const Parts&... parts) const {
-    throw Error(code, say(quoted(path_), ": ", parts...));
+    throw Error(code, say(in_quotes(path_), ": ", parts...));
   }
 
  private:
@@ -205,7 +205,7 @@ class OutputFile {
   }
   [[noreturn]] void fail(std::string_view what, int error) {
     const std::string sentence =
-        say(detail::quoted(path_), ": The file ", what, ": ", detail::system_message(error),
+        say(detail::in_quotes(path_), ": The file ", what, ": ", detail::system_message(error),
             ". What was there before is unchanged.");
     discard();
     throw Error("io_error", sentence);

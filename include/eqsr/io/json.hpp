@@ -43,7 +43,7 @@ class JsonReader {
     if (!next('}')) return false;
     if (peek() != '"') fail("bad_json", "A key in quotes is expected.");
     key = raw_string();
-    if (peek() != ':') fail("bad_json", "A colon is expected after the key ", quoted(key), ".");
+    if (peek() != ':') fail("bad_json", "A colon is expected after the key ", in_quotes(key), ".");
     ++position_;
     return true;
   }
@@ -69,7 +69,7 @@ class JsonReader {
       if (!good) break;
     }
     if (!good) {
-      fail("bad_number", "The ", what, " is ", quoted(digits),
+      fail("bad_number", "The ", what, " is ", in_quotes(digits),
            "; a whole number from 0 to 2^64 - 1 in plain digits is expected.");
     }
     return value;
@@ -82,7 +82,7 @@ class JsonReader {
     std::istringstream stream{std::string(digits)};
     stream.imbue(std::locale::classic());
     if (!is_number(digits) || !(stream >> value) || !stream.eof()) {
-      fail("bad_number", "The ", what, " is ", quoted(digits), "; a finite number is expected.");
+      fail("bad_number", "The ", what, " is ", in_quotes(digits), "; a finite number is expected.");
     }
     return value;
   }
@@ -106,7 +106,7 @@ class JsonReader {
       static_cast<void>(raw_string());
     } else if (at_number()) {
       const std::string_view digits = take_number();
-      if (!is_number(digits)) fail("bad_number", quoted(digits), " is no JSON number.");
+      if (!is_number(digits)) fail("bad_number", in_quotes(digits), " is no JSON number.");
     } else {
       static_cast<void>(take_word());
     }
@@ -189,8 +189,9 @@ class JsonReader {
   [[noreturn]] void unexpected() const {
     const std::string_view rest = text_.substr(position_);
     if (rest.empty()) fail("bad_json", "The text ends too early.");
-    if (utf8_length(rest) == 0) fail("bad_utf8", "This is not UTF-8: ", quoted(rest.substr(0, 4)));
-    fail("bad_json", "This is not expected here: ", quoted(rest.substr(0, 8)));
+    if (utf8_length(rest) == 0)
+      fail("bad_utf8", "This is not UTF-8: ", in_quotes(rest.substr(0, 4)));
+    fail("bad_json", "This is not expected here: ", in_quotes(rest.substr(0, 8)));
   }
 
   void begin(char open, std::string_view what, std::string_view expected) {
@@ -232,7 +233,7 @@ class JsonReader {
       if (static_cast<unsigned char>(c) < 0x20) fail("bad_json", "A control byte is in a string.");
       const std::size_t length = utf8_length(text_.substr(position_));
       if (length == 0) {
-        fail("bad_utf8", "A string is not UTF-8: ", quoted(text_.substr(position_, 4)), ".");
+        fail("bad_utf8", "A string is not UTF-8: ", in_quotes(text_.substr(position_, 4)), ".");
       }
       out.append(text_, position_, length);
       position_ += length;
@@ -319,7 +320,7 @@ using JsonValue = std::variant<bool, double, std::string, std::vector<std::int64
   std::string key;
   in.begin_object("document");
   while (in.next_key(key)) {
-    const std::string what = detail::quoted(key);
+    const std::string what = detail::in_quotes(key);
     if (object.contains(key)) {
       in.fail("duplicate_key", "The key ", what, " is there twice.");
     }
@@ -350,7 +351,7 @@ using JsonValue = std::variant<bool, double, std::string, std::vector<std::int64
 
 /// `text` as a JSON string, in quotes. The text must be UTF-8.
 [[nodiscard]] inline std::string json_string(std::string_view text) {
-  EQSR_EXPECTS(detail::valid_utf8(text), "bad_utf8", "The text ", detail::quoted(text),
+  EQSR_EXPECTS(detail::valid_utf8(text), "bad_utf8", "The text ", detail::in_quotes(text),
                " is not UTF-8 and cannot be written as JSON.");
   std::string out = "\"";
   for (const char c : text) {

@@ -34,7 +34,7 @@ inline void Pickle::find_name(std::string_view module, std::string_view name) {
   } else if (module == "torch.storage") {
     known = name == "UntypedStorage";
   }
-  const std::string full = quoted(std::string(module) + " " + std::string(name));
+  const std::string full = in_quotes(std::string(module) + " " + std::string(name));
   if (known) {
     fail("unsupported_dtype", "The file holds a quantised, sparse, complex or meta tensor (", full,
          "); plain tensors are expected.");
@@ -113,7 +113,7 @@ inline void Pickle::make_tensor(std::span<const V> arguments) {
   // A stride of zero repeats elements: legal, but not as a way to make much out of little.
   if (*numel > storage.numel) {
     fail("out_of_range", "A tensor has ", *numel, " elements, but its storage ",
-         quoted(storage.key), " only ", storage.numel, ".");
+         in_quotes(storage.key), " only ", storage.numel, ".");
   }
   std::uint64_t last = tensor.offset;
   bool fits = true;
@@ -126,7 +126,7 @@ inline void Pickle::make_tensor(std::span<const V> arguments) {
   }
   if (!fits || (*numel != 0 ? last >= storage.numel : tensor.offset > storage.numel)) {
     fail("out_of_range", "A tensor reaches beyond the ", storage.numel, " elements of its storage ",
-         quoted(storage.key), ".");
+         in_quotes(storage.key), ".");
   }
   tensors_.push_back(std::move(tensor));
   push(V::tensor, static_cast<std::int64_t>(tensors_.size() - 1));
@@ -145,21 +145,21 @@ inline void Pickle::make_storage(V id) {
   const std::string_view key = text(fields[2]);
   const bool digits = key.find_first_not_of("0123456789") == std::string_view::npos;
   if (key.empty() || key.size() > 20 || !digits) {
-    fail("bad_name", "The storage key ", quoted(key), " is not a number.");
+    fail("bad_name", "The storage key ", in_quotes(key), " is not a number.");
   }
   const auto dtype = static_cast<Dtype>(fields[1].value - first_storage);
   if (fields[4].value < 0) {
-    fail("bad_number", "The storage ", quoted(key), " has ", fields[4].value, " elements.");
+    fail("bad_number", "The storage ", in_quotes(key), " has ", fields[4].value, " elements.");
   }
   const auto numel = static_cast<std::uint64_t>(fields[4].value);
   if (numel > std::numeric_limits<std::uint64_t>::max() / 8) {
-    fail("overflow", "The storage ", quoted(key), " has ", numel, " elements.");
+    fail("overflow", "The storage ", in_quotes(key), " has ", numel, " elements.");
   }
   const auto [found, fresh] = storage_index_.emplace(std::string(key), storages_.size());
   if (fresh) {
     storages_.push_back({std::string(key), dtype, numel});
   } else if (storages_[found->second].dtype != dtype || storages_[found->second].numel != numel) {
-    fail("type_conflict", "The storage ", quoted(key), " is used with two types or sizes.");
+    fail("type_conflict", "The storage ", in_quotes(key), " is used with two types or sizes.");
   }
   push(V::storage, static_cast<std::int64_t>(found->second));
 }

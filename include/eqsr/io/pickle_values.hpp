@@ -141,7 +141,8 @@ class Pickle {
       const char c = take(1)[0];
       if (c == '\n') return line;
       line += c;
-      if (line.size() > 1024) fail("forbidden_global", "A name is too long: ", quoted(line), ".");
+      if (line.size() > 1024)
+        fail("forbidden_global", "A name is too long: ", in_quotes(line), ".");
     }
   }
 

@@ -29,7 +29,7 @@ struct PthSelection {
   if (key.kind == PickleValue::boolean) return key.value != 0 ? "True" : "False";
   if (key.kind == PickleValue::none) return "None";
   if (!valid_name(pickle.text(key))) {
-    pickle.fail("bad_name", "The key ", quoted(pickle.text(key)),
+    pickle.fail("bad_name", "The key ", in_quotes(pickle.text(key)),
                 " is not 1 to 1024 bytes of UTF-8 without zero bytes.");
   }
   return std::string(pickle.text(key));
@@ -48,7 +48,7 @@ inline PthSelection select_tensors(const InputFile& file, const Pickle& pickle) 
     for (std::size_t i = 0; i < members.size(); i += 2) {
       std::string key = pickle_key(pickle, members[i]);
       if (keys.contains(key)) {
-        file.fail("duplicate_key", "The key ", quoted(key), " is there twice.");
+        file.fail("duplicate_key", "The key ", in_quotes(key), " is there twice.");
       }
       keys.insert(std::move(key));
     }
@@ -99,7 +99,7 @@ inline StateDict collect_tensors(const InputFile& file, const Limits& limits, co
   if (count == 0) {
     std::string keys;
     for (std::size_t i = 0; i < selection.dropped.size() && i < 10; ++i) {
-      keys += (i == 0 ? " It holds " : ", ") + quoted(selection.dropped[i]);
+      keys += (i == 0 ? " It holds " : ", ") + in_quotes(selection.dropped[i]);
     }
     file.fail("ambiguous_model",
               "No tensors were found at the top level or under params_ema, params, "
@@ -124,7 +124,7 @@ inline StateDict collect_tensors(const InputFile& file, const Limits& limits, co
     if (members[i + 1].kind != PickleValue::tensor) continue;
     const PickleTensor& tensor = pickle.tensor(members[i + 1]);
     std::string name = pickle_key(pickle, members[i]);
-    const std::string label = quoted(file.path()) + ": The tensor " + quoted(name);
+    const std::string label = in_quotes(file.path()) + ": The tensor " + in_quotes(name);
     dict.insert(std::move(name),
                 StoredTensor(pickle.storages()[tensor.storage].dtype, tensor.shape,
                              memory[tensor.storage], label, tensor.offset, tensor.strides));
@@ -167,7 +167,7 @@ inline std::string find_pth_root(const InputFile& file, const ZipArchive& archiv
   const std::string root = find_pth_root(file, archive);
   const auto read_text = [&](const ZipEntry& entry, std::uint64_t limit) {
     if (entry.size > limit) {
-      file.fail("limit_exceeded", "The entry ", quoted(entry.name), " has ", entry.size,
+      file.fail("limit_exceeded", "The entry ", in_quotes(entry.name), " has ", entry.size,
                 " bytes, the limit is ", limit, ".");
     }
     std::string text(static_cast<std::size_t>(entry.size), '\0');
@@ -177,7 +177,7 @@ inline std::string find_pth_root(const InputFile& file, const ZipArchive& archiv
   if (const ZipEntry* order = archive.find(root + "byteorder")) {
     const std::string text = read_text(*order, 64);
     if (text != "little") {
-      file.fail("unsupported_byteorder", "The file's byte order is ", quoted(text),
+      file.fail("unsupported_byteorder", "The file's byte order is ", in_quotes(text),
                 "; little is expected.");
     }
   }
@@ -190,11 +190,11 @@ inline std::string find_pth_root(const InputFile& file, const ZipArchive& archiv
   for (const PickleStorage& storage : pickle.storages()) {
     const ZipEntry* entry = archive.find(root + "data/" + storage.key);
     if (entry == nullptr) {
-      file.fail("missing_entry", "The storage ", quoted(storage.key), " is not in the archive.");
+      file.fail("missing_entry", "The storage ", in_quotes(storage.key), " is not in the archive.");
     }
     const std::uint64_t bytes = storage.numel * size_of(storage.dtype);
     if (entry->size != bytes) {
-      file.fail("size_mismatch", "The storage ", quoted(storage.key), " needs ", bytes,
+      file.fail("size_mismatch", "The storage ", in_quotes(storage.key), " needs ", bytes,
                 " bytes, but its entry has ", entry->size, ".");
     }
     entries.push_back(entry);

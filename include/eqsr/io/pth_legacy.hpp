@@ -24,8 +24,9 @@ inline Pickle read_pickle_at(const InputFile& file, const Limits& limits, std::s
       file.fail("limit_exceeded", "The pickle at byte ", start, " has more than ",
                 limits.max_pickle_bytes, " bytes, the limit.");
     }
+    const std::uint64_t most = std::min(available, limits.max_pickle_bytes);
     const std::uint64_t wanted = std::max<std::uint64_t>({size, 2 * text.size(), 4096});
-    text += file.read_some(start + text.size(), std::min(wanted, available) - text.size());
+    text += file.read_some(start + text.size(), std::min(wanted, most) - text.size());
   };
   Pickle pickle(file, std::move(what), "", refill, true);
   at += pickle.length();
@@ -66,32 +67,32 @@ inline Pickle read_pickle_at(const InputFile& file, const Limits& limits, std::s
     const std::string_view key = item.kind == PickleValue::text ? list.text(item) : "";
     const auto found = numbers.find(key);
     if (found == numbers.end()) {
-      file.fail("bad_pickle", "The list of storages names ", quoted(key),
+      file.fail("bad_pickle", "The list of storages names ", in_quotes(key),
                 ", which no tensor uses.");
     }
     std::uint64_t& begin = begins[found->second];
     if (begin != unknown) {
-      file.fail("duplicate_key", "The storage ", quoted(key), " is listed twice.");
+      file.fail("duplicate_key", "The storage ", in_quotes(key), " is listed twice.");
     }
     const PickleStorage& storage = pickle.storages()[found->second];
     std::array<char, 8> count{};
     file.read(at, count.data(), count.size());
     const auto numel = load_little<std::uint64_t>(count.data());
     if (numel != storage.numel) {
-      file.fail("size_mismatch", "The storage ", quoted(key), " has ", numel, " elements at byte ",
-                at, ", but its tensors expect ", storage.numel, ".");
+      file.fail("size_mismatch", "The storage ", in_quotes(key), " has ", numel,
+                " elements at byte ", at, ", but its tensors expect ", storage.numel, ".");
     }
     begin = at + 8;
     const std::uint64_t bytes = numel * size_of(storage.dtype);
     if (bytes > file.size() - begin) {
-      file.fail("truncated", "The storage ", quoted(key), " needs ", bytes, " bytes at ", begin,
+      file.fail("truncated", "The storage ", in_quotes(key), " needs ", bytes, " bytes at ", begin,
                 ", but the file ends at ", file.size(), ". Copy or download it again.");
     }
     at = begin + bytes;
   }
   for (const auto& [key, number] : numbers) {
     if (begins[number] == unknown) {
-      file.fail("missing_entry", "The storage ", quoted(key), " is not in the file.");
+      file.fail("missing_entry", "The storage ", in_quotes(key), " is not in the file.");
     }
   }
   if (at != file.size()) {

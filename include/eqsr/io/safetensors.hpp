@@ -25,7 +25,7 @@ struct SafetensorsRecord {
 
 inline SafetensorsRecord read_safetensors_record(JsonReader& in, std::string name) {
   SafetensorsRecord record;
-  const std::string label = "tensor " + quoted(name);
+  const std::string label = "tensor " + in_quotes(name);
   if (!valid_name(name)) {
     in.fail("bad_name", "The ", label, " needs a name of 1 to 1024 bytes without zero bytes.");
   }
@@ -45,7 +45,7 @@ inline SafetensorsRecord read_safetensors_record(JsonReader& in, std::string nam
       const std::string text = in.string("dtype of the " + label);
       const auto dtype = find_dtype(&DtypeRow::safetensors, text);
       if (!dtype) {
-        in.fail("unsupported_dtype", "The ", label, " has the element type ", quoted(text),
+        in.fail("unsupported_dtype", "The ", label, " has the element type ", in_quotes(text),
                 "; F16, BF16, F32, F64, I8, U8, I16, I32, I64 and BOOL are read.");
       }
       record.dtype = *dtype;
@@ -83,7 +83,7 @@ inline SafetensorsRecord read_safetensors_record(JsonReader& in, std::string nam
       record.end = offsets[1];
     } else {
       in.skip();
-      in.fail("unknown_field", "The ", label, " has a field ", quoted(field),
+      in.fail("unknown_field", "The ", label, " has a field ", in_quotes(field),
               "; dtype, shape and data_offsets are the only ones.");
     }
   }
@@ -102,17 +102,17 @@ inline void check_safetensors_table(const InputFile& file, std::uint64_t payload
   for (const SafetensorsRecord& record : records) {
     const auto elements = count_elements(record.shape);
     if (!elements) {
-      file.fail("overflow", "The shape of the tensor ", quoted(record.name),
+      file.fail("overflow", "The shape of the tensor ", in_quotes(record.name),
                 " multiplies to more than 64 bits.");
     }
     // A payload cut within its last element is damage; further off, the table is wrong.
     if (record.end > payload && record.end - payload >= 8) {
-      file.fail("out_of_range", "The tensor ", quoted(record.name), " ends at byte ", record.end,
+      file.fail("out_of_range", "The tensor ", in_quotes(record.name), " ends at byte ", record.end,
                 " of the payload, which has ", payload, " bytes.");
     }
     const std::uint64_t bytes = *elements * size_of(record.dtype);
     if (record.end - record.begin != bytes) {
-      file.fail("size_mismatch", "The tensor ", quoted(record.name), " has ",
+      file.fail("size_mismatch", "The tensor ", in_quotes(record.name), " has ",
                 record.end - record.begin, " bytes, but its shape and type need ", bytes, ".");
     }
     order.push_back(&record);
@@ -123,7 +123,7 @@ inline void check_safetensors_table(const InputFile& file, std::uint64_t payload
   std::uint64_t end = 0;
   for (const SafetensorsRecord* record : order) {
     if (record->begin != end) {
-      file.fail(record->begin < end ? "overlap" : "gap", "The tensor ", quoted(record->name),
+      file.fail(record->begin < end ? "overlap" : "gap", "The tensor ", in_quotes(record->name),
                 " begins at byte ", record->begin,
                 " of the payload, but the one before it ends at ", end, ".");
     }
@@ -143,7 +143,7 @@ inline void read_safetensors_metadata(JsonReader& in, StateDict::Metadata& metad
   std::string key;
   in.begin_object("__metadata__");
   while (in.next_key(key)) {
-    const std::string what = "metadata entry " + quoted(key);
+    const std::string what = "metadata entry " + in_quotes(key);
     std::string value = in.string(what);
     if (!metadata.emplace(key, std::move(value)).second) {
       in.fail("duplicate_key", "The ", what, " is there twice.");
@@ -171,7 +171,7 @@ inline void read_safetensors_metadata(JsonReader& in, StateDict::Metadata& metad
   std::vector<SafetensorsRecord> records;
   {
     const std::string header = file.read_some(8, header_bytes);
-    const std::string where = quoted(file.path()) + ", header";
+    const std::string where = in_quotes(file.path()) + ", header";
     JsonReader in(header, where);
     std::set<std::string, std::less<>> names;
     bool has_metadata = false;
@@ -185,7 +185,7 @@ inline void read_safetensors_metadata(JsonReader& in, StateDict::Metadata& metad
         continue;
       }
       if (!names.insert(key).second) {
-        in.fail("duplicate_key", "The tensor ", quoted(key), " is there twice.");
+        in.fail("duplicate_key", "The tensor ", in_quotes(key), " is there twice.");
       }
       if (records.size() == limits.max_tensors) {
         in.fail("too_many_tensors", "The file lists more than ", limits.max_tensors,
@@ -207,7 +207,7 @@ inline void read_safetensors_metadata(JsonReader& in, StateDict::Metadata& metad
   for (SafetensorsRecord& record : records) {
     // Tensors share the payload; each begins at its own byte, which need not be aligned.
     Bytes start(bytes, bytes.get() + record.begin);
-    const std::string label = quoted(file.path()) + ": The tensor " + quoted(record.name);
+    const std::string label = in_quotes(file.path()) + ": The tensor " + in_quotes(record.name);
     dict.insert(std::move(record.name),
                 StoredTensor(record.dtype, std::move(record.shape), std::move(start), label));
   }
@@ -240,7 +240,7 @@ inline void write_safetensors(const std::string& path, const StateDict& dict,
   std::uint64_t end = 0;
   for (const StateDict::Entry* entry : order) {
     const StoredTensor& tensor = entry->tensor;
-    EQSR_EXPECTS(entry->name != "__metadata__", "bad_name", detail::quoted(path),
+    EQSR_EXPECTS(entry->name != "__metadata__", "bad_name", detail::in_quotes(path),
                  ": A tensor cannot be named __metadata__ in a safetensors file.");
     comma();
     header += json_string(entry->name) + ":{\"dtype\":\"";

@@ -54,7 +54,7 @@ class ZipArchive {
     const auto count = static_cast<std::size_t>(entry.size);
     file_.read(entry.data, to, count);
     if (limits_.check_crc && crc32(static_cast<const char*>(to), count) != entry.crc) {
-      file_.fail("crc_mismatch", "The entry ", quoted(entry.name),
+      file_.fail("crc_mismatch", "The entry ", in_quotes(entry.name),
                  " does not match its checksum; the file is damaged. Copy or download it again.");
     }
   }
@@ -86,7 +86,8 @@ class ZipArchive {
     file_.read(at, end.data(), end.size());
     if (u32(end.data()) != end_mark || u16(&end[20]) != 0) explain_end();
     // An empty archive begins with its end.
-    if (u32(start.data()) != local_mark && at != 0) {
+    const std::uint32_t first = u32(start.data());
+    if (first != local_mark && first != end64_mark && at != 0) {
       file_.fail("prefixed_archive", "The archive does not begin at the first byte of the file.");
     }
     if (u16(&end[4]) != 0 || u16(&end[6]) != 0 || u16(&end[8]) != u16(&end[10])) {
@@ -225,7 +226,7 @@ class ZipArchive {
                    .size = u32(&record[24]),
                    .crc = u32(&record[16]),
                    .flags = u16(&record[8])};
-    const std::string label = "The entry " + quoted(name);
+    const std::string label = "The entry " + in_quotes(name);
     if (!safe_name(name)) {
       file_.fail("bad_name", label, " is not a relative path in UTF-8 without \"..\".");
     }
@@ -295,7 +296,7 @@ class ZipArchive {
       std::uint64_t end = 0;
       if (!checked_add(entry.header, least, end) || !checked_add(end, entry.size, end) ||
           end > file_.size()) {
-        file_.fail("out_of_range", "The entry ", quoted(entry.name), " at byte ", entry.header,
+        file_.fail("out_of_range", "The entry ", in_quotes(entry.name), " at byte ", entry.header,
                    " with ", entry.size, " bytes reaches beyond the end of the file.");
       }
       order.push_back(&entry);
@@ -307,7 +308,7 @@ class ZipArchive {
     };
     const auto expect_apart = [&](std::size_t i, std::uint64_t end) {
       if (end > limit(i)) {
-        file_.fail("overlap", "The entry ", quoted(order[i]->name),
+        file_.fail("overlap", "The entry ", in_quotes(order[i]->name),
                    " shares bytes with what comes after it, at byte ", limit(i), ".");
       }
     };
@@ -326,7 +327,7 @@ class ZipArchive {
 
   void read_local_header(ZipEntry& entry) const {
     const std::string local = file_.read_some(entry.header, 30 + entry.name.size());
-    const std::string label = "The entry " + quoted(entry.name);
+    const std::string label = "The entry " + in_quotes(entry.name);
     const bool same = u32(local.data()) == local_mark && u16(&local[6]) == entry.flags &&
                       u16(&local[8]) == 0 && u16(&local[26]) == entry.name.size() &&
                       std::string_view(local).substr(30) == entry.name;

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "builder.hpp"
+#include "support/synthetic.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cstdlib>  // getenv
+
+using namespace eqsr_test;
+namespace p = eqsr_test::pickle;
+
+namespace {
+
+const std::string checkpoints = EQSR_TEST_DATA "/checkpoints/";
+
+/// Equal names, types, shapes and bits.
+void check_equal(const eqsr::StateDict& a, const eqsr::StateDict& b) {
+  CHECK(a.size() == b.size());
+  for (const auto& [name, tensor] : a) {
+    INFO(name);
+    REQUIRE(b.contains(name));
+    CHECK(tensor.dtype() == b.at(name).dtype());
+    CHECK(tensor.shape() == b.at(name).shape());
+    CHECK(tensor.to_bytes() == b.at(name).to_bytes());
+  }
+}
+
+/// All parameters are those of the synthetic tiny network, bit for bit.
+void check_synthetic(const eqsr::StateDict& dict, bool half) {
+  CHECK(dict.size() == 144);
+  std::size_t parameters = 0;
+  for (const auto& [name, tensor] : dict) {
+    if (name.starts_with("relative_position_index")) {
+      CHECK(tensor.dtype() == eqsr::Dtype::i64);
+      continue;
+    }
+    INFO(name);
+    REQUIRE(tensor.dtype() == (half ? eqsr::Dtype::f16 : eqsr::Dtype::f32));
+    std::vector<float> expected = synthetic_parameter(name, tensor.shape());
+    if (half) {
+      for (float& value : expected) value = eqsr::half_to_float(eqsr::float_to_half(value));
+    }
+    const std::vector<float> found = tensor.to_float();
+    REQUIRE(found.size() == expected.size());
+    REQUIRE(std::memcmp(found.data(), expected.data(), found.size() * 4) == 0);
+    parameters += found.size();
+  }
+  CHECK(parameters == 1'233'192);
+}
+
+const std::string w = p::text("w") + p::tensor(p::storage("10", 2), 0, {2}, {1});
+const std::string two = floats({1.5F, -2.0F});
+
+std::string stream_code(const std::string& object, const Storages& storages) {
+  return open_code(pth_stream(object, storages));
+}
+
+}  // namespace
+
+TEST_CASE("small files that PyTorch wrote, compared with what PyTorch read from them") {
+  for (const char* name : {"both_sets", "nested_prefixed", "older_stream", "bare_module"}) {
+    INFO(name);
+    const auto expected = eqsr::StateDict::open(checkpoints + name + ".safetensors");
+    check_equal(eqsr::StateDict::open(checkpoints + name + ".pth"), expected);
+    const TemporaryFolder folder;
+    eqsr::write_safetensors(folder.path("copy"),
+                            eqsr::StateDict::open(checkpoints + name + ".pth"));
+    check_equal(eqsr::StateDict::open(folder.path("copy")), expected);
+  }
+}
+
+TEST_CASE("where the tensors were, and what lay beside them") {
+  using Names = std::vector<std::string>;
+  const auto both = eqsr::StateDict::open(checkpoints + "both_sets.pth");
+  CHECK(both.format() == "pytorch zip");
+  CHECK(both.unwrapped() == "params_ema");
+  CHECK(both.dropped() == Names{"params"});
+  CHECK(both.at("scalar").to_float() == std::vector<float>{3.5F});
+  CHECK(both.at("float16").first_nonfinite() == 5);
+  CHECK_FALSE(both.at("float32").first_nonfinite());
+  const auto nested = eqsr::StateDict::open(checkpoints + "nested_prefixed.pth");
+  CHECK(nested.unwrapped() == "state_dict");
+  CHECK(nested.dropped() == Names{"epoch", "best", "args"});
+  CHECK(nested.begin()->name == "0.weight");
+  const auto stream = eqsr::StateDict::open(checkpoints + "older_stream.pth");
+  CHECK(stream.format() == "pytorch stream");
+  CHECK(stream.unwrapped().empty());
+  CHECK(stream.at("int64").to_int64() ==
+        std::vector<std::int64_t>{-1, 2, 3, -(std::int64_t{1} << 62)});
+  CHECK(stream.at("bool").to_int64() == std::vector<std::int64_t>{1, 0, 1});
+  CHECK(stream.at("int8").to_int64() == std::vector<std::int64_t>{-8, 8});
+  CHECK(stream.at("uint8").to_int64() == std::vector<std::int64_t>{0, 255});
+  CHECK(code_of([&] { static_cast<void>(stream.at("int64").to_float()); }) == "dtype_mismatch");
+  CHECK(code_of([&] { static_cast<void>(stream.at("float32").to_int64()); }) == "dtype_mismatch");
+}
+
+TEST_CASE("the half-precision checkpoint, bit for bit") {
+  const auto dict = eqsr::StateDict::open(checkpoints + "tiny_dataparallel_half.pth");
+  CHECK(dict.unwrapped() == "state_dict");
+  CHECK(dict.dropped() == std::vector<std::string>{"epoch"});
+  check_synthetic(dict, true);
+}
+
+TEST_CASE("the full checkpoints, bit for bit, where EQSR_CHECKPOINTS names their folder") {
+  const char* folder = std::getenv("EQSR_CHECKPOINTS");
+  if (folder == nullptr) return;
+  const std::string path = std::string(folder) + "/";
+  check_synthetic(eqsr::StateDict::open(path + "tiny_dataparallel_half.pth"), true);
+  check_synthetic(eqsr::StateDict::open(path + "tiny_flat_legacy.pth"), false);
+  const auto both = eqsr::StateDict::open(path + "tiny_basicsr.pth");
+  CHECK(both.unwrapped() == "params_ema");
+  check_synthetic(both, false);
+}
+
+TEST_CASE("the older stream") {
+  const std::string object = p::whole(p::dict(w));
+  const auto dict = open_bytes(pth_stream(object, {{"10", two}}));
+  CHECK(dict.at("w").to_float() == std::vector<float>{1.5F, -2.0F});
+  CHECK(stream_code(object, {}) == "missing_entry");
+  CHECK(stream_code(object, {{"10", two}, {"11", two}}) == "bad_pickle");
+  CHECK(stream_code(object, {{"10", two}, {"10", two}}) == "duplicate_key");
+  CHECK(stream_code(object, {{"10", floats({1})}}) == "size_mismatch");        // F16
+  CHECK(stream_code(object, {{"10", floats({1, 2, 3})}}) == "size_mismatch");  // F17
+  CHECK(open_code(pth_stream(object, {{"10", two}}) + "x") == "trailing_data");
+  CHECK(stream_code(p::whole(p::name("os", "system")), {}) == "forbidden_global");
+  CHECK(stream_code(p::whole(p::dict(p::text("w") + "\x93")), {}) == "unsupported_opcode");
+  CHECK(open_code(p::whole(p::dict(w))) == "unknown_format");  // a pickle of its own
+  CHECK(open_code(p::whole(p::name("builtins", "eval") + p::text("0x1950a8") + "\x85R")) ==
+        "forbidden_global");
+  CHECK(open_code("\x80\x04" + object.substr(2)) == "unsupported_opcode");
+  std::string big = pth_stream(object, {{"10", two}});
+  big[big.find('\x88')] = '\x89';
+  CHECK(open_code(big) == "unsupported_byteorder");
+  eqsr::Limits limits;
+  limits.max_pickle_bytes = 64;
+  CHECK(open_code(pth_stream(object, {{"10", two}}), limits) == "limit_exceeded");
+}
+
+TEST_CASE("a sixth field of a storage is for the older stream alone (F14)") {
+  const std::string id = p::tuple(p::text("storage") + p::name("torch", "FloatStorage") +
+                                  p::text("10") + p::text("cpu") + p::integer(2) + "N") +
+                         "Q";
+  const std::string object = p::whole(p::dict(p::text("w") + p::tensor(id, 0, {2}, {1})));
+  CHECK(stream_code(object, {{"10", two}}) == "none");
+  CHECK(open_code(pth_zip(object, {{"10", two}}).bytes) == "bad_pickle");
+}
+
+TEST_CASE("every prefix is refused, every bit flip refused or harmless") {
+  sweep(pth_stream(p::whole(p::dict(w)), {{"10", two}}),
+        [](bool sound, const char* kind, std::size_t at) {
+          INFO(kind, " ", at);
+          REQUIRE(sound);
+        });
+}
+
+TEST_CASE("a flip in a checksummed archive never changes another tensor") {
+  const std::string object =
+      p::whole(p::dict(w + p::text("v") + p::tensor(p::storage("11", 1), 0, {1}, {1})));
+  const Zip z = pth_zip(object, {{"10", two}, {"11", floats({7})}});
+  std::string bytes = z.bytes;
+  for (std::size_t bit = 0; bit < bytes.size() * 8; ++bit) {
+    bytes[bit / 8] = static_cast<char>(z.bytes[bit / 8] ^ (1 << (bit % 8)));
+    const std::string code = code_of([&] {
+      const auto dict = open_bytes(bytes);
+      INFO(bit);
+      REQUIRE(dict.at("w").to_float() == std::vector<float>{1.5F, -2.0F});
+      REQUIRE(dict.at("v").to_float() == std::vector<float>{7.0F});
+    });
+    bytes[bit / 8] = z.bytes[bit / 8];
+  }
+}
+
+TEST_CASE("which dictionary is taken") {
+  const auto open = [](const std::string& items) {
+    return open_bytes(pth_zip(p::whole(p::dict(items)), {{"10", two}}).bytes);
+  };
+  const auto inner = [](const char* name) { return p::text(name) + p::dict(w); };
+  CHECK(open(inner("net") + inner("model")).unwrapped() == "model");
+  CHECK(open(inner("model_state_dict") + inner("state_dict")).unwrapped() == "state_dict");
+  CHECK(open(inner("params") + inner("state_dict")).unwrapped() == "params");
+  CHECK(open(p::text("params_ema") + "N" + inner("params")).unwrapped() == "params");
+  const auto deep = open(p::text("state_dict") + p::dict(inner("params") + p::text("x") + "N"));
+  CHECK(deep.unwrapped() == "state_dict.params");
+  CHECK(deep.dropped() == std::vector<std::string>{"state_dict.x"});
+  CHECK(open(w + inner("other")).dropped() == std::vector<std::string>{"other"});
+  CHECK(code_of([&] { static_cast<void>(open(inner("generator"))); }) == "ambiguous_model");
+  CHECK(code_of([&] { static_cast<void>(open("")); }) == "ambiguous_model");
+  const std::string tensor = w.substr(6);
+  CHECK(open(p::text("module.a") + tensor + p::text("module.b") + tensor).contains("a"));
+  CHECK(open(p::text("module.a") + tensor + p::text("b") + tensor).contains("module.a"));
+  eqsr::Limits limits;
+  limits.memory_budget = 7;
+  CHECK(open_code(pth_zip(p::whole(p::dict(w)), {{"10", two}}).bytes, limits) == "memory_budget");
+  limits = {};
+  limits.max_tensors = 5;  // enough entries, too many tensors
+  std::string many;
+  for (int i = 0; i < 6; ++i) many += p::text(std::to_string(i)) + tensor;
+  CHECK(open_code(pth_zip(p::whole(p::dict(many)), {{"10", two}}).bytes, limits) ==
+        "too_many_tensors");
+}
