@@ -57,8 +57,8 @@ void upscale_one(eqsr::Context<eqsr::Cpu>& ctx, const Net& net, const Options& o
   const double free = double(free_memory());
   if (options.verbose)
     std::fprintf(stderr, "%s: %d x %d becomes %d x %d; %s of memory, %.3g Gflop\n", name.c_str(),
-                 image.width, image.height, std::ptrdiff_t{size.width}, std::ptrdiff_t{size.height},
-                 megabytes(needed).c_str(), plan.cost.flops / 1e9);
+                 image.width, image.height, size.width, size.height, megabytes(needed).c_str(),
+                 plan.cost.flops / 1e9);
   EQSR_EXPECTS(needed <= free, "memory_budget", job.from.string(), ": ", size.width, " x ",
                size.height, " pixels need ", megabytes(needed), " of memory, but only ",
                megabytes(free), " are free. Choose a smaller size, or free memory.");

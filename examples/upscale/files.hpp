@@ -4,7 +4,7 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <set>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -55,15 +55,17 @@ inline std::vector<Job> list_jobs(const Options& options) {
   if (pictures.empty()) refuse(in.string() + ": There is no .png, .jpg or .jpeg in this folder.");
   std::sort(pictures.begin(), pictures.end());
 
+  // a.jpg becomes a.png; beside an a.png or a.jpeg it becomes a.jpg.png.
+  const auto target = [&](const fs::path& from) {
+    return out / fs::relative(from, in).replace_extension("." + options.format);
+  };
+  std::map<fs::path, int> wanted;
+  for (const fs::path& from : pictures) ++wanted[target(from)];
   std::vector<Job> jobs;
-  std::set<fs::path> taken;
   for (const fs::path& from : pictures) {
-    const fs::path name = fs::relative(from, in);
-    fs::path to = out / fs::path(name).replace_extension("." + options.format);
-    if (!taken.insert(to).second) {  // a.jpg after a.png
-      to = out / (name.string() + "." + options.format);
-      taken.insert(to);
-    }
+    fs::path to = target(from);
+    if (wanted[to] > 1 && from.extension() != to.extension())
+      to = out / (fs::relative(from, in).string() + "." + options.format);
     jobs.push_back({from, to});
   }
   return jobs;

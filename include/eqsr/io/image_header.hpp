@@ -75,7 +75,7 @@ class ImageWalk {
       const std::size_t body = at + 8;
       if (first != (kind == "IHDR")) bad("IHDR is not the first chunk, or comes twice");
       if (crc32(kind.data(), length + 4) != big32(body + length)) {
-        fail("crc_mismatch", "The checksum of the chunk ", quoted(kind),
+        fail("crc_mismatch", "The checksum of the chunk ", in_quotes(kind),
              " is wrong: the picture is damaged. Copy or download it again.");
       }
       if (kind == "IHDR") {
