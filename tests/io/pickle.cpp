@@ -105,7 +105,9 @@ TEST_CASE("F3, F4: names") {
       {"__main__", "Net"},
       {"torch.nn.modules.conv", "Conv2d"},
       {"torch", std::string(5000, 'x')}};
-  for (const auto& [module, name] : names) {
+  for (const auto& pair : names) {
+    const std::string& module = pair.first;
+    const std::string& name = pair.second;
     INFO(module, ".", name);
     // A zero byte cannot come through a literal; the two rows above end before it and are legal.
     const bool legal = (module == "torch" && name == "FloatStorage");

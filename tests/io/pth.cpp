@@ -16,7 +16,9 @@ const std::string checkpoints = EQSR_TEST_DATA "/checkpoints/";
 /// Equal names, types, shapes and bits.
 void check_equal(const eqsr::StateDict& a, const eqsr::StateDict& b) {
   CHECK(a.size() == b.size());
-  for (const auto& [name, tensor] : a) {
+  for (const auto& entry : a) {
+    const auto& tensor = entry.tensor;
+    const std::string& name = entry.name;
     INFO(name);
     REQUIRE(b.contains(name));
     CHECK(tensor.dtype() == b.at(name).dtype());
@@ -29,7 +31,9 @@ void check_equal(const eqsr::StateDict& a, const eqsr::StateDict& b) {
 void check_synthetic(const eqsr::StateDict& dict, bool half) {
   CHECK(dict.size() == 144);
   std::size_t parameters = 0;
-  for (const auto& [name, tensor] : dict) {
+  for (const auto& entry : dict) {
+    const auto& tensor = entry.tensor;
+    const std::string& name = entry.name;
     if (name.starts_with("relative_position_index")) {
       CHECK(tensor.dtype() == eqsr::Dtype::i64);
       continue;
