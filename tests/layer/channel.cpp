@@ -21,8 +21,7 @@ TEST_CASE_TEMPLATE("channel: mean, scale, shift and fill by hand", Ctx, EQSR_CON
     eqsr::launch<op::ChannelScale>(ctx, x.in_rows(), gate.in_channels(), y.out_rows(),
                                    eqsr::Rows<const float, 2>());
     CHECK(y.values == std::vector<float>{2, -10, 4, -20, 6, -30, 12, -60});
-    eqsr::launch<op::ChannelScale>(ctx, x.in_rows(), gate.in_channels(), y.out_rows(),
-                                   y.in_rows());
+    eqsr::launch<op::ChannelScale>(ctx, x.in_rows(), gate.in_channels(), y.out_rows(), y.in_rows());
     CHECK(y.values == std::vector<float>{4, -20, 8, -40, 12, -60, 24, -120});
   }
   SUBCASE("shift") {

@@ -90,8 +90,16 @@ TEST_CASE_TEMPLATE("frequency encoding: several numbers are ordered by term", Ct
   Ctx ctx;
   const auto y = encoded<2, 2>(ctx, x, Encoding::division);
   const double a = 0.25 * 3.14159265358979 / 10, b = -2 * a;
-  const double truth[] = {0.25,        -0.5,        std::sin(a),     std::sin(b),     std::cos(a),
-                          std::cos(b), std::sin(2 * a), std::sin(2 * b), std::cos(2 * a), std::cos(2 * b)};
+  const double truth[] = {0.25,
+                          -0.5,
+                          std::sin(a),
+                          std::sin(b),
+                          std::cos(a),
+                          std::cos(b),
+                          std::sin(2 * a),
+                          std::sin(2 * b),
+                          std::cos(2 * a),
+                          std::cos(2 * b)};
   for (std::size_t i = 0; i < 10; ++i) CHECK(y[i] == doctest::Approx(truth[i]));
 }
 

@@ -33,8 +33,8 @@ std::vector<float> head(auto& ctx, const eqsr::KrigingUpsampler<C, Cpu, L, F>& l
   using Row = eqsr::Rows<const float, 1>;
   eqsr::launch<op::FrequencyEncoding>(ctx, Row(down.relative.data(), H), eqsr::Encoding::division,
                                       rows.out_rows());
-  eqsr::launch<op::FrequencyEncoding>(ctx, Row(across.relative.data(), W),
-                                      eqsr::Encoding::division, columns.out_rows());
+  eqsr::launch<op::FrequencyEncoding>(ctx, Row(across.relative.data(), W), eqsr::Encoding::division,
+                                      columns.out_rows());
   Map<L> u(H, W);
   eqsr::launch<op::KrigingHead>(ctx, x.in(), eqsr::ConstQueryAxis(down),
                                 eqsr::ConstQueryAxis(across), rows.in_rows(), columns.in_rows(),

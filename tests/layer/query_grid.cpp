@@ -89,8 +89,7 @@ TEST_CASE_TEMPLATE("query grid: the formulas, to the last bit, for many sizes", 
              ulps(found.relative[std::size_t(I)], offset(c, centre(index, n), n)) == 0;
       for (Index t = 0; t < 3; ++t) {
         const Index q = I + t - 1;
-        const float delta =
-            q < 0 || q >= N ? 0 : offset(centre(nearest(centre(q, N), n), n), c, n);
+        const float delta = q < 0 || q >= N ? 0 : offset(centre(nearest(centre(q, N), n), n), c, n);
         same = same && ulps(found.delta[std::size_t(3 * I + t)], delta) == 0;
       }
     }

@@ -113,8 +113,7 @@ TEST_CASE("window attention: large scores do not overflow") {
       1e-3));
 }
 
-TEST_CASE_TEMPLATE("window attention: a plane that is no multiple is refused", Ctx,
-                   EQSR_CONTEXTS) {
+TEST_CASE_TEMPLATE("window attention: a plane that is no multiple is refused", Ctx, EQSR_CONTEXTS) {
   const eqsr::WindowAttention<4, 2, 8, Cpu> layer;
   const Map<4> x(8, 12);
   Map<4> y(8, 12);

@@ -50,9 +50,7 @@ struct Map {
     return eqsr::Plane<const float, C>(values.data(), h, w);
   }
   [[nodiscard]] eqsr::Rows<const float, C> in_rows() const { return eqsr::rows(in()); }
-  [[nodiscard]] eqsr::Plane<float, C> out() {
-    return eqsr::Plane<float, C>(values.data(), h, w);
-  }
+  [[nodiscard]] eqsr::Plane<float, C> out() { return eqsr::Plane<float, C>(values.data(), h, w); }
   [[nodiscard]] eqsr::Rows<float, C> out_rows() { return eqsr::rows(out()); }
   [[nodiscard]] eqsr::Channels<const float, C> in_channels() const {
     return eqsr::Channels<const float, C>(values.data());
