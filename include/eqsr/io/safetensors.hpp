@@ -26,9 +26,6 @@ struct SafetensorsRecord {
 inline SafetensorsRecord read_safetensors_record(JsonReader& in, std::string name) {
   SafetensorsRecord record;
   const std::string label = "tensor " + in_quotes(name);
-  if (!valid_name(name)) {
-    in.fail("bad_name", "The ", label, " needs a name of 1 to 1024 bytes without zero bytes.");
-  }
   record.name = std::move(name);
   bool has_dtype = false;
   bool has_shape = false;
@@ -183,6 +180,10 @@ inline void read_safetensors_metadata(JsonReader& in, StateDict::Metadata& metad
         has_metadata = true;
         read_safetensors_metadata(in, dict.metadata());
         continue;
+      }
+      if (!valid_name(key)) {
+        in.fail("bad_name", "The tensor name ", in_quotes(key),
+                " is not 1 to 1024 bytes of UTF-8 without zero bytes.");
       }
       if (!names.insert(key).second) {
         in.fail("duplicate_key", "The tensor ", in_quotes(key), " is there twice.");
