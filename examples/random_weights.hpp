@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <eqsr/core/layer.hpp>
+
+#include <cmath>
+#include <random>
+
+/// Fills the parameters of a module with small random numbers, gains with one: the examples show
+/// how parts fit together, not what they have learnt.
+template <eqsr::Module M>
+void fill_with_random_weights(M& module, unsigned seed = 1) {
+  std::mt19937 random(seed);
+  std::normal_distribution<float> normal(0.0f, 0.1f);
+  eqsr::for_each_parameter(module, [&](const std::string& name, auto& tensor) {
+    const bool gain = name.find("norm") != std::string::npos && name.ends_with("weight");
+    float* values = tensor.data();
+    for (eqsr::Index i = 0; i < tensor.size(); ++i) values[i] = gain ? 1.0f : normal(random);
+  });
+}
