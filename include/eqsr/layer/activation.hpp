@@ -13,7 +13,7 @@ enum class Activation { none, relu, gelu, silu, sigmoid };
 inline double activate(Activation kind, double x) {
   switch (kind) {
     case Activation::relu:
-      return x > 0 ? x : 0;
+      return x < 0 ? 0 : x;  // a NaN stays one
     case Activation::gelu:
       return 0.5 * x * (1 + std::erf(x / std::sqrt(2.0)));
     case Activation::silu:

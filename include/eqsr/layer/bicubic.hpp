@@ -44,11 +44,10 @@ struct Bicubic {
 
 template <>
 struct Kernel<op::Bicubic, Reference> {
-  /// Adds rows [begin, end) of the target.
   template <int C>
-  static void run_rows(Plane<const float, C> x, Plane<float, C> y, Index begin, Index end) {
+  static void run(auto&, Plane<const float, C> x, Plane<float, C> y) {
     const Index height = y.template extent<'h'>(), width = y.template extent<'w'>();
-    for (Index h = begin; h < end; ++h) {
+    for (Index h = 0; h < height; ++h) {
       const CubicTaps down = cubic_taps(h, height, x.template extent<'h'>());
       for (Index w = 0; w < width; ++w) {
         const CubicTaps across = cubic_taps(w, width, x.template extent<'w'>());
@@ -61,10 +60,6 @@ struct Kernel<op::Bicubic, Reference> {
         }
       }
     }
-  }
-  template <int C>
-  static void run(auto&, Plane<const float, C> x, Plane<float, C> y) {
-    run_rows(x, y, 0, y.template extent<'h'>());
   }
 };
 

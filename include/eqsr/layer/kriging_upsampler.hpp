@@ -73,19 +73,20 @@ struct KrigingUpsampler {
     v("to_rgb.1", self.to_rgb);
   }
 
-  void forward(AnyContext auto& ctx, input x, output y,
-               Encoding encoding = Encoding::division) const {
+  /// `done` is the fraction of the whole work that came before, for the progress that is reported.
+  void forward(AnyContext auto& ctx, input x, output y, Encoding encoding = Encoding::division,
+               double done = 0) const {
     const Index H = y.template extent<'h'>(), W = y.template extent<'w'>();
     Scope scope(ctx);
     const auto u = scope.template plane<Latent>(H, W);
     const auto g = scope.template plane<9>(H, W);
     query(ctx, x, u, g, encoding);
-    ctx.checkpoint(0, "upsampling");
+    ctx.checkpoint(done + (1 - done) * 0.1, "upsampling");
 
     const auto r = scope.template plane<Latent>(H, W);
     block1.forward(ctx, u, g, r);
     relu(ctx, r, {}, r);
-    ctx.checkpoint(0, "upsampling");
+    ctx.checkpoint(done + (1 - done) * 0.55, "upsampling");
     block2.forward(ctx, r, g, r);
     relu(ctx, r, {}, r);
     relu(ctx, r, rows(u), r);

@@ -62,7 +62,7 @@ struct Net {
     Scope scope(ctx);
     const auto f = scope.template plane<C>(h, w);
     features(ctx, x, t.value_or(condition(h, w, H, W)), f);
-    upsampler.forward(ctx, f, y, encoding);
+    upsampler.forward(ctx, f, y, encoding, trunk_share);
     if constexpr (config.image_skip == ImageSkip::bicubic)
       launch<op::Bicubic>(ctx, x, y);
     else
@@ -82,7 +82,7 @@ struct Net {
     auto a = scope.template plane<C>(h, w), b = scope.template plane<C>(h, w);
     patch_norm.forward(ctx, rows(f0), rows(a));
     for (std::size_t g = 0; g < groups.size(); ++g) {
-      ctx.checkpoint(double(g) / double(groups.size()), "features");
+      ctx.checkpoint(trunk_share * double(g) / double(groups.size()), "features");
       groups[g].forward(ctx, a, Channels<const float, config.encoded()>(style.data()), b);
       std::swap(a, b);
     }
@@ -92,6 +92,8 @@ struct Net {
   }
 
  private:
+  static constexpr double trunk_share = 0.5;  ///< of the work, roughly, for the reported progress
+
   void embed(AnyContext auto& ctx, input x, Plane<float, C> f0) const {
     Scope scope(ctx);
     const auto image =

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <eqsr/cpu/pack.hpp>          // with_isa
+#include <eqsr/layer/activation.hpp>  // op::Activate
+
+namespace eqsr::inline EQSR_ABI {
+
+template <>
+struct Kernel<op::Activate, Cpu> {
+  template <int C>
+  static void run(Context<Cpu>& ctx, Activation kind, Rows<const float, C> x,
+                  Rows<const float, C> addend, Rows<float, C> y) {
+    constexpr Index block = 4096;  // a multiple of every vector's width
+    const Index count = x.size();
+    ctx.parallel_for((count + block - 1) / block, [&](Index task, int) {
+      const Index at = task * block;
+      with_isa(ctx.isa(), [&](auto simd) {
+        simd.activate_row(x.data() + at, addend.empty() ? nullptr : addend.data() + at,
+                          std::min(block, count - at), kind, y.data() + at);
+      });
+    });
+  }
+};
+
+}  // namespace eqsr::inline EQSR_ABI

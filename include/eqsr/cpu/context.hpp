@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <eqsr/core/workspace.hpp>  // ContextBase
+#include <eqsr/cpu/isa.hpp>         // Isa
+#include <eqsr/cpu/threads.hpp>     // ThreadPool
+
+namespace eqsr::inline EQSR_ABI {
+
+/// A CPU: threads of its own, temporary memory and the instruction set in use. Results have the
+/// same bits for every number of threads. One context serves one caller at a time.
+template <>
+class Context<Cpu> : public ContextBase<Cpu> {
+ public:
+  /// `threads` = 0 takes every core that this process may use.
+  explicit Context(int threads = 0) : pool_(threads > 0 ? threads : available_cores()) {}
+
+  [[nodiscard]] int threads() const { return pool_.size(); }
+  [[nodiscard]] Isa isa() const { return isa_; }
+
+  /// Restricts the kernels to an older instruction set, for comparisons.
+  void use(Isa isa) {
+    EQSR_EXPECTS(isa <= best_isa() && isa >= lowest_isa, "bad_argument",
+                 "This instruction set is not available here. Use at most ", isa_name(best_isa()),
+                 " and at least ", isa_name(lowest_isa), ", which the program was compiled for.");
+    isa_ = isa;
+  }
+
+  /// Calls `task(index, thread)` for every index in [0, count), each once, in any order.
+  template <class Task>
+  void parallel_for(Index count, const Task& task) {
+    pool_.run(count, task);
+  }
+
+ private:
+  ThreadPool pool_;
+  Isa isa_ = best_isa();
+};
+
+}  // namespace eqsr::inline EQSR_ABI

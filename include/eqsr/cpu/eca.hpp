@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <eqsr/cpu/context.hpp>  // Context<Cpu>
+#include <eqsr/layer/eca.hpp>    // op::Eca
+
+namespace eqsr::inline EQSR_ABI {
+
+/// A few thousand operations an image: the specification is fast enough.
+template <>
+struct Kernel<op::Eca, Cpu> : Kernel<op::Eca, Reference> {};
+
+}  // namespace eqsr::inline EQSR_ABI

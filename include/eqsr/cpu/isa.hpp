@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <eqsr/core/version.hpp>
+
+namespace eqsr::inline EQSR_ABI {
+
+/// The instruction sets that the hot loops are compiled for. A program compiled for an old
+/// processor carries all three and takes the best one at run time; one compiled with
+/// -march=native carries only those from its own upwards.
+enum class Isa { portable, avx2, avx512 };
+
+constexpr const char* isa_name(Isa isa) {
+  return isa == Isa::avx512 ? "AVX-512" : isa == Isa::avx2 ? "AVX2 with FMA" : "portable";
+}
+
+#if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512VL__) && defined(__AVX512DQ__)
+inline constexpr Isa lowest_isa = Isa::avx512;
+#elif defined(__AVX2__) && defined(__FMA__)
+inline constexpr Isa lowest_isa = Isa::avx2;
+#else
+inline constexpr Isa lowest_isa = Isa::portable;
+#endif
+
+/// The best instruction set of this processor.
+inline Isa best_isa() {
+#if defined(__x86_64__)
+  static const Isa best = [] {
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+        __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq"))
+      return Isa::avx512;
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return Isa::avx2;
+    return Isa::portable;
+  }();
+  return best;
+#else
+  return Isa::portable;
+#endif
+}
+
+}  // namespace eqsr::inline EQSR_ABI

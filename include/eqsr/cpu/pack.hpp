@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <eqsr/core/tensor.hpp>  // Memory
+#include <eqsr/cpu/context.hpp>  // Context<Cpu>
+#include <eqsr/cpu/simd.hpp>     // PackedMatrix, Operand, Output
+
+#include <utility>  // exchange
+
+namespace eqsr::inline EQSR_ABI::cpu {
+
+/// Floats on cache lines, zero at first.
+class Buffer {
+ public:
+  Buffer() = default;
+  explicit Buffer(Index count) : data_(static_cast<float*>(Memory<Cpu>::allocate(bytes(count)))) {
+    Memory<Cpu>::zero(data_, bytes(count));
+  }
+  Buffer(Buffer&& other) noexcept : data_(std::exchange(other.data_, nullptr)) {}
+  Buffer& operator=(Buffer&& other) noexcept {
+    std::swap(data_, other.data_);
+    return *this;
+  }
+  ~Buffer() {
+    if (data_) Memory<Cpu>::deallocate(data_);
+  }
+  [[nodiscard]] float* data() const { return data_; }
+
+ private:
+  static std::size_t bytes(Index count) { return static_cast<std::size_t>(count + 16) * 4; }
+  float* data_ = nullptr;
+};
+
+/// Weights in the order of the tile kernel, with the bias padded alike.
+struct PackedWeights {
+  Buffer values, bias;
+  int depth = 0, columns = 0;
+
+  PackedWeights(int k, int n)
+      : values(Index{k} * ((n + 15) / 16 * 16)), bias((n + 15) / 16 * 16), depth(k), columns(n) {}
+
+  [[nodiscard]] PackedMatrix matrix() const { return {values.data(), depth, columns}; }
+
+  /// Where element (k, n) lies.
+  [[nodiscard]] float& at(int k, int n) const {
+    constexpr int panel = PackedMatrix::panel;
+    const int left = n / panel * panel;
+    const int width = std::min(panel, matrix().padded_columns() - left);
+    return values.data()[Index{left} * depth + Index{k} * width + n - left];
+  }
+};
+
+/// Packs weights given by `weight(o, k)`.
+template <class Weight, class Bias>
+PackedWeights pack(int outputs, int depth, const Weight& weight, const Bias& bias) {
+  PackedWeights packed(depth, outputs);
+  for (int o = 0; o < outputs; ++o) {
+    for (int k = 0; k < depth; ++k) packed.at(k, o) = weight(o, k);
+    packed.bias.data()[o] = bias(o);
+  }
+  return packed;
+}
+
+/// Rows that one task of a product takes: its sums stay in the first-level cache.
+inline constexpr Index stretch = 96;
+
+/// Scratch that the products of all threads need.
+inline std::size_t product_workspace(int threads) {
+  return static_cast<std::size_t>(threads) * stretch * PackedMatrix::panel * sizeof(float);
+}
+
+/// The rows [begin, begin + count) of an operand and its output.
+inline void multiply_rows(Isa isa, Operand a, const PackedMatrix& b, Output y, Index begin,
+                          Index count, float* sums) {
+  a.data += begin * a.row_stride;
+  a.rows = count;
+  y.data += begin * y.row_stride;
+  if (y.residual) y.residual += begin * y.residual_stride;
+  with_isa(isa, [&](auto simd) { simd.multiply(a, b, y, sums); });
+}
+
+/// y = epilogue(a b), rows shared out to the threads.
+inline void product(Context<Cpu>& ctx, const Operand& a, const PackedMatrix& b, const Output& y) {
+  Scope scope(ctx);
+  float* sums = scope.array<float>(ctx.threads() * stretch * PackedMatrix::panel);
+  ctx.parallel_for((a.rows + stretch - 1) / stretch, [&](Index task, int thread) {
+    multiply_rows(ctx.isa(), a, b, y, task * stretch, std::min(stretch, a.rows - task * stretch),
+                  sums + thread * stretch * PackedMatrix::panel);
+  });
+}
+
+/// The output of a product with an epilogue.
+template <int C>
+Output output(float* data, const float* bias, const Epilogue<C>& epilogue) {
+  return {.data = data,
+          .row_stride = C,
+          .bias = bias,
+          .residual = epilogue.residual.data(),
+          .residual_stride = C,
+          .activation = epilogue.activation};
+}
+
+/// Runs `task(row)` for each row of an image, several rows at a time.
+template <class Task>
+void for_each_row(Context<Cpu>& ctx, Index rows, const Task& task) {
+  constexpr Index group = 8;
+  ctx.parallel_for((rows + group - 1) / group, [&](Index block, int) {
+    for (Index row = block * group; row < std::min(rows, (block + 1) * group); ++row) task(row);
+  });
+}
+
+}  // namespace eqsr::inline EQSR_ABI::cpu

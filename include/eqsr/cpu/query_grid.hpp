@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <eqsr/cpu/pack.hpp>          // for_each_row
+#include <eqsr/layer/query_grid.hpp>  // op::QueryGrid
+
+namespace eqsr::inline EQSR_ABI {
+
+/// One table an axis: the specification is fast enough, and its rounding is the definition.
+template <>
+struct Kernel<op::QueryGrid, Cpu> : Kernel<op::QueryGrid, Reference> {};
+
+/// The factor of a neighbour is that of its row times that of its column.
+template <>
+struct Kernel<op::DistanceFactor, Cpu> {
+  static std::size_t workspace(int, ConstQueryAxis rows, ConstQueryAxis columns, const auto&...) {
+    return Arena<Cpu>::rounded(static_cast<std::size_t>(3 * rows.index.size()) * sizeof(float)) +
+           Arena<Cpu>::rounded(static_cast<std::size_t>(3 * columns.index.size()) * sizeof(float));
+  }
+  static void run(Context<Cpu>& ctx, ConstQueryAxis rows, ConstQueryAxis columns,
+                  const auto& lengthscale, Plane<float, 9> g) {
+    const double scale = -0.5 / (double(lengthscale()) * lengthscale());
+    Scope scope(ctx);
+    const auto factors = [&](ConstQueryAxis axis) {
+      float* table = scope.template array<float>(3 * axis.index.size());
+      for (Index i = 0; i < 3 * axis.index.size(); ++i) {
+        const double delta = axis.delta.data()[i];
+        table[i] = static_cast<float>(std::exp(scale * delta * delta));
+      }
+      return table;
+    };
+    const float* down = factors(rows);
+    const float* across = factors(columns);
+    const Index width = g.extent<'w'>();
+    cpu::for_each_row(ctx, g.extent<'h'>(), [&](Index h) {
+      float* to = g.data() + h * width * 9;
+      for (Index w = 0; w < width; ++w)
+        for (int tap = 0; tap < 9; ++tap) *to++ = down[3 * h + tap / 3] * across[3 * w + tap % 3];
+    });
+  }
+};
+
+}  // namespace eqsr::inline EQSR_ABI

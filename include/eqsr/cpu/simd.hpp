@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <eqsr/core/view.hpp>         // Index
+#include <eqsr/cpu/isa.hpp>           // Isa
+#include <eqsr/layer/activation.hpp>  // Activation
+
+#include <algorithm>  // min
+#include <cmath>      // sqrt
+#include <cstdint>    // int32_t
+#include <cstring>    // memcpy
+#if defined(__x86_64__)
+#include <immintrin.h>  // the vector instructions
+#endif
+
+/// The hot loops, compiled once for each instruction set.
+///
+/// The files in `simd/` have no include guard: each is included once per instruction set, inside a
+/// region whose functions carry that target, into a namespace of its own. `with_isa(isa, f)` calls
+/// `f(Simd)` with the struct of static functions for that set.
+namespace eqsr::inline EQSR_ABI {
+
+/// A matrix packed for the tile kernel: panels of up to 64 columns, each [k][columns], zero-padded
+/// to a multiple of 16 columns.
+struct PackedMatrix {
+  static constexpr int panel = 64;
+  const float* data = nullptr;
+  int depth = 0;    ///< k: length of the sums
+  int columns = 0;  ///< valid columns
+
+  [[nodiscard]] int padded_columns() const { return (columns + 15) / 16 * 16; }
+};
+
+/// The left side of a product: `rows` rows of `segments` stretches of `length` floats each.
+/// Row r, segment s starts at data + r * row_stride + s * segment_stride. A 3x3 convolution over a
+/// haloed plane is three segments of three pixels.
+struct Operand {
+  const float* data = nullptr;
+  Index rows = 0;
+  Index row_stride = 0;
+  int segments = 1;
+  int length = 0;
+  Index segment_stride = 0;
+};
+
+/// What becomes of the sums: y = residual + activation(column_scale * sum + bias).
+struct Output {
+  float* data = nullptr;
+  Index row_stride = 0;
+  const float* bias = nullptr;          ///< padded like the matrix, or null
+  const float* column_scale = nullptr;  ///< padded like the matrix, or null
+  const float* residual = nullptr;      ///< rows like the output, or null
+  Index residual_stride = 0;
+  Activation activation = Activation::none;
+};
+
+}  // namespace eqsr::inline EQSR_ABI
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wpsabi"
+#endif
+
+#if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512VL__) && defined(__AVX512DQ__)
+#define EQSR_LOWEST 2
+#elif defined(__AVX2__) && defined(__FMA__)
+#define EQSR_LOWEST 1
+#else
+#define EQSR_LOWEST 0
+#endif
+
+#if EQSR_LOWEST == 0
+#define EQSR_SIMD portable
+#define EQSR_SIMD_WIDTH 4
+#include <eqsr/cpu/simd/all.inc>
+#undef EQSR_SIMD
+#undef EQSR_SIMD_WIDTH
+#endif
+
+#if defined(__x86_64__)
+#if EQSR_LOWEST <= 1
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avx2,fma")
+#endif
+#define EQSR_SIMD avx2
+#define EQSR_SIMD_WIDTH 8
+#include <eqsr/cpu/simd/all.inc>
+#undef EQSR_SIMD
+#undef EQSR_SIMD_WIDTH
+#if defined(__clang__)
+#pragma clang attribute pop
+#else
+#pragma GCC pop_options
+#endif
+#endif
+
+#if defined(__clang__)
+#pragma clang attribute push( \
+    __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma"))), apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,prefer-vector-width=512")
+#endif
+#define EQSR_SIMD avx512
+#define EQSR_SIMD_WIDTH 16
+#include <eqsr/cpu/simd/all.inc>
+#undef EQSR_SIMD
+#undef EQSR_SIMD_WIDTH
+#if defined(__clang__)
+#pragma clang attribute pop
+#else
+#pragma GCC pop_options
+#endif
+#endif
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
+
+namespace eqsr::inline EQSR_ABI {
+
+/// Calls `f` with the hot loops of an instruction set: `f(simd)`, `simd.multiply(...)`.
+template <class F>
+void with_isa(Isa isa, const F& f) {
+#if defined(__x86_64__)
+  if (isa == Isa::avx512) return f(simd::avx512::Simd{});
+#if EQSR_LOWEST <= 1
+  if (isa == Isa::avx2) return f(simd::avx2::Simd{});
+#endif
+#endif
+#if EQSR_LOWEST == 0
+  f(simd::portable::Simd{});
+#endif
+}
+
+}  // namespace eqsr::inline EQSR_ABI
+
+#undef EQSR_LOWEST
