@@ -78,3 +78,17 @@ TEST_CASE("involution: parameters have the names of the checkpoints") {
         "seblock.0.weight [64,256,3,3] seblock.0.bias [64] "
         "seblock.2.weight [288,64,1,1] seblock.2.bias [288]");
 }
+
+TEST_CASE_TEMPLATE("involution: both shapes are named when they differ", Ctx, EQSR_CONTEXTS) {
+  const eqsr::Involution<8, Cpu> layer;
+  const Map<8> x(3, 2);
+  const Map<9> g(3, 2), wrong(2, 3);
+  Map<8> y(3, 2), narrow(3, 1);
+  Ctx ctx;
+  CHECK(error_of([&] { layer.forward(ctx, x.in(), g.in(), narrow.out()); }) ==
+        "shape_mismatch: Involution: the shapes (h 3, w 2, c 8) and (h 3, w 1, c 8) differ, but "
+        "must be equal. Allocate the output for the input.");
+  CHECK(error_of([&] { layer.forward(ctx, x.in(), wrong.in(), y.out()); }) ==
+        "shape_mismatch: Involution: the input (h 3, w 2, c 8) and the distance factor (h 2, w 3, "
+        "c 9) must have the same height and width.");
+}

@@ -75,3 +75,14 @@ TEST_CASE("modulated conv2d: a channel that is modulated away does no harm") {
     return y.values;
   }));
 }
+
+TEST_CASE_TEMPLATE("modulated conv2d: both shapes are named when they differ", Ctx, EQSR_CONTEXTS) {
+  const eqsr::ModulatedConv2d<4, 5, 1, Cpu> layer;
+  const Map<1> style(1, 1, {1});
+  const Map<4> x(3, 2);
+  Map<5> y(2, 3);
+  Ctx ctx;
+  CHECK(error_of([&] { layer.forward(ctx, x.in(), style.in_channels(), y.out()); }) ==
+        "shape_mismatch: ModulatedConv2d: the input (h 3, w 2, c 4) and the output (h 2, w 3, c "
+        "5) must have the same height and width.");
+}

@@ -34,6 +34,13 @@ struct Epilogue {
   Activation activation = Activation::none;
   Rows<const float, C> residual{};
 
+  /// Throws `shape_mismatch` unless the residual, if there is one, has the output's rows.
+  void expect_rows(Rows<const float, C> y, const char* layer) const {
+    EQSR_EXPECTS(residual.empty() || residual.template extent<'m'>() == y.template extent<'m'>(),
+                 "shape_mismatch", layer, ": the residual (", shape_text(residual),
+                 ") and the output (", shape_text(y), ") must have the same number of rows.");
+  }
+
   /// The specification of the epilogue, for one element.
   [[nodiscard]] float apply(double sum, Index m, int c) const {
     const double y = activate(activation, sum);

@@ -69,6 +69,7 @@ struct Conv2d {
                      x.template extent<'w'>() == y.template extent<'w'>(),
                  "shape_mismatch", "Conv2d: the input (", shape_text(x), ") and the output (",
                  shape_text(y), ") must have the same height and width.");
+    epilogue.expect_rows(rows(y), "Conv2d");
     if constexpr (Taps == 1)
       launch<op::Linear>(ctx, rows(x), *this, rows(y), epilogue);
     else

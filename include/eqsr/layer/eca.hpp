@@ -56,6 +56,7 @@ struct Eca {
 
   /// y = residual + gate x; y may be x.
   void forward(AnyContext auto& ctx, input x, output y, Rows<const float, C> residual = {}) const {
+    expect_same_shape(x, y, "Eca");
     Scope scope(ctx);
     const Channels<float, C> mean(scope.template array<float>(C));
     const Channels<float, C> gate(scope.template array<float>(C));

@@ -67,6 +67,10 @@ struct Involution {
   /// `g` is the distance factor of each pixel's nine neighbours.
   void forward(AnyContext auto& ctx, input x, Plane<const float, 9> g, output y) const {
     const Index h = x.template extent<'h'>(), w = x.template extent<'w'>();
+    expect_same_shape(x, y, "Involution");
+    EQSR_EXPECTS(g.template extent<'h'>() == h && g.template extent<'w'>() == w, "shape_mismatch",
+                 "Involution: the input (", shape_text(x), ") and the distance factor (",
+                 shape_text(g), ") must have the same height and width.");
     Scope scope(ctx);
     const auto reduced = scope.template plane<Reduced>(h, w);
     const auto kernels = scope.template plane<Kernels>(h, w);

@@ -58,6 +58,7 @@ struct Linear {
     EQSR_EXPECTS(x.template extent<'m'>() == y.template extent<'m'>(), "shape_mismatch",
                  "Linear: the input (", shape_text(x), ") and the output (", shape_text(y),
                  ") must have the same number of rows. Allocate the output for the input.");
+    epilogue.expect_rows(y, "Linear");
     launch<op::Linear>(ctx, x, *this, y, epilogue);
   }
 };

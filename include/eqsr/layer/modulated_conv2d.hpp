@@ -75,6 +75,11 @@ struct ModulatedConv2d {
   }
   void forward(AnyContext auto& ctx, input x, Channels<const float, Style> style, output y,
                const Epilogue<Out>& epilogue = {}) const {
+    EQSR_EXPECTS(x.template extent<'h'>() == y.template extent<'h'>() &&
+                     x.template extent<'w'>() == y.template extent<'w'>(),
+                 "shape_mismatch", "ModulatedConv2d: the input (", shape_text(x),
+                 ") and the output (", shape_text(y), ") must have the same height and width.");
+    epilogue.expect_rows(rows(y), "ModulatedConv2d");
     Scope scope(ctx);
     const auto modulation = scope.template rows<In>(1);
     to_style.forward(ctx, Rows<const float, Style>(style.data(), 1), modulation);

@@ -63,6 +63,7 @@ struct SqueezeExcitation {
     launch<op::SqueezeExcitation>(ctx, Channels<const float, C>(mean), *this, gate);
   }
   void forward(AnyContext auto& ctx, input x, output y) const {
+    expect_same_shape(x, y, "SqueezeExcitation");
     Scope scope(ctx);
     const Channels<float, C> factor(scope.template array<float>(C));
     gate(ctx, x, factor);
