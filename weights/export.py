@@ -28,7 +28,7 @@ def main():
     config = eqsr.Config.from_json(json.dumps(state["stage"]["configuration"]))
     notes = dict(n.split("=", 1) for n in args.note)
     checkpoint.save(args.weights, state["average"], config, steps=state["step"], licence="Apache-2.0",
-                    data="899 openly licensed photographs, see the model card", **notes)
+                    data="879 openly licensed photographs, see the model card", **notes)
     if args.kept:
         torch.save(state, args.kept)
 
