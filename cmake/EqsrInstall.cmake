@@ -5,7 +5,7 @@ include(CMakePackageConfigHelpers)
 
 set(package_dir ${CMAKE_INSTALL_DATADIR}/cmake/eqsr)
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/eqsr DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
-        FILES_MATCHING PATTERN "*.hpp" PATTERN "*.cuh")
+        FILES_MATCHING PATTERN "*.hpp" PATTERN "*.cuh" PATTERN "*.inc")
 install(TARGETS eqsr eqsr_io EXPORT eqsr-targets)
 install(EXPORT eqsr-targets NAMESPACE eqsr:: DESTINATION ${package_dir})
 configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/eqsr-config.cmake.in

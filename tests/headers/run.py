@@ -21,7 +21,7 @@ def main():
     headers = sorted(p.relative_to(options.include).as_posix()
                      for p in options.include.rglob("*.hpp"))
     flags = ["-std=c++20", "-fsyntax-only", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion",
-             "-Wshadow", "-Werror", "-x", "c++", f"-I{options.include}"]
+             "-Wno-sign-conversion", "-Wshadow", "-Werror", "-x", "c++", f"-I{options.include}"]
     for folder in options.system:
         flags += ["-isystem", folder]
 
