@@ -31,30 +31,53 @@ namespace detail {
 /// cost every user seconds of compile time.
 class Part {
  public:
-  Part(const char* text) : text_(text) {}
-  Part(std::string_view text) : text_(text) {}
-  Part(const std::string& text) : text_(text) {}
-  Part(char character) : text_(1, character) {}
-  Part(int number) : text_(std::to_string(number)) {}
-  Part(long number) : text_(std::to_string(number)) {}
-  Part(long long number) : text_(std::to_string(number)) {}
-  Part(unsigned number) : text_(std::to_string(number)) {}
-  Part(unsigned long number) : text_(std::to_string(number)) {}
-  Part(unsigned long long number) : text_(std::to_string(number)) {}
-  Part(double number) {
+  constexpr Part(const char* text) : Part(std::string_view(text)) {}
+  constexpr Part(std::string_view text) : kind_(Kind::text), text_(text) {}
+  Part(const std::string& text) : Part(std::string_view(text)) {}
+  constexpr Part(char character) : kind_(Kind::character), integer_(character) {}
+  constexpr Part(int number) : Part(static_cast<long long>(number)) {}
+  constexpr Part(long number) : Part(static_cast<long long>(number)) {}
+  constexpr Part(long long number) : kind_(Kind::integer), integer_(number) {}
+  constexpr Part(unsigned number) : Part(static_cast<unsigned long long>(number)) {}
+  constexpr Part(unsigned long number) : Part(static_cast<unsigned long long>(number)) {}
+  constexpr Part(unsigned long long number) : kind_(Kind::natural), natural_(number) {}
+  constexpr Part(double number) : kind_(Kind::real), real_(number) {}
+
+  [[gnu::noinline, gnu::cold]] void append_to(std::string& sentence) const {
     char digits[32];
-    std::snprintf(digits, sizeof digits, "%g", number);
-    text_ = digits;
+    switch (kind_) {
+      case Kind::text:
+        sentence += text_;
+        return;
+      case Kind::character:
+        sentence += static_cast<char>(integer_);
+        return;
+      case Kind::integer:
+        std::snprintf(digits, sizeof digits, "%lld", integer_);
+        break;
+      case Kind::natural:
+        std::snprintf(digits, sizeof digits, "%llu", natural_);
+        break;
+      case Kind::real:
+        std::snprintf(digits, sizeof digits, "%g", real_);
+        break;
+    }
+    sentence += digits;
   }
-  [[nodiscard]] const std::string& text() const { return text_; }
 
  private:
-  std::string text_;
+  enum class Kind { text, character, integer, natural, real } kind_;
+  union {
+    std::string_view text_;
+    long long integer_;
+    unsigned long long natural_;
+    double real_;
+  };
 };
 
-[[gnu::noinline]] inline std::string joined(std::initializer_list<Part> parts) {
+[[gnu::noinline, gnu::cold]] inline std::string joined(std::initializer_list<Part> parts) {
   std::string text;
-  for (const Part& part : parts) text += part.text();
+  for (const Part& part : parts) part.append_to(text);
   return text;
 }
 
@@ -75,7 +98,8 @@ std::string say(const Parts&... parts) {
 
 /// Throws eqsr::Error{code, sentence} unless the condition holds. The sentence is only built on
 /// failure: `EQSR_EXPECTS(scale > 0, "bad_argument", "The scale is ", scale, "; it must be ...")`.
-#define EQSR_EXPECTS(condition, code, ...)                                              \
-  do {                                                                                  \
-    if (!(condition)) [[unlikely]] ::eqsr::detail::fail((code), {__VA_ARGS__});         \
+#define EQSR_EXPECTS(condition, code, ...)         \
+  do {                                             \
+    if (!(condition)) [[unlikely]]                 \
+      ::eqsr::detail::fail((code), {__VA_ARGS__}); \
   } while (false)

@@ -23,6 +23,11 @@ template <class T>
 inline constexpr bool is_tensor = false;
 template <class B, class T, class... Axes>
 inline constexpr bool is_tensor<Tensor<B, T, Axes...>> = true;
+
+[[gnu::noinline]] inline std::string joined_name(const std::string& prefix, const char* name) {
+  if (prefix.empty() || *name == 0) return prefix + name;
+  return prefix + "." + name;
+}
 }  // namespace detail
 
 template <class M>
@@ -38,9 +43,9 @@ concept LayerOn = Module<L> && requires(const L& layer, C& context, In x, Out y)
 /// Calls `f(name, tensor)` for every parameter of a module, in the order of its `visit`.
 template <class M, class F>
 void for_each_parameter(M& module, F&& f, const std::string& prefix = "") {
-  auto visitor = [&](const std::string& name, auto& child) {
+  auto visitor = [&](const char* name, auto& child) {
     using Child = std::remove_const_t<std::remove_reference_t<decltype(child)>>;
-    const std::string full = prefix.empty() || name.empty() ? prefix + name : prefix + "." + name;
+    const std::string full = detail::joined_name(prefix, name);
     if constexpr (detail::is_tensor<Child>) {
       f(full, child);
     } else if constexpr (Module<Child>) {
@@ -52,7 +57,7 @@ void for_each_parameter(M& module, F&& f, const std::string& prefix = "") {
           "modules. Give the member a static visit(self, visitor).");
       std::size_t index = 0;
       for (auto& element : child)
-        for_each_parameter(element, f, full + "." + std::to_string(index++));
+        for_each_parameter(element, f, detail::joined_name(full, std::to_string(index++).c_str()));
     }
   };
   std::remove_const_t<M>::visit(module, visitor);
@@ -73,14 +78,24 @@ std::vector<Index> shape_of(const Tensor<B, T, Axes...>& tensor) {
   return {tensor.template extent<Axes::letter>()...};
 }
 
-/// The newest stamp of all parameters of a module: it changes whenever one of them is written.
+/// A parameter of a module without its type: what files need to know. Valid while the module is
+/// neither moved nor destroyed.
+template <class T>
+struct ParameterOf {
+  std::string name;
+  std::vector<Index> shape;
+  T* data;  ///< in the memory of the module's backend
+  Index size;
+};
+
+/// Lists the parameters of a module. Listing a mutable module counts as writing to it.
 template <class M>
-std::uint64_t newest_stamp_of(const M& module) {
-  std::uint64_t newest = 0;
-  for_each_parameter(module, [&](const std::string&, const auto& tensor) {
-    newest = std::max(newest, tensor.stamp());
+auto parameters(M& module) {
+  std::vector<ParameterOf<std::conditional_t<std::is_const_v<M>, const float, float>>> list;
+  for_each_parameter(module, [&](const std::string& name, auto& tensor) {
+    list.push_back({name, shape_of(tensor), tensor.data(), tensor.size()});
   });
-  return newest;
+  return list;
 }
 
 }  // namespace eqsr::inline EQSR_ABI

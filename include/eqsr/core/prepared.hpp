@@ -2,10 +2,11 @@
 #pragma once
 #include <eqsr/core/version.hpp>
 
-#include <atomic>   // atomic
-#include <cstdint>  // uint64_t
-#include <memory>   // shared_ptr
-#include <mutex>    // mutex
+#include <atomic>       // atomic
+#include <cstdint>      // uint64_t
+#include <memory>       // shared_ptr
+#include <mutex>        // mutex
+#include <type_traits>  // remove_reference
 
 namespace eqsr::inline EQSR_ABI {
 
@@ -32,12 +33,10 @@ class Prepared {
   const T& get(std::uint64_t stamp, Build&& build) const {
     if (stamp_.load(std::memory_order_acquire) == stamp && kind_ == &tag<T>)
       return *static_cast<const T*>(value_.get());
-    const std::scoped_lock lock(mutex_);
-    if (stamp_.load(std::memory_order_relaxed) != stamp || kind_ != &tag<T>) {
-      value_ = std::make_shared<const T>(build());
-      kind_ = &tag<T>;
-      stamp_.store(stamp, std::memory_order_release);
-    }
+    using Builder = std::remove_reference_t<Build>;
+    rebuild(stamp, &tag<T>, &build, [](void* builder) -> std::shared_ptr<const void> {
+      return std::make_shared<const T>((*static_cast<Builder*>(builder))());
+    });
     return *static_cast<const T*>(value_.get());
   }
 
@@ -50,6 +49,16 @@ class Prepared {
  private:
   template <class T>
   static constexpr char tag = 0;
+
+  [[gnu::noinline]] void rebuild(std::uint64_t stamp, const char* kind, void* builder,
+                                 std::shared_ptr<const void> (*build)(void*)) const {
+    const std::scoped_lock lock(mutex_);
+    if (stamp_.load(std::memory_order_relaxed) == stamp && kind_ == kind) return;
+    value_ = build(builder);
+    kind_ = kind;
+    stamp_.store(stamp, std::memory_order_release);
+  }
+
   mutable std::atomic<std::uint64_t> stamp_{0};
   mutable const char* kind_ = nullptr;
   mutable std::shared_ptr<const void> value_;

@@ -17,13 +17,13 @@ template <class B>
 struct Memory {
   static constexpr std::size_t alignment = 64;
 
-  static void* allocate(std::size_t bytes) {
+  [[gnu::noinline]] static void* allocate(std::size_t bytes) {
     void* memory = ::operator new (bytes, std::align_val_t{alignment}, std::nothrow);
     EQSR_EXPECTS(memory != nullptr, "out_of_memory", "An allocation of ", bytes,
                  " bytes failed. Free memory, or use a smaller image or memory budget.");
     return memory;
   }
-  static void deallocate(void* memory) noexcept {
+  [[gnu::noinline]] static void deallocate(void* memory) noexcept {
     ::operator delete (memory, std::align_val_t{alignment});
   }
   static void zero(void* to, std::size_t bytes) { std::memset(to, 0, bytes); }
@@ -36,9 +36,15 @@ struct Memory {
 };
 
 namespace detail {
-inline std::uint64_t fresh_stamp() {
+[[gnu::noinline]] inline std::uint64_t fresh_stamp() {
   static std::atomic<std::uint64_t> counter{0};
   return ++counter;
+}
+template <class B>
+[[gnu::noinline]] void* allocate_zero(std::size_t bytes) {
+  void* memory = Memory<B>::allocate(bytes > 0 ? bytes : 1);
+  Memory<B>::zero(memory, bytes);
+  return memory;
 }
 }  // namespace detail
 
@@ -98,10 +104,9 @@ class Tensor {
 
  private:
   explicit Tensor(view_type shape) : stamp_(detail::fresh_stamp()) {
-    T* memory = static_cast<T*>(Memory<B>::allocate(
-        std::max<std::size_t>(1, static_cast<std::size_t>(shape.size()) * sizeof(T))));
+    const auto count = static_cast<std::size_t>(shape.size());
+    T* memory = static_cast<T*>(detail::allocate_zero<B>(count * sizeof(T)));
     view_ = with_data(shape, memory, std::make_integer_sequence<int, view_type::dynamic_rank>{});
-    Memory<B>::zero(memory, bytes());
   }
   template <int... Slots>
   static view_type with_data(view_type shape, T* memory, std::integer_sequence<int, Slots...>) {

@@ -119,23 +119,52 @@ constexpr Rows<T, C> rows(const Plane<T, C>& plane) {
   return Rows<T, C>(plane.data(), plane.template extent<'h'>() * plane.template extent<'w'>());
 }
 
-/// The shape as text, for messages: `m 256, c 64`.
-template <class T, class... Axes>
-std::string shape_text(const View<T, Axes...>& view) {
+namespace detail {
+
+[[gnu::noinline, gnu::cold]] inline std::string shape_text(const char* letters,
+                                                           const Index* extents, int rank) {
   std::string text;
-  for (int axis = 0; axis < view.rank; ++axis)
-    text += say(axis ? ", " : "", view.letters[axis], ' ', view.extent_at(axis));
+  for (int axis = 0; axis < rank; ++axis)
+    text += say(axis ? ", " : "", letters[axis], ' ', extents[axis]);
   return text;
 }
 
+/// Letters and extents of a view as plain arrays, for messages.
+template <class T, class... Axes>
+struct ShapeOf {
+  char letters[sizeof...(Axes) + 1] = {Axes::letter...};
+  Index extents[sizeof...(Axes) + 1];
+  explicit ShapeOf(const View<T, Axes...>& view)
+      : extents{view.template extent<Axes::letter>()...} {}
+  [[nodiscard]] std::string text() const {
+    return shape_text(letters, extents, int{sizeof...(Axes)});
+  }
+};
+
+[[gnu::noinline]] inline void expect_same(const char* letters, const Index* a, const Index* b,
+                                          int rank, const char* what) {
+  for (int axis = 0; axis < rank; ++axis)
+    EQSR_EXPECTS(a[axis] == b[axis], "shape_mismatch", what, ": the shapes (",
+                 shape_text(letters, a, rank), ") and (", shape_text(letters, b, rank),
+                 ") differ, but must be equal. Allocate the output for the input.");
+}
+
+}  // namespace detail
+
+/// The shape as text, for messages: `m 256, c 64`.
+template <class T, class... Axes>
+std::string shape_text(const View<T, Axes...>& view) {
+  return detail::ShapeOf(view).text();
+}
+
 /// Throws `shape_mismatch` with both shapes unless the extents agree.
-template <class A, class B>
-void expect_same_shape(const A& a, const B& b, const char* what) {
-  static_assert(A::rank == B::rank, "eqsr: these views have different numbers of axes.");
-  bool same = true;
-  for (int axis = 0; axis < A::rank; ++axis) same = same && a.extent_at(axis) == b.extent_at(axis);
-  EQSR_EXPECTS(same, "shape_mismatch", what, ": the shapes (", shape_text(a), ") and (",
-               shape_text(b), ") differ, but must be equal. Allocate the output for the input.");
+template <class T, class U, class... Axes, class... Others>
+void expect_same_shape(const View<T, Axes...>& a, const View<U, Others...>& b, const char* what) {
+  static_assert(sizeof...(Axes) == sizeof...(Others) && ((Axes::letter == Others::letter) && ...),
+                "eqsr: these views have different axes.");
+  const detail::ShapeOf one(a);
+  const detail::ShapeOf two(b);
+  detail::expect_same(one.letters, one.extents, two.extents, int{sizeof...(Axes)}, what);
 }
 
 }  // namespace eqsr::inline EQSR_ABI

@@ -46,7 +46,7 @@ class Arena {
     if (bytes > 0) add_block(rounded(bytes));
   }
 
-  void* allocate(std::size_t bytes) {
+  [[gnu::noinline]] void* allocate(std::size_t bytes) {
     bytes = rounded(bytes);
     while (block_ < blocks_.size() && blocks_[block_].size - used_ < bytes) {
       ++block_;
@@ -108,7 +108,7 @@ template <class B>
 class Arena<DryRun<B>> {
  public:
   using Mark = std::size_t;
-  void* allocate(std::size_t bytes) {
+  [[gnu::noinline]] void* allocate(std::size_t bytes) {
     void* memory = reinterpret_cast<void*>(Arena<B>::alignment + in_use_);
     in_use_ += Arena<B>::rounded(bytes);
     peak_ = std::max(peak_, in_use_);

@@ -5,20 +5,28 @@
 
 namespace eqsr::inline EQSR_ABI {
 
+namespace cpu {
+
+[[gnu::noinline]] inline void activate(Context<Cpu>& ctx, Activation kind, const float* x,
+                                       const float* addend, Index count, float* y) {
+  constexpr Index block = 4096;  // a multiple of every vector's width
+  ctx.parallel_for((count + block - 1) / block, [&](Index task, int) {
+    const Index at = task * block;
+    with_isa(ctx.isa(), [&](auto simd) {
+      simd.activate_row(x + at, addend ? addend + at : nullptr, std::min(block, count - at), kind,
+                        y + at);
+    });
+  });
+}
+
+}  // namespace cpu
+
 template <>
 struct Kernel<op::Activate, Cpu> {
   template <int C>
   static void run(Context<Cpu>& ctx, Activation kind, Rows<const float, C> x,
                   Rows<const float, C> addend, Rows<float, C> y) {
-    constexpr Index block = 4096;  // a multiple of every vector's width
-    const Index count = x.size();
-    ctx.parallel_for((count + block - 1) / block, [&](Index task, int) {
-      const Index at = task * block;
-      with_isa(ctx.isa(), [&](auto simd) {
-        simd.activate_row(x.data() + at, addend.empty() ? nullptr : addend.data() + at,
-                          std::min(block, count - at), kind, y.data() + at);
-      });
-    });
+    cpu::activate(ctx, kind, x.data(), addend.data(), x.size(), y.data());
   }
 };
 

@@ -1,10 +1,42 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <eqsr/cpu/eigen.hpp>      // map
 #include <eqsr/cpu/pack.hpp>       // for_each_row
 #include <eqsr/layer/channel.hpp>  // op::ChannelMean
 
 namespace eqsr::inline EQSR_ABI {
+
+namespace cpu {
+
+/// Sums of each image row, then the rows' sums in order.
+[[gnu::noinline]] inline void channel_mean(Context<Cpu>& ctx, const float* x, Index height,
+                                           Index width, int channels, float* y) {
+  Scope scope(ctx);
+  double* sums = scope.array<double>(height * channels);
+  for_each_row(ctx, height, [&](Index h) {
+    with_isa(ctx.isa(), [&](auto simd) {
+      simd.sum_pixels(x + h * width * channels, width, channels, sums + h * channels);
+    });
+  });
+  for (Index h = 1; h < height; ++h)
+    for (int c = 0; c < channels; ++c) sums[c] += sums[h * channels + c];
+  const double pixels = double(height) * double(width);
+  for (int c = 0; c < channels; ++c) y[c] = static_cast<float>(sums[c] / pixels);
+}
+
+[[gnu::noinline]] inline void channel_scale(Context<Cpu>& ctx, const float* x, const float* gate,
+                                            const float* residual, Index count, int channels,
+                                            float* y) {
+  constexpr Index group = 64;
+  ctx.parallel_for((count + group - 1) / group, [&](Index block, int) {
+    with_isa(ctx.isa(), [&](auto simd) {
+      for (Index m = block * group; m < std::min(count, (block + 1) * group); ++m)
+        simd.scale_row(x + m * channels, gate, residual ? residual + m * channels : nullptr,
+                       channels, y + m * channels);
+    });
+  });
+}
+
+}  // namespace cpu
 
 template <>
 struct Kernel<op::ChannelMean, Cpu> {
@@ -15,21 +47,8 @@ struct Kernel<op::ChannelMean, Cpu> {
   }
   template <int C>
   static void run(Context<Cpu>& ctx, Plane<const float, C> x, Channels<float, C> y) {
-    using Row = Eigen::Array<double, 1, C>;
-    const Index height = x.template extent<'h'>(), width = x.template extent<'w'>();
-    Scope scope(ctx);
-    double* sums = scope.template array<double>(height * C);
-    cpu::for_each_row(ctx, height, [&](Index h) {
-      Eigen::Map<Row> sum(sums + h * C);
-      sum.setZero();
-      for (Index w = 0; w < width; ++w)
-        sum += Eigen::Map<const Eigen::Array<float, 1, C>>(x.data() + (h * width + w) * C)
-                   .template cast<double>();
-    });
-    Row total = Row::Zero();
-    for (Index h = 0; h < height; ++h) total += Eigen::Map<const Row>(sums + h * C);
-    const double pixels = double(height) * double(width);
-    for (int c = 0; c < C; ++c) y(c) = static_cast<float>(total(c) / pixels);
+    cpu::channel_mean(ctx, x.data(), x.template extent<'h'>(), x.template extent<'w'>(), C,
+                      y.data());
   }
 };
 
@@ -38,15 +57,8 @@ struct Kernel<op::ChannelScale, Cpu> {
   template <int C>
   static void run(Context<Cpu>& ctx, Rows<const float, C> x, Channels<const float, C> gate,
                   Rows<float, C> y, Rows<const float, C> residual) {
-    constexpr Index group = 64;
-    const Index count = x.template extent<'m'>();
-    ctx.parallel_for((count + group - 1) / group, [&](Index block, int) {
-      with_isa(ctx.isa(), [&](auto simd) {
-        for (Index m = block * group; m < std::min(count, (block + 1) * group); ++m)
-          simd.scale_row(x.data() + m * C, gate.data(),
-                         residual.empty() ? nullptr : residual.data() + m * C, C, y.data() + m * C);
-      });
-    });
+    cpu::channel_scale(ctx, x.data(), gate.data(), residual.data(), x.template extent<'m'>(), C,
+                       y.data());
   }
 };
 

@@ -7,11 +7,15 @@ namespace eqsr::inline EQSR_ABI {
 namespace cpu {
 
 /// Packs 3x3 weights (o, c, y, x) with k running over y, x, c.
-template <class Weight, class Bias>
-PackedWeights pack_3x3(int outputs, int inputs, const Weight& weight, const Bias& bias) {
-  return pack(
-      outputs, 9 * inputs,
-      [&](int o, int k) { return weight(o, k % inputs, k / (3 * inputs), k / inputs % 3); }, bias);
+[[gnu::noinline]] inline PackedWeights pack_3x3(int outputs, int inputs, const float* weight,
+                                                const float* bias) {
+  PackedWeights packed(9 * inputs, outputs);
+  for (int o = 0; o < outputs; ++o)
+    for (int c = 0; c < inputs; ++c)
+      for (int tap = 0; tap < 9; ++tap)
+        packed.at(tap * inputs + c, o) = weight[(Index{o} * inputs + c) * 9 + tap];
+  if (bias) std::copy_n(bias, outputs, packed.bias.data());
+  return packed;
 }
 
 /// Bytes of a plane with a border of one pixel.
@@ -20,8 +24,8 @@ inline std::size_t halo_bytes(Index h, Index w, Index channels) {
 }
 
 /// Copies a plane into one with a border of zeros, times `scale` a channel unless it is null.
-inline void copy_with_halo(Context<Cpu>& ctx, const float* x, Index h, Index w, int channels,
-                           const float* scale, float* halo) {
+[[gnu::noinline]] inline void copy_with_halo(Context<Cpu>& ctx, const float* x, Index h, Index w,
+                                             int channels, const float* scale, float* halo) {
   const Index pitch = (w + 2) * channels;
   for_each_row(ctx, h + 2, [&](Index row) {
     float* to = halo + row * pitch;
@@ -44,8 +48,8 @@ inline void copy_with_halo(Context<Cpu>& ctx, const float* x, Index h, Index w, 
 
 /// 3x3 convolution of a haloed plane: each image row is a product whose sums run over three
 /// stretches of three neighbouring pixels.
-inline void convolve(Context<Cpu>& ctx, const float* halo, Index h, Index w, int channels,
-                     const PackedMatrix& weights, const Output& y) {
+[[gnu::noinline]] inline void convolve(Context<Cpu>& ctx, const float* halo, Index h, Index w,
+                                       int channels, const PackedMatrix& weights, const Output& y) {
   Scope scope(ctx);
   float* sums = scope.array<float>(ctx.threads() * stretch * PackedMatrix::panel);
   const Index pitch = (w + 2) * channels;
@@ -65,6 +69,19 @@ inline void convolve(Context<Cpu>& ctx, const float* halo, Index h, Index w, int
   });
 }
 
+[[gnu::noinline]] inline void convolution(Context<Cpu>& ctx, const float* x, Index h, Index w,
+                                          int inputs, const float* weight, const float* bias,
+                                          std::uint64_t stamp, const Prepared& prepared,
+                                          int outputs, Output y) {
+  const auto& packed =
+      prepared.get<PackedWeights>(stamp, [&] { return pack_3x3(outputs, inputs, weight, bias); });
+  Scope scope(ctx);
+  float* halo = scope.array<float>((h + 2) * (w + 2) * inputs);
+  copy_with_halo(ctx, x, h, w, inputs, nullptr, halo);
+  y.bias = packed.bias.data();
+  convolve(ctx, halo, h, w, inputs, packed.matrix(), y);
+}
+
 }  // namespace cpu
 
 template <>
@@ -77,15 +94,9 @@ struct Kernel<op::Conv2d, Cpu> {
   template <int In, int Out>
   static void run(Context<Cpu>& ctx, Plane<const float, In> x, const auto& layer,
                   Plane<float, Out> y, const Epilogue<Out>& epilogue) {
-    const Index h = x.template extent<'h'>(), w = x.template extent<'w'>();
-    const auto& packed = layer.prepared.template get<cpu::PackedWeights>(
-        newest_stamp(layer.weight, layer.bias),
-        [&] { return cpu::pack_3x3(Out, In, layer.weight.view(), layer.bias.view()); });
-    Scope scope(ctx);
-    float* halo = scope.template array<float>((h + 2) * (w + 2) * In);
-    cpu::copy_with_halo(ctx, x.data(), h, w, In, nullptr, halo);
-    cpu::convolve(ctx, halo, h, w, In, packed.matrix(),
-                  cpu::output(y.data(), packed.bias.data(), epilogue));
+    cpu::convolution(ctx, x.data(), x.template extent<'h'>(), x.template extent<'w'>(), In,
+                     layer.weight.data(), layer.bias.data(), newest_stamp(layer.weight, layer.bias),
+                     layer.prepared, Out, cpu::output(y.data(), nullptr, epilogue));
   }
 };
 

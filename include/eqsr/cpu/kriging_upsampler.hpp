@@ -31,14 +31,12 @@ struct Kernel<op::KrigingHead, Cpu> {
                   Rows<const float, E> encoded_columns, const auto& head, Plane<float, L> u) {
     const auto& split =
         head.prepared.template get<cpu::SplitHead>(newest_stamp(head.weight, head.bias), [&] {
-          const auto weight = head.matrix();  // (o, c)
-          const auto none = [](int) { return 0.0f; };
+          const float* weight = head.matrix().data();  // (o, c): features, then x and y in turn
+          constexpr int row = C + 2 * E;
           return cpu::SplitHead{
-              cpu::pack(L, C, weight, head.bias.view()),
-              cpu::pack(
-                  L, E, [&](int o, int e) { return weight(o, C + 2 * e + 1); }, none),
-              cpu::pack(
-                  L, E, [&](int o, int e) { return weight(o, C + 2 * e); }, none)};
+              cpu::pack(L, C, weight, head.bias.view().data(), {.row = row}),
+              cpu::pack(L, E, weight, nullptr, {.row = row, .first = C + 1, .step = 2}),
+              cpu::pack(L, E, weight, nullptr, {.row = row, .first = C, .step = 2})};
         });
     Scope scope(ctx);
     const auto table = [&](const cpu::PackedWeights& weights, const float* from, Index m, int k) {

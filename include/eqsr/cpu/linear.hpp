@@ -4,6 +4,18 @@
 #include <eqsr/layer/linear.hpp>  // op::Linear
 
 namespace eqsr::inline EQSR_ABI {
+namespace cpu {
+
+[[gnu::noinline]] inline void linear(Context<Cpu>& ctx, const Operand& x, const float* weight,
+                                     const float* bias, std::uint64_t stamp,
+                                     const Prepared& prepared, int outputs, Output y) {
+  const auto& packed = prepared.get<PackedWeights>(
+      stamp, [&] { return pack(outputs, x.length, weight, bias, {.row = x.length}); });
+  y.bias = packed.bias.data();
+  product(ctx, x, packed.matrix(), y);
+}
+
+}  // namespace cpu
 
 template <>
 struct Kernel<op::Linear, Cpu> {
@@ -13,12 +25,10 @@ struct Kernel<op::Linear, Cpu> {
   template <int In, int Out>
   static void run(Context<Cpu>& ctx, Rows<const float, In> x, const auto& layer, Rows<float, Out> y,
                   const Epilogue<Out>& epilogue) {
-    const auto& packed = layer.prepared.template get<cpu::PackedWeights>(
-        newest_stamp(layer.weight, layer.bias),
-        [&] { return cpu::pack(Out, In, layer.matrix(), layer.bias.view()); });
-    const Operand a{
-        .data = x.data(), .rows = x.template extent<'m'>(), .row_stride = In, .length = In};
-    cpu::product(ctx, a, packed.matrix(), cpu::output(y.data(), packed.bias.data(), epilogue));
+    cpu::linear(
+        ctx, {.data = x.data(), .rows = x.template extent<'m'>(), .row_stride = In, .length = In},
+        layer.matrix().data(), layer.bias.data(), newest_stamp(layer.weight, layer.bias),
+        layer.prepared, Out, cpu::output(y.data(), nullptr, epilogue));
   }
 };
 

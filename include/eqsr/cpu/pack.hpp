@@ -49,14 +49,19 @@ struct PackedWeights {
   }
 };
 
-/// Packs weights given by `weight(o, k)`.
-template <class Weight, class Bias>
-PackedWeights pack(int outputs, int depth, const Weight& weight, const Bias& bias) {
+/// Where an element of row-major weights lies: w[o * row + first + k * step].
+struct WeightLayout {
+  Index row = 0, first = 0, step = 1;
+};
+
+/// Packs a matrix of weights (outputs, depth); a null bias is zero.
+[[gnu::noinline]] inline PackedWeights pack(int outputs, int depth, const float* weight,
+                                            const float* bias, WeightLayout layout) {
   PackedWeights packed(depth, outputs);
-  for (int o = 0; o < outputs; ++o) {
-    for (int k = 0; k < depth; ++k) packed.at(k, o) = weight(o, k);
-    packed.bias.data()[o] = bias(o);
-  }
+  for (int o = 0; o < outputs; ++o)
+    for (int k = 0; k < depth; ++k)
+      packed.at(k, o) = weight[o * layout.row + layout.first + k * layout.step];
+  if (bias) std::copy_n(bias, outputs, packed.bias.data());
   return packed;
 }
 
@@ -69,8 +74,8 @@ inline std::size_t product_workspace(int threads) {
 }
 
 /// The rows [begin, begin + count) of an operand and its output.
-inline void multiply_rows(Isa isa, Operand a, const PackedMatrix& b, Output y, Index begin,
-                          Index count, float* sums) {
+[[gnu::noinline]] inline void multiply_rows(Isa isa, Operand a, const PackedMatrix& b, Output y,
+                                            Index begin, Index count, float* sums) {
   a.data += begin * a.row_stride;
   a.rows = count;
   y.data += begin * y.row_stride;
@@ -79,7 +84,8 @@ inline void multiply_rows(Isa isa, Operand a, const PackedMatrix& b, Output y, I
 }
 
 /// y = epilogue(a b), rows shared out to the threads.
-inline void product(Context<Cpu>& ctx, const Operand& a, const PackedMatrix& b, const Output& y) {
+[[gnu::noinline]] inline void product(Context<Cpu>& ctx, const Operand& a, const PackedMatrix& b,
+                                      const Output& y) {
   Scope scope(ctx);
   float* sums = scope.array<float>(ctx.threads() * stretch * PackedMatrix::panel);
   ctx.parallel_for((a.rows + stretch - 1) / stretch, [&](Index task, int thread) {

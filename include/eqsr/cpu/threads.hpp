@@ -46,16 +46,23 @@ class ThreadPool {
   /// balance. The first exception of a task is thrown here when all threads have stopped.
   template <class Task>
   void run(Index count, const Task& task) {
+    run_call(count, &task, [](const void* context, Index index, int thread) {
+      (*static_cast<const Task*>(context))(index, thread);
+    });
+  }
+
+ private:
+  using Call = void (*)(const void* context, Index index, int thread);
+
+  [[gnu::noinline]] void run_call(Index count, const void* context, Call call) {
     if (workers_.empty() || count <= 1) {
-      for (Index i = 0; i < count; ++i) task(i, 0);
+      for (Index i = 0; i < count; ++i) call(context, i, 0);
       return;
     }
     {
       const std::scoped_lock lock(mutex_);
-      call_ = [](const void* context, Index index, int thread) {
-        (*static_cast<const Task*>(context))(index, thread);
-      };
-      context_ = &task;
+      call_ = call;
+      context_ = context;
       count_ = count;
       next_.store(0, std::memory_order_relaxed);
       failure_ = nullptr;
@@ -68,8 +75,6 @@ class ThreadPool {
     done_.wait(lock, [this] { return running_ == 0; });
     if (failure_) std::rethrow_exception(failure_);
   }
-
- private:
   void work(int thread) {
     for (std::uint64_t seen = 0;;) {
       {
@@ -97,7 +102,7 @@ class ThreadPool {
   std::vector<std::thread> workers_;
   std::mutex mutex_;
   std::condition_variable start_, done_;
-  void (*call_)(const void*, Index, int) = nullptr;
+  Call call_ = nullptr;
   const void* context_ = nullptr;
   Index count_ = 0;
   std::atomic<Index> next_{0};

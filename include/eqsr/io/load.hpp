@@ -3,8 +3,7 @@
 #include <eqsr/core/layer.hpp>     // for_each_parameter
 #include <eqsr/io/state_dict.hpp>  // StateDict
 
-#include <cmath>  // isfinite
-#include <set>    // set
+#include <algorithm>  // sort, binary_search
 
 namespace eqsr::inline EQSR_ABI {
 
@@ -16,7 +15,7 @@ inline bool is_derived(std::string_view name) {
          name.ends_with("relative_position_index_OCA");
 }
 
-inline std::string shape_text(const auto& shape) {
+inline std::string shape_text(const std::vector<Index>& shape) {
   std::string text = "[";
   for (std::size_t i = 0; i < shape.size(); ++i) text += say(i ? ", " : "", shape[i]);
   return text + "]";
@@ -52,6 +51,45 @@ class LoadReport {
 
 }  // namespace detail
 
+namespace detail {
+
+/// Throws unless the dictionary holds exactly these parameters under `start`, fit to be loaded.
+template <class T>
+[[gnu::cold]] void expect_loadable(const std::vector<ParameterOf<T>>& wanted, const StateDict& dict,
+                                   const std::string& start) {
+  LoadReport report;
+  std::vector<std::string_view> found;
+  for (const auto& parameter : wanted) {
+    const std::string name = start + parameter.name;
+    const StoredTensor* stored = dict.find(name);
+    if (!stored) {
+      report.add(0, name);
+      continue;
+    }
+    const bool scalar = parameter.size == 1 && stored->numel() == 1;
+    if (!scalar && !std::equal(parameter.shape.begin(), parameter.shape.end(),
+                               stored->shape().begin(), stored->shape().end()))
+      report.add(1, say(name, " (", shape_text(stored->shape()), ", expected ",
+                        shape_text(parameter.shape), ")"));
+    found.push_back(parameter.name);
+  }
+  std::sort(found.begin(), found.end());
+  for (const auto& [name, tensor] : dict)
+    if (name.starts_with(start) && !is_derived(name) &&
+        !std::binary_search(found.begin(), found.end(),
+                            std::string_view(name).substr(start.size())))
+      report.add(2, in_quotes(name));
+  report.expect_nothing(dict.source());
+
+  for (const auto& parameter : wanted)
+    if (const auto bad = dict.find(start + parameter.name)->first_nonfinite())
+      fail("nonfinite_weight",
+           {dict.source(), ": element ", *bad, " of ", start, parameter.name,
+            " is NaN or infinite. The file is damaged or training diverged; use another one."});
+}
+
+}  // namespace detail
+
 /// Fills a module with the tensors of a dictionary whose names start with `prefix` (and a dot).
 ///
 /// Every parameter must be there with its shape, finite and of a floating type, and nothing else
@@ -61,37 +99,9 @@ class LoadReport {
 template <Module M>
 void load_into(M& module, const StateDict& dict, const std::string& prefix = "") {
   const std::string start = prefix.empty() || prefix.ends_with('.') ? prefix : prefix + ".";
-  detail::LoadReport report;
-  std::set<std::string, std::less<>> wanted;
-  for_each_parameter(std::as_const(module), [&](const std::string& name, const auto& tensor) {
-    const std::string full = start + name;
-    wanted.insert(full);
-    const StoredTensor* stored = dict.find(full);
-    if (!stored) {
-      report.add(0, full);
-      return;
-    }
-    const auto shape = shape_of(tensor);
-    const bool scalar = tensor.size() == 1 && stored->numel() == 1;
-    if (!scalar &&
-        !std::equal(shape.begin(), shape.end(), stored->shape().begin(), stored->shape().end()))
-      report.add(1, say(full, " (", detail::shape_text(stored->shape()), ", expected ",
-                        detail::shape_text(shape), ")"));
-  });
-  for (const auto& [name, tensor] : dict)
-    if (name.starts_with(start) && !wanted.contains(name) && !detail::is_derived(name))
-      report.add(2, detail::in_quotes(name));
-  report.expect_nothing(dict.source());
-
-  for_each_parameter(std::as_const(module), [&](const std::string& name, const auto&) {
-    const StoredTensor& stored = *dict.find(start + name);
-    const auto bad = stored.first_nonfinite();
-    EQSR_EXPECTS(!bad, "nonfinite_weight", dict.source(), ": element ", *bad, " of ", start + name,
-                 " is NaN or infinite. The file is damaged or training diverged; use another one.");
-  });
+  detail::expect_loadable(parameters(std::as_const(module)), dict, start);
   for_each_parameter(module, [&](const std::string& name, auto& tensor) {
-    const std::vector<float> values = dict.find(start + name)->to_float();
-    tensor.copy_from_host(values.data());
+    tensor.copy_from_host(dict.find(start + name)->to_float().data());
   });
 }
 
