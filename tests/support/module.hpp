@@ -93,9 +93,9 @@ template <class M>
 std::string parameter_list(const M& module) {
   std::string list;
   eqsr::for_each_parameter(module, [&](const std::string& name, const auto& tensor) {
-    list += (list.empty() ? "" : " ") + name + " [";
+    list += eqsr::say(list.empty() ? "" : " ", name, " [");
     for (const Index extent : eqsr::shape_of(tensor))
-      list += (list.back() == '[' ? "" : ",") + std::to_string(extent);
+      list += eqsr::say(list.back() == '[' ? "" : ",", extent);
     list += "]";
   });
   return list;
