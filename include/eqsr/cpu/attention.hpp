@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <eqsr/cpu/pack.hpp>  // Buffer
+#include <eqsr/cpu/pack.hpp>                // Buffer
+#include <eqsr/layer/window_attention.hpp>  // shift_mask
 
 namespace eqsr::inline EQSR_ABI::cpu {
 
@@ -8,13 +9,15 @@ namespace eqsr::inline EQSR_ABI::cpu {
 /// value(head, dy, dx) for the offset from a query to a key, each counted in its own window.
 class BiasTable {
  public:
-  template <class Value>
-  BiasTable(int heads, int window, int key_window, const Value& value)
+  /// `row(dy, dx)` is the row of the table (rows, heads) for that offset.
+  template <class RowOf>
+  BiasTable(int heads, int window, int key_window, const float* table, const RowOf& row)
       : side_(window + key_window - 1), window_(window), data_(Index{heads} * side_ * side_) {
     float* to = data_.data();
     for (int head = 0; head < heads; ++head)
       for (int dy = 1 - window; dy < key_window; ++dy)
-        for (int dx = 1 - window; dx < key_window; ++dx) *to++ = value(head, dy, dx);
+        for (int dx = 1 - window; dx < key_window; ++dx)
+          *to++ = table[Index{row(dy, dx)} * heads + head];
   }
   /// The biases of query (y, x) and the keys of key row `key_y`.
   [[nodiscard]] const float* row(int head, int y, int x, int key_y) const {
@@ -26,69 +29,102 @@ class BiasTable {
   Buffer data_;
 };
 
-/// One head of attention in one window: M x M queries, Mo x Mo keys, d channels.
-template <int M, int Mo, int d>
-class AttentionHead {
- public:
-  static constexpr int queries = M * M, keys = Mo * Mo;
-  static constexpr int padded_d = (d + 15) / 16 * 16, padded_keys = (keys + 15) / 16 * 16;
+/// The sizes of one head of attention: M x M queries, Mo x Mo keys, d channels.
+struct AttentionShape {
   static constexpr int rows = 24;  ///< queries at a time: their scores stay in the cache
 
-  /// Scratch floats of one thread.
-  static constexpr Index scratch = Index{queries} * d + Index{padded_keys} * d +
-                                   Index{keys} * padded_d + Index{rows} * padded_keys +
-                                   Index{rows} * padded_d + 64;
+  int window, key_window, d;
 
-  explicit AttentionHead(float* memory)
-      : q_(memory),
-        k_(q_ + queries * d),
-        v_(k_ + padded_keys * d),
-        scores_(v_ + keys * padded_d),
-        values_(scores_ + rows * padded_keys) {}
+  [[nodiscard]] int queries() const { return window * window; }
+  [[nodiscard]] int keys() const { return key_window * key_window; }
+  [[nodiscard]] int padded_keys() const { return (keys() + 15) / 16 * 16; }
+  [[nodiscard]] int padded_d() const { return (d + 15) / 16 * 16; }
+  /// Floats that one thread needs.
+  [[nodiscard]] Index scratch() const {
+    return Index{queries()} * d + Index{padded_keys()} * d + Index{keys()} * padded_d() +
+           Index{rows} * (padded_keys() + padded_d()) + pointers();
+  }
+  /// Floats that the addresses of the tokens take.
+  [[nodiscard]] Index pointers() const {
+    return (2 * Index{queries()} + keys()) * Index{sizeof(float*) / sizeof(float)};
+  }
+};
 
-  /// Gathers queries, keys and values. `query(i)` and `key(j)` point to the channels of a token;
-  /// a null key is zero. `k_offset` and `v_offset` lead from a token to its key and value.
-  template <class Query, class Key>
-  void gather(const Query& query, const Key& key, Index k_offset, Index v_offset) {
+/// One head of attention in one window, on scratch of `shape.scratch()` floats.
+class AttentionHead {
+ public:
+  const float** query;  ///< where each query's channels are
+  const float** key;    ///< where each key's token is, null for a zero
+  float** target;       ///< where each query's result goes
+
+  AttentionHead(const AttentionShape& shape, float* memory)
+      : query(reinterpret_cast<const float**>(memory)),
+        key(query + shape.queries()),
+        target(reinterpret_cast<float**>(memory) + shape.queries() + shape.keys()),
+        shape_(shape),
+        q_(memory + shape.pointers()),
+        k_(q_ + shape.queries() * shape.d),
+        v_(k_ + shape.padded_keys() * shape.d),
+        scores_(v_ + shape.keys() * shape.padded_d()),
+        values_(scores_ + AttentionShape::rows * shape.padded_keys()) {}
+
+  /// Gathers queries, keys and values; the offsets lead from a token to its key and its value.
+  [[gnu::noinline]] void gather(Index k_offset, Index v_offset) {
+    const int d = shape_.d, padded_d = shape_.padded_d(), padded_keys = shape_.padded_keys();
     const float scale = static_cast<float>(1 / std::sqrt(double(d)));
-    for (int i = 0; i < queries; ++i) {
-      const float* from = query(i);
-      for (int c = 0; c < d; ++c) q_[i * d + c] = from[c] * scale;
-    }
+    for (int i = 0; i < shape_.queries(); ++i)
+      for (int c = 0; c < d; ++c) q_[i * d + c] = query[i][c] * scale;
     for (int j = 0; j < padded_keys; ++j) {
-      const float* from = j < keys ? key(j) : nullptr;
+      const float* from = j < shape_.keys() ? key[j] : nullptr;
       const int left = j / PackedMatrix::panel * PackedMatrix::panel;
       const int width = std::min(PackedMatrix::panel, padded_keys - left);
       float* column = k_ + left * d + j - left;  // panels of keys: [panel][c][key]
       for (int c = 0; c < d; ++c) column[c * width] = from ? from[k_offset + c] : 0.0f;
-      if (j >= keys) continue;
+      if (j >= shape_.keys()) continue;
       float* value = v_ + j * padded_d;
-      for (int c = 0; c < padded_d; ++c) value[c] = from && c < d ? from[v_offset + c] : 0.0f;
+      std::fill_n(value, padded_d, 0.0f);
+      if (from) std::copy_n(from + v_offset, d, value);
     }
   }
 
-  /// Attends with the gathered tokens: `bias(i, scores)` adds to the scores of query i, and
-  /// `target(i)` points to the d channels of its result.
-  template <class Simd, class Bias, class Target>
-  void attend(Simd simd, const Bias& bias, const Target& target) {
-    for (int begin = 0; begin < queries; begin += rows) {
-      const int count = std::min(rows, queries - begin);
-      for (int r = 0; r < count; ++r) bias(begin + r, scores_ + r * padded_keys);
-      for (int left = 0; left < padded_keys; left += PackedMatrix::panel) {
-        const int width = std::min(PackedMatrix::panel, padded_keys - left);
-        simd.accumulate(q_ + begin * d, count, d, k_ + left * d, width, d, width, scores_ + left,
-                        padded_keys);
+  /// Attends with the gathered tokens. `region`, unless null, names the region of every token of a
+  /// window that a shift has cut.
+  [[gnu::noinline]] void attend(Isa isa, const BiasTable& bias, int head, const int* region) {
+    with_isa(isa, [&](auto simd) {
+      const int d = shape_.d, padded_d = shape_.padded_d();
+      const int keys = shape_.keys(), padded_keys = shape_.padded_keys();
+      for (int begin = 0; begin < shape_.queries(); begin += AttentionShape::rows) {
+        const int count = std::min(AttentionShape::rows, shape_.queries() - begin);
+        for (int r = 0; r < count; ++r)
+          start_scores(bias, head, begin + r, region, scores_ + r * padded_keys);
+        for (int left = 0; left < padded_keys; left += PackedMatrix::panel) {
+          const int width = std::min(PackedMatrix::panel, padded_keys - left);
+          simd.accumulate(q_ + begin * d, count, d, k_ + left * d, width, d, width, scores_ + left,
+                          padded_keys);
+        }
+        float inverse[AttentionShape::rows];
+        for (int r = 0; r < count; ++r) inverse[r] = simd.softmax(scores_ + r * padded_keys, keys);
+        std::fill_n(values_, AttentionShape::rows * padded_d, 0.0f);
+        simd.accumulate(scores_, count, padded_keys, v_, padded_d, keys, padded_d, values_,
+                        padded_d);
+        for (int r = 0; r < count; ++r)
+          simd.scale(values_ + r * padded_d, inverse[r], d, target[begin + r]);
       }
-      float inverse[rows];
-      for (int r = 0; r < count; ++r) inverse[r] = simd.softmax(scores_ + r * padded_keys, keys);
-      std::fill_n(values_, rows * padded_d, 0.0f);
-      simd.accumulate(scores_, count, padded_keys, v_, padded_d, keys, padded_d, values_, padded_d);
-      for (int r = 0; r < count; ++r)
-        simd.scale(values_ + r * padded_d, inverse[r], d, target(begin + r));
-    }
+    });
   }
 
  private:
+  void start_scores(const BiasTable& bias, int head, int i, const int* region,
+                    float* scores) const {
+    const int side = shape_.key_window;
+    for (int key_y = 0; key_y < side; ++key_y)
+      std::copy_n(bias.row(head, i / shape_.window, i % shape_.window, key_y), side,
+                  scores + key_y * side);
+    for (int j = 0; region && j < shape_.keys(); ++j)
+      if (region[i] != region[j]) scores[j] += shift_mask;
+  }
+
+  AttentionShape shape_;
   float *q_, *k_, *v_, *scores_, *values_;
 };
 

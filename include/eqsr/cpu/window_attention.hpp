@@ -4,57 +4,58 @@
 #include <eqsr/layer/window_attention.hpp>  // op::WindowAttention
 
 namespace eqsr::inline EQSR_ABI {
+namespace cpu {
+
+[[gnu::noinline]] inline void window_attention(Context<Cpu>& ctx, const float* qkv, Index h,
+                                               Index w, const AttentionShape& shape, int heads,
+                                               int shift, const BiasTable& bias, float* y) {
+  const int M = shape.window, channels = heads * shape.d, tokens = M * M;
+  Scope scope(ctx);
+  float* scratch = scope.array<float>(ctx.threads() * shape.scratch());
+  int* regions = scope.array<int>(ctx.threads() * Index{tokens});
+  const Index across = w / M, windows = h / M * across;
+  ctx.parallel_for(windows * heads, [&](Index task, int thread) {
+    const int head = static_cast<int>(task % heads);
+    const Index top = task / heads / across * M, left = task / heads % across * M;
+    AttentionHead attention(shape, scratch + thread * shape.scratch());
+    int* region = regions + thread * Index{tokens};
+    for (int i = 0; i < tokens; ++i) {
+      const Index row = top + i / M, column = left + i % M;  // of the rolled plane
+      const Index token = (row + shift) % h * w + (column + shift) % w;
+      attention.query[i] = attention.key[i] = qkv + token * 3 * channels + head * shape.d;
+      attention.target[i] = y + token * channels + head * shape.d;
+      region[i] = shift_region(row, h, M, shift) * 3 + shift_region(column, w, M, shift);
+    }
+    const bool cut = shift > 0 && (top + M == h || left + M == w);
+    attention.gather(channels, 2 * channels);
+    attention.attend(ctx.isa(), bias, head, cut ? region : nullptr);
+  });
+}
+
+}  // namespace cpu
 
 template <>
 struct Kernel<op::WindowAttention, Cpu> {
   template <class L>
-  using Head = cpu::AttentionHead<L::window, L::window, L::channels / L::heads>;
+  static constexpr cpu::AttentionShape shape{L::window, L::window, L::channels / L::heads};
 
   template <class L, int C3>
   static std::size_t workspace(int threads, Plane<const float, C3>, const L&, const auto&...) {
-    return static_cast<std::size_t>(threads * Head<L>::scratch) * sizeof(float);
+    const auto count = static_cast<std::size_t>(threads);
+    return Arena<Cpu>::rounded(count * static_cast<std::size_t>(shape<L>.scratch()) * 4) +
+           Arena<Cpu>::rounded(count * L::window * L::window * sizeof(int));
   }
   template <int C3, class L, int C>
   static void run(Context<Cpu>& ctx, Plane<const float, C3> qkv, const L& layer, int shift,
                   Plane<float, C> y) {
-    constexpr int M = L::window, d = C / L::heads;
-    const Index h = qkv.template extent<'h'>(), w = qkv.template extent<'w'>();
     const auto& table = layer.relative_position_bias_table;  // (r, n)
     const auto& bias = layer.prepared.template get<cpu::BiasTable>(table.stamp(), [&] {
-      const auto values = table.view();
-      return cpu::BiasTable(L::heads, M, M, [&](int head, int dy, int dx) {
-        return values((M - 1 - dy) * (2 * M - 1) + M - 1 - dx, head);
+      return cpu::BiasTable(L::heads, L::window, L::window, table.data(), [](int dy, int dx) {
+        return (L::window - 1 - dy) * (2 * L::window - 1) + L::window - 1 - dx;
       });
     });
-
-    Scope scope(ctx);
-    float* scratch = scope.template array<float>(ctx.threads() * Head<L>::scratch);
-    const Index across = w / M, windows = h / M * across;
-    ctx.parallel_for(windows * L::heads, [&](Index task, int thread) {
-      const int head = static_cast<int>(task % L::heads);
-      const Index top = task / L::heads / across * M, left = task / L::heads % across * M;
-      const auto token = [&](int i) {  // of the plane, for position i of the rolled window
-        return (top + i / M + shift) % h * w + (left + i % M + shift) % w;
-      };
-      const auto source = [&](int i) { return qkv.data() + token(i) * C3 + head * d; };
-      const bool cut = shift > 0 && (top + M == h || left + M == w);
-      const auto region = [&](int i) {
-        return shift_region(top + i / M, h, M, shift) * 3 + shift_region(left + i % M, w, M, shift);
-      };
-      Head<L> attention(scratch + thread * Head<L>::scratch);
-      attention.gather(source, source, C, 2 * C);
-      with_isa(ctx.isa(), [&](auto simd) {
-        attention.attend(
-            simd,
-            [&](int i, float* scores) {
-              for (int ky = 0; ky < M; ++ky)
-                std::copy_n(bias.row(head, i / M, i % M, ky), M, scores + ky * M);
-              for (int j = 0; cut && j < M * M; ++j)
-                if (region(i) != region(j)) scores[j] += shift_mask;
-            },
-            [&](int i) { return y.data() + token(i) * C + head * d; });
-      });
-    });
+    cpu::window_attention(ctx, qkv.data(), qkv.template extent<'h'>(), qkv.template extent<'w'>(),
+                          shape<L>, L::heads, shift, bias, y.data());
   }
 };
 
