@@ -65,15 +65,3 @@ TEST_CASE("layer: a constant module gives constant tensors, another can be writt
   CHECK(std::as_const(tree).list[1].weight(0, 0) == 2);
   CHECK(std::as_const(tree).scale() == 2);
 }
-
-TEST_CASE("layer: the newest stamp moves with any parameter, and not with reading") {
-  Tree tree;
-  const auto before = eqsr::newest_stamp_of(tree);
-  CHECK(eqsr::newest_stamp_of(tree) == before);
-  tree.list[0].bias(1) = 1;
-  const auto after = eqsr::newest_stamp_of(tree);
-  CHECK(after > before);
-  const Tree copy = tree;
-  CHECK(eqsr::newest_stamp_of(tree) == after);
-  CHECK(eqsr::newest_stamp_of(copy) > after);
-}

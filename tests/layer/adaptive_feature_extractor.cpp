@@ -27,7 +27,8 @@ void compare() {
   fill(layer, "mbconv.");
   const Map<Style> style(1, 1, "mbconv.style");
   constexpr Index sizes[][2] = {{1, 1}, {7, 9}, {8, 33}};
-  for (const auto& [h, w] : sizes) {
+  for (const auto& size : sizes) {
+    const Index h = size[0], w = size[1];
     CAPTURE(h);
     CAPTURE(w);
     const Map<C> x(h, w, "mbconv.input");

@@ -58,9 +58,9 @@ TEST_CASE_TEMPLATE("bicubic: known interpolations", Ctx, EQSR_CONTEXTS) {
 TEST_CASE("bicubic: the CPU agrees at awkward sizes") {
   constexpr Index sizes[][4] = {{1, 1, 5, 3},  {1, 7, 2, 33},  {7, 9, 15, 22},
                                 {8, 8, 4, 40}, {20, 3, 53, 1}, {33, 31, 33, 30}};
-  for (const auto& [h, w, H, W] : sizes) {
+  for (const auto& size : sizes) {
+    const Index h = size[0], w = size[1], height = size[2], width = size[3];
     const Map<3> x(h, w, "bicubic.input");
-    const Index height = H, width = W;
     CHECK(on_cpu([&](auto& ctx) { return interpolated(ctx, x, height, width); }, 2e-6));
   }
 }

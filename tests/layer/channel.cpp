@@ -40,7 +40,8 @@ template <int C>
 void compare() {
   CAPTURE(C);
   constexpr Index sizes[][2] = {{1, 1}, {1, 7}, {7, 1}, {9, 33}, {33, 8}, {64, 5}};
-  for (const auto& [h, w] : sizes) {
+  for (const auto& size : sizes) {
+    const Index h = size[0], w = size[1];
     CAPTURE(h);
     CAPTURE(w);
     const Map<C> x(h, w, "channel.x"), r(h, w, "channel.r"), gate(1, 1, "channel.gate");

@@ -63,7 +63,8 @@ void compare(Activation activation = Activation::none, bool residual = false) {
   eqsr::Conv2d<In, Out, Taps, Cpu> layer;
   fill(layer, "conv.");
   constexpr Index sizes[][2] = {{1, 1}, {1, 7}, {7, 1}, {2, 2}, {3, 9}, {8, 8}, {9, 33}, {33, 2}};
-  for (const auto& [h, w] : sizes) {
+  for (const auto& size : sizes) {
+    const Index h = size[0], w = size[1];
     CAPTURE(h);
     CAPTURE(w);
     const Map<In> x(h, w, "conv.input");

@@ -50,7 +50,8 @@ void compare() {
   eqsr::Involution<C, Cpu> layer;
   fill(layer, "involution.");
   constexpr Index sizes[][2] = {{1, 1}, {1, 7}, {7, 1}, {2, 33}, {9, 17}};
-  for (const auto& [h, w] : sizes) {
+  for (const auto& size : sizes) {
+    const Index h = size[0], w = size[1];
     CAPTURE(h);
     CAPTURE(w);
     const Map<C> x(h, w, "involution.input");

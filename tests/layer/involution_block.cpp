@@ -32,7 +32,8 @@ void compare() {
   eqsr::InvolutionBlock<C, Cpu> layer;
   fill(layer, "block.");
   constexpr Index sizes[][2] = {{1, 1}, {1, 7}, {7, 1}, {5, 33}};
-  for (const auto& [h, w] : sizes) {
+  for (const auto& size : sizes) {
+    const Index h = size[0], w = size[1];
     CAPTURE(h);
     CAPTURE(w);
     const Map<C> x(h, w, "block.input");

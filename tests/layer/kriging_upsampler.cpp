@@ -51,10 +51,10 @@ void compare() {
   fill(layer, "upsample.");
   constexpr Index sizes[][4] = {{1, 1, 1, 1},   {1, 1, 5, 7},  {7, 9, 15, 22}, {8, 8, 4, 4},
                                 {9, 16, 9, 40}, {16, 3, 5, 9}, {2, 33, 3, 33}};
-  for (const auto& [h, w, height, width] : sizes) {
+  for (const auto& size : sizes) {
+    const Index h = size[0], w = size[1], H = size[2], W = size[3];
     CAPTURE(h);
-    CAPTURE(width);
-    const Index H = height, W = width;
+    CAPTURE(W);
     const Map<C> x(h, w, "upsample.input");
     CHECK(on_cpu([&](auto& ctx) { return head(ctx, layer, x, H, W); }));
     for (const auto policy : {eqsr::Encoding::division, eqsr::Encoding::reciprocal})

@@ -43,7 +43,8 @@ void compare() {
   fill(layer, "modulated.");
   const Map<Style> style(1, 1, "modulated.style");
   constexpr Index sizes[][2] = {{1, 1}, {1, 7}, {7, 1}, {9, 33}};
-  for (const auto& [h, w] : sizes) {
+  for (const auto& size : sizes) {
+    const Index h = size[0], w = size[1];
     CAPTURE(h);
     CAPTURE(w);
     const Map<C> x(h, w, "modulated.input"), r(h, w, "modulated.residual");

@@ -58,7 +58,8 @@ void compare() {
   eqsr::OverlappingAttention<C, Heads, Window, KeyWindow, Cpu> layer;
   fill(layer, "ocab.");
   constexpr Index sizes[][2] = {{1, 1}, {1, 3}, {2, 1}, {3, 2}};
-  for (const auto& [h, w] : sizes) {
+  for (const auto& size : sizes) {
+    const Index h = size[0], w = size[1];
     CAPTURE(h);
     CAPTURE(w);
     const Map<C> x(h * Window, w * Window, "ocab.input");

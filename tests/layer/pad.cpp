@@ -34,7 +34,8 @@ TEST_CASE_TEMPLATE("pad: 2 x 3 to 4 x 8 by hand, and back", Ctx, EQSR_CONTEXTS) 
 
 TEST_CASE("pad: the CPU agrees exactly at awkward sizes") {
   constexpr Index sizes[][2] = {{1, 1}, {1, 7}, {7, 1}, {8, 8}, {9, 33}, {15, 2}};
-  for (const auto& [h, w] : sizes) {
+  for (const auto& size : sizes) {
+    const Index h = size[0], w = size[1];
     const Map<24> x(h, w, "pad.input");
     CHECK(on_cpu(
         [&](auto& ctx) {

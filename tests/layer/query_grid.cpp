@@ -77,7 +77,8 @@ TEST_CASE_TEMPLATE("query grid: the formulas, to the last bit, for many sizes", 
   constexpr Index sizes[][2] = {{1, 1},   {1, 9},    {9, 1},     {2, 3},      {3, 2},
                                 {48, 72}, {64, 160}, {100, 250}, {333, 1000}, {1000, 333},
                                 {7, 7},   {17, 34},  {256, 640}, {511, 1022}, {1920, 3840}};
-  for (const auto& [n, N] : sizes) {
+  for (const auto& size : sizes) {
+    const Index n = size[0], N = size[1];
     CAPTURE(n);
     CAPTURE(N);
     const Axis found = axis(ctx, n, N);

@@ -37,7 +37,8 @@ void compare() {
   eqsr::SqueezeExcitation<C, Hidden, Cpu> layer;
   fill(layer, "se.");
   constexpr Index sizes[][2] = {{1, 1}, {7, 9}, {33, 8}};
-  for (const auto& [h, w] : sizes) {
+  for (const auto& size : sizes) {
+    const Index h = size[0], w = size[1];
     const Map<C> x(h, w, "se.input");
     CHECK(on_cpu([&](auto& ctx) {
       Map<C> y = x;  // in place

@@ -65,8 +65,9 @@ void compare() {
   eqsr::WindowAttention<C, Heads, Window, Cpu> layer;
   fill(layer, "attn.");
   constexpr Index sizes[][2] = {{1, 1}, {1, 3}, {2, 1}, {3, 2}};
-  for (const auto& [h, w] : sizes)
+  for (const auto& size : sizes)
     for (const int shift : {0, Window / 2}) {
+      const Index h = size[0], w = size[1];
       CAPTURE(h);
       CAPTURE(w);
       CAPTURE(shift);
