@@ -114,12 +114,22 @@ class Arena<DryRun<B>> {
     peak_ = std::max(peak_, in_use_);
     return memory;
   }
+  /// Counts an allocation that is released at once.
+  void touch(std::size_t bytes) { peak_ = std::max(peak_, in_use_ + Arena<B>::rounded(bytes)); }
   [[nodiscard]] Mark mark() const { return in_use_; }
   void release(Mark mark) { in_use_ = mark; }
   [[nodiscard]] std::size_t peak() const { return peak_; }
 
  private:
   std::size_t in_use_ = 0, peak_ = 0;
+};
+
+/// What the target-resolution stage keeps between its passes over the image: more is faster. The
+/// results have the same bits.
+enum class Storage {
+  both,  ///< two planes of latent channels
+  one,   ///< one plane; a perceptron is computed again
+  none,  ///< nothing; everything is computed again
 };
 
 /// What a running `upscale` reports: the fraction done in [0,1] and the stage it is in.
@@ -132,6 +142,7 @@ class ContextBase {
   using backend = B;
   Progress on_progress;  ///< called from the calling thread between blocks
   std::stop_token stop;  ///< when a stop is requested, the next block throws `cancelled`
+  Storage storage = Storage::both;
 
   [[nodiscard]] Arena<B>& arena() { return arena_; }
   void reserve(std::size_t bytes) { arena_.reserve(bytes); }
@@ -155,6 +166,7 @@ class Context<DryRun<B>> {
  public:
   using backend = DryRun<B>;
   int threads = 1;
+  Storage storage = Storage::both;
   Cost cost;
   [[nodiscard]] Arena<DryRun<B>>& arena() { return arena_; }
   void checkpoint(double, std::string_view) {}
@@ -198,11 +210,10 @@ struct Kernel<Op, DryRun<B>> {
   template <class... Arguments>
   static void run(Context<DryRun<B>>& context, const Arguments&... arguments) {
     context.cost += Op::cost(arguments...);
-    if constexpr (requires { Kernel<Op, B>::workspace(context.threads, arguments...); }) {
-      const auto mark = context.arena().mark();
-      context.arena().allocate(Kernel<Op, B>::workspace(context.threads, arguments...));
-      context.arena().release(mark);
-    }
+    if constexpr (requires { Kernel<Op, B>::workspace(context, arguments...); })
+      context.arena().touch(Kernel<Op, B>::workspace(context, arguments...));
+    else if constexpr (requires { Kernel<Op, B>::workspace(context.threads, arguments...); })
+      context.arena().touch(Kernel<Op, B>::workspace(context.threads, arguments...));
   }
 };
 
@@ -214,9 +225,10 @@ struct Plan {
 
 /// Runs `layer.forward` dry on backend `B` with the given arguments: views whose data may be null.
 template <class B, class Layer, class... Arguments>
-Plan plan_on(int threads, const Layer& layer, const Arguments&... arguments) {
+Plan plan_on(int threads, Storage storage, const Layer& layer, const Arguments&... arguments) {
   Context<DryRun<B>> context;
   context.threads = threads;
+  context.storage = storage;
   layer.forward(context, arguments...);
   return {context.arena().peak() + Arena<B>::alignment, context.cost};
 }
@@ -226,7 +238,7 @@ template <AnyContext C, class Layer, class... Arguments>
 Plan plan(const C& context, const Layer& layer, const Arguments&... arguments) {
   int threads = 1;
   if constexpr (requires { context.threads(); }) threads = context.threads();
-  return plan_on<typename C::backend>(threads, layer, arguments...);
+  return plan_on<typename C::backend>(threads, context.storage, layer, arguments...);
 }
 
 }  // namespace eqsr::inline EQSR_ABI

@@ -46,7 +46,7 @@ struct AttentionShape {
   }
   /// Floats that the addresses of the tokens take.
   [[nodiscard]] Index pointers() const {
-    return (2 * Index{queries()} + keys()) * Index{sizeof(float*) / sizeof(float)};
+    return (2 * Index{queries()} + keys()) * Index{sizeof(float*)} / Index{sizeof(float)};
   }
 };
 

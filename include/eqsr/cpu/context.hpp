@@ -6,6 +6,13 @@
 
 namespace eqsr::inline EQSR_ABI {
 
+namespace op {
+struct KrigingUpsampler;
+}
+/// The composites that this backend runs as one kernel.
+template <>
+inline constexpr bool fuses<op::KrigingUpsampler, Cpu> = true;
+
 /// A CPU: threads of its own, temporary memory and the instruction set in use. Results have the
 /// same bits for every number of threads. One context serves one caller at a time.
 template <>

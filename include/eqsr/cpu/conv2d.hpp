@@ -69,17 +69,12 @@ inline std::size_t halo_bytes(Index h, Index w, Index channels) {
   });
 }
 
-[[gnu::noinline]] inline void convolution(Context<Cpu>& ctx, const float* x, Index h, Index w,
-                                          int inputs, const float* weight, const float* bias,
-                                          std::uint64_t stamp, const Prepared& prepared,
-                                          int outputs, Output y) {
-  const auto& packed =
-      prepared.get<PackedWeights>(stamp, [&] { return pack_3x3(outputs, inputs, weight, bias); });
-  Scope scope(ctx);
-  float* halo = scope.array<float>((h + 2) * (w + 2) * inputs);
-  copy_with_halo(ctx, x, h, w, inputs, nullptr, halo);
-  y.bias = packed.bias.data();
-  convolve(ctx, halo, h, w, inputs, packed.matrix(), y);
+/// The packed weights of a 3x3 convolution.
+template <int In, int Out, class B>
+const PackedWeights& packed_3x3(const eqsr::Conv2d<In, Out, 3, B>& layer) {
+  return layer.prepared.template get<PackedWeights>(newest_stamp(layer.weight, layer.bias), [&] {
+    return pack_3x3(Out, In, layer.weight.data(), layer.bias.data());
+  });
 }
 
 }  // namespace cpu
@@ -94,9 +89,13 @@ struct Kernel<op::Conv2d, Cpu> {
   template <int In, int Out>
   static void run(Context<Cpu>& ctx, Plane<const float, In> x, const auto& layer,
                   Plane<float, Out> y, const Epilogue<Out>& epilogue) {
-    cpu::convolution(ctx, x.data(), x.template extent<'h'>(), x.template extent<'w'>(), In,
-                     layer.weight.data(), layer.bias.data(), newest_stamp(layer.weight, layer.bias),
-                     layer.prepared, Out, cpu::output(y.data(), nullptr, epilogue));
+    const Index h = x.template extent<'h'>(), w = x.template extent<'w'>();
+    const cpu::PackedWeights& packed = cpu::packed_3x3(layer);
+    Scope scope(ctx);
+    float* halo = scope.template array<float>((h + 2) * (w + 2) * In);
+    cpu::copy_with_halo(ctx, x.data(), h, w, In, nullptr, halo);
+    cpu::convolve(ctx, halo, h, w, In, packed.matrix(),
+                  cpu::output(y.data(), packed.bias.data(), epilogue));
   }
 };
 

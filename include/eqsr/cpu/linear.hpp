@@ -6,13 +6,21 @@
 namespace eqsr::inline EQSR_ABI {
 namespace cpu {
 
-[[gnu::noinline]] inline void linear(Context<Cpu>& ctx, const Operand& x, const float* weight,
-                                     const float* bias, std::uint64_t stamp,
-                                     const Prepared& prepared, int outputs, Output y) {
-  const auto& packed = prepared.get<PackedWeights>(
-      stamp, [&] { return pack(outputs, x.length, weight, bias, {.row = x.length}); });
-  y.bias = packed.bias.data();
-  product(ctx, x, packed.matrix(), y);
+[[gnu::noinline]] inline const PackedWeights& packed_linear(const Prepared& prepared,
+                                                            std::uint64_t stamp, int outputs,
+                                                            int depth, const float* weight,
+                                                            const float* bias) {
+  return prepared.get<PackedWeights>(
+      stamp, [&] { return pack(outputs, depth, weight, bias, {.row = depth}); });
+}
+
+/// The packed weights of a Linear or a 1x1 convolution.
+const PackedWeights& packed_linear(const auto& layer) {
+  const auto weight = layer.matrix();  // (o, c)
+  return packed_linear(layer.prepared, newest_stamp(layer.weight, layer.bias),
+                       static_cast<int>(weight.template extent<'o'>()),
+                       static_cast<int>(weight.template extent<'c'>()), weight.data(),
+                       layer.bias.data());
 }
 
 }  // namespace cpu
@@ -25,10 +33,10 @@ struct Kernel<op::Linear, Cpu> {
   template <int In, int Out>
   static void run(Context<Cpu>& ctx, Rows<const float, In> x, const auto& layer, Rows<float, Out> y,
                   const Epilogue<Out>& epilogue) {
-    cpu::linear(
-        ctx, {.data = x.data(), .rows = x.template extent<'m'>(), .row_stride = In, .length = In},
-        layer.matrix().data(), layer.bias.data(), newest_stamp(layer.weight, layer.bias),
-        layer.prepared, Out, cpu::output(y.data(), nullptr, epilogue));
+    const cpu::PackedWeights& packed = cpu::packed_linear(layer);
+    const Operand a{
+        .data = x.data(), .rows = x.template extent<'m'>(), .row_stride = In, .length = In};
+    cpu::product(ctx, a, packed.matrix(), cpu::output(y.data(), packed.bias.data(), epilogue));
   }
 };
 

@@ -9,7 +9,21 @@ namespace eqsr::inline EQSR_ABI {
 template <>
 struct Kernel<op::QueryGrid, Cpu> : Kernel<op::QueryGrid, Reference> {};
 
-/// The factor of a neighbour is that of its row times that of its column.
+namespace cpu {
+
+/// exp(-delta² / (2 lengthscale²)) for the three neighbours of each position of an axis: the factor
+/// of a pixel's neighbour is that of its row times that of its column.
+[[gnu::noinline]] inline void distance_factors(ConstQueryAxis axis, float lengthscale,
+                                               float* table) {
+  const double scale = -0.5 / (double(lengthscale) * lengthscale);
+  for (Index i = 0; i < 3 * axis.index.size(); ++i) {
+    const double delta = axis.delta.data()[i];
+    table[i] = static_cast<float>(std::exp(scale * delta * delta));
+  }
+}
+
+}  // namespace cpu
+
 template <>
 struct Kernel<op::DistanceFactor, Cpu> {
   static std::size_t workspace(int, ConstQueryAxis rows, ConstQueryAxis columns, const auto&...) {
@@ -18,18 +32,11 @@ struct Kernel<op::DistanceFactor, Cpu> {
   }
   static void run(Context<Cpu>& ctx, ConstQueryAxis rows, ConstQueryAxis columns,
                   const auto& lengthscale, Plane<float, 9> g) {
-    const double scale = -0.5 / (double(lengthscale()) * lengthscale());
     Scope scope(ctx);
-    const auto factors = [&](ConstQueryAxis axis) {
-      float* table = scope.template array<float>(3 * axis.index.size());
-      for (Index i = 0; i < 3 * axis.index.size(); ++i) {
-        const double delta = axis.delta.data()[i];
-        table[i] = static_cast<float>(std::exp(scale * delta * delta));
-      }
-      return table;
-    };
-    const float* down = factors(rows);
-    const float* across = factors(columns);
+    float* down = scope.template array<float>(3 * rows.index.size());
+    float* across = scope.template array<float>(3 * columns.index.size());
+    cpu::distance_factors(rows, lengthscale(), down);
+    cpu::distance_factors(columns, lengthscale(), across);
     const Index width = g.extent<'w'>();
     cpu::for_each_row(ctx, g.extent<'h'>(), [&](Index h) {
       float* to = g.data() + h * width * 9;

@@ -24,6 +24,22 @@ struct KrigingHead {
             .bytes = 4.0 * (double(x.size()) + axes + 2.0 * double(u.size()))};
   }
 };
+
+/// The whole Kriging upsampler, for backends that run it in bands of rows instead of holding whole
+/// planes. The composition in KrigingUpsampler::compose is its specification.
+struct KrigingUpsampler {
+  template <class L>
+  static Cost cost(typename L::input x, const L&, typename L::output y, Encoding, double) {
+    constexpr double latent = L::latent;
+    constexpr double block =
+        6 * latent * latent + 9 * latent * latent / 4 + latent / 4 * latent / 8 * 9 + 9 * latent;
+    const double pixels = double(y.size()) / 3, source = double(x.size());
+    const double axes =
+        double(y.template extent<'h'>() + y.template extent<'w'>()) * double{L::encoded};
+    return {.flops = 2 * pixels * (2 * block + 3 * latent) + 2 * latent * (source + axes),
+            .bytes = 4 * (source + 4 * latent * pixels + double(y.size()))};
+  }
+};
 }  // namespace op
 
 template <>
@@ -58,7 +74,7 @@ template <int C, class B, int Latent = 256, int Frequencies = 40>
 struct KrigingUpsampler {
   using input = Plane<const float, C>;
   using output = Plane<float, 3>;
-  static constexpr int encoded = encoding_size(Frequencies);
+  static constexpr int channels = C, latent = Latent, encoded = encoding_size(Frequencies);
 
   Conv2d<C + 2 * encoded, Latent, 1, B> head;
   InvolutionBlock<Latent, B> block1, block2;
@@ -74,7 +90,17 @@ struct KrigingUpsampler {
   }
 
   /// `done` is the fraction of the whole work that came before, for the progress that is reported.
-  void forward(AnyContext auto& ctx, input x, output y, Encoding encoding = Encoding::division,
+  template <AnyContext Ctx>
+  void forward(Ctx& ctx, input x, output y, Encoding encoding = Encoding::division,
+               double done = 0) const {
+    if constexpr (fuses<op::KrigingUpsampler, typename Ctx::backend>)
+      launch<op::KrigingUpsampler>(ctx, x, *this, y, encoding, done);
+    else
+      compose(ctx, x, y, encoding, done);
+  }
+
+  /// The same from whole planes.
+  void compose(AnyContext auto& ctx, input x, output y, Encoding encoding = Encoding::division,
                double done = 0) const {
     const Index H = y.template extent<'h'>(), W = y.template extent<'w'>();
     Scope scope(ctx);

@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <eqsr/cpu/conv2d.hpp>        // pack_3x3
+#include <eqsr/layer/layer_norm.hpp>  // layer_norm_epsilon
+#include <eqsr/layer/query_grid.hpp>  // ConstQueryAxis
+
+#include <vector>  // vector
+
+/// The target-resolution stage in bands of rows, with exact global means.
+///
+/// Each involution block ends in a gate that needs a mean over the whole target image, so the
+/// stage runs three times over the image: up to the first mean, up to the second, up to the
+/// colours. What one pass leaves for the next is the `Storage` policy; the arithmetic is the same.
+/// The work unit is a tile whose activations stay in the second-level cache. Row sums are added
+/// tile by tile, then row by row, so no result depends on bands, threads or policies.
+namespace eqsr::inline EQSR_ABI::cpu {
+
+/// The parameters of one involution block in the order of the kernels.
+struct BlockWeights {
+  const float *norm1_weight, *norm1_bias, *norm2_weight, *norm2_bias;
+  const PackedWeights *conv1, *reduce, *kernels, *conv2, *expand, *contract;
+  const float *contract_weight, *contract_bias;  ///< (L, 2L), (L)
+  const float* attention;                        ///< taps of the gate's convolution
+  int attention_taps;
+};
+
+/// A rectangle of target pixels.
+struct Rect {
+  Index y, x, h, w;
+
+  /// Larger by `margin` on each side, inside an image of H x W.
+  [[nodiscard]] Rect grown(Index margin, Index H, Index W) const {
+    const Index top = std::max<Index>(0, y - margin), left = std::max<Index>(0, x - margin);
+    return {top, left, std::min(H, y + h + margin) - top, std::min(W, x + w + margin) - left};
+  }
+};
+
+/// Rows of pixels somewhere in memory: a whole plane, or a rectangle of one. One row may lie
+/// elsewhere.
+struct PixelRows {
+  float* data;
+  Index y, x, pitch;
+  int channels;
+  Index moved_y = -1;
+  const float* moved = nullptr;
+
+  [[nodiscard]] float* at(Index row, Index column) const {
+    return data + ((row - y) * pitch + column - x) * channels;
+  }
+  [[nodiscard]] const float* read(Index row, Index column) const {
+    return row == moved_y ? moved + column * channels : at(row, column);
+  }
+};
+
+/// What does not change during the three passes.
+struct KrigingImage {
+  int L;
+  Index H, W;
+  ConstQueryAxis rows, columns;
+  const float *features, *row_table, *column_table;  ///< the head's product, split
+  Index source_width;
+  const float *row_factor, *column_factor;  ///< (H, 3), (W, 3): the distance factor, split
+  BlockWeights block[2];
+  const PackedWeights* to_rgb;
+};
+
+/// One thread's work on one tile.
+class KrigingTile {
+ public:
+  static constexpr Index height = 16, width = 64;
+  static constexpr Index most_columns = width + 4, most_rows = height + 4;
+
+  static Index scratch(int L) {
+    return most_rows * most_columns * Index{L} * 3 + most_columns * scratch_per_pixel(L) +
+           stretch * PackedMatrix::panel;
+  }
+
+  KrigingTile(Isa isa, const KrigingImage& image, float* memory) : isa_(isa), image_(image) {
+    const Index plane = most_rows * most_columns * image.L;
+    const Index line = most_columns * image.L;
+    u_ = memory;
+    a_ = u_ + plane;
+    r_ = a_ + plane;
+    normed_ = r_ + plane;
+    value_ = normed_ + line;
+    x_ = value_ + line;
+    z_ = x_ + line;
+    hidden_ = z_ + line;
+    kernels_ = hidden_ + 2 * line;
+    reduced_ = kernels_ + most_columns * 9 * (image.L / 8);
+    factors_ = reduced_ + most_columns * (image.L / 4);
+    sums_ = factors_ + most_columns * 9;
+  }
+
+  /// The head's output on a rectangle.
+  PixelRows head(const Rect& r) {
+    const PixelRows u{u_, r.y, r.x, r.w, image_.L};
+    for (Index row = r.y; row < r.y + r.h; ++row) head_row(row, r.x, r.w, u.at(row, r.x));
+    return u;
+  }
+
+  /// The first half of a block: calls `done(row, x)` with each row of x + conv2(involution(..)) of
+  /// the rectangle. `in` covers the rectangle grown by one.
+  template <class Done>
+  void convolve(const BlockWeights& block, const PixelRows& in, const Rect& r, const Done& done) {
+    const int L = image_.L;
+    const Index pitch = r.w + 2;
+    for (Index row = r.y - 1; row <= r.y + r.h; ++row) {
+      float* a = a_ + (row - r.y + 1) * pitch * L;
+      std::fill_n(a, pitch * L, 0.0f);
+      if (row < 0 || row >= image_.H) continue;
+      const Index first = std::max<Index>(0, r.x - 1), last = std::min(image_.W, r.x + r.w + 1);
+      normalise(in.read(row, first), last - first, block.norm1_weight, block.norm1_bias);
+      product(normed_, last - first, L, *block.conv1, a + (first - r.x + 1) * L);
+    }
+    for (Index row = r.y; row < r.y + r.h; ++row) {
+      const float* a = a_ + (row - r.y) * pitch * L;
+      const Operand around{.data = a,
+                           .rows = r.w,
+                           .row_stride = L,
+                           .segments = 3,
+                           .length = 3 * L,
+                           .segment_stride = pitch * L};
+      const int reduced = block.reduce->columns;
+      multiply(around, *block.reduce, reduced_, reduced, Activation::relu);
+      product(reduced_, r.w, reduced, *block.kernels, kernels_);
+      involve(a, pitch, row, r);
+      const Operand values{.data = value_, .rows = r.w, .row_stride = L, .length = L};
+      multiply(values, *block.conv2, x_, L, Activation::none, in.read(row, r.x));
+      done(row, x_);
+    }
+  }
+
+  /// The hidden layer of a block's perceptron, GELU(expand(norm2(x))), for a row.
+  const float* hidden(const BlockWeights& block, const float* x, Index count) {
+    normalise(x, count, block.norm2_weight, block.norm2_bias);
+    const Operand normed{
+        .data = normed_, .rows = count, .row_stride = image_.L, .length = image_.L};
+    multiply(normed, *block.expand, hidden_, 2 * image_.L, Activation::gelu);
+    return hidden_;
+  }
+  /// contract(hidden) for the row that `hidden` was called with.
+  const float* contracted(const BlockWeights& block, Index count) {
+    product(hidden_, count, 2 * image_.L, *block.contract, z_);
+    return z_;
+  }
+
+  /// y = ReLU(x + gate z), pixel by pixel; y may be x.
+  void gated(const float* x, const float* z, const float* gate, Index count, float* y) const {
+    const int L = image_.L;
+    with_isa(isa_, [&](auto simd) {
+      for (Index p = 0; p < count; ++p) simd.scale_row(z + p * L, gate, x + p * L, L, y + p * L);
+      simd.activate_row(y, nullptr, count * L, Activation::relu, y);
+    });
+  }
+
+  /// The colours of a row: to_rgb(ReLU(ReLU(x + gate z) + u)).
+  void finish(const float* x, const float* z, const float* gate, Index row, Index column,
+              Index count, float* rgb) const {
+    head_row(row, column, count, value_);
+    gated(x, z, gate, count, normed_);
+    with_isa(isa_, [&](auto simd) {
+      simd.activate_row(normed_, value_, count * image_.L, Activation::relu, normed_);
+    });
+    product(normed_, count, image_.L, *image_.to_rgb, rgb);
+  }
+
+  /// sums(c) = sum of a row's hidden layer.
+  void sum_hidden(Index count, double* sums) const {
+    with_isa(isa_, [&](auto simd) { simd.sum_pixels(hidden_, count, 2 * image_.L, sums); });
+  }
+
+  /// The rectangle buffer for a block's result.
+  [[nodiscard]] PixelRows result(const Rect& r) const { return {r_, r.y, r.x, r.w, image_.L}; }
+
+ private:
+  static Index scratch_per_pixel(int L) {
+    return 6 * Index{L} + 9 * Index{L / 8} + Index{L / 4} + 9;
+  }
+  void head_row(Index row, Index x, Index count, float* u) const {
+    const int L = image_.L;
+    const float* line = image_.features + image_.rows.index(row) * image_.source_width * L;
+    with_isa(isa_, [&](auto simd) {
+      for (Index c = x; c < x + count; ++c, u += L)
+        simd.relu_of_three(line + image_.columns.index(c) * L, image_.column_table + c * L,
+                           image_.row_table + row * L, L, u);
+    });
+  }
+  void normalise(const float* x, Index count, const float* weight, const float* bias) const {
+    const int L = image_.L;
+    with_isa(isa_, [&](auto simd) {
+      for (Index p = 0; p < count; ++p)
+        simd.layer_norm(x + p * L, L, weight, bias, static_cast<float>(layer_norm_epsilon),
+                        Activation::none, normed_ + p * L);
+    });
+  }
+  void multiply(const Operand& a, const PackedWeights& weights, float* y, int channels,
+                Activation activation, const float* residual = nullptr) const {
+    const Output out{.data = y,
+                     .row_stride = channels,
+                     .bias = weights.bias.data(),
+                     .residual = residual,
+                     .residual_stride = channels,
+                     .activation = activation};
+    multiply_rows(isa_, a, weights.matrix(), out, 0, a.rows, sums_);
+  }
+  void product(const float* x, Index count, int channels, const PackedWeights& weights,
+               float* y) const {
+    multiply({.data = x, .rows = count, .row_stride = channels, .length = channels}, weights, y,
+             weights.columns, Activation::none);
+  }
+  void involve(const float* a, Index pitch, Index row, const Rect& r) const {
+    const int L = image_.L, per_pixel = L / 8 * 9;
+    with_isa(isa_, [&](auto simd) {
+      for (Index c = 0; c < r.w; ++c) {
+        const float* neighbours[9];
+        float factors[9];
+        for (int tap = 0; tap < 9; ++tap) {
+          neighbours[tap] = a + (tap / 3 * pitch + c + tap % 3) * L;
+          factors[tap] =
+              image_.row_factor[3 * row + tap / 3] * image_.column_factor[3 * (r.x + c) + tap % 3];
+        }
+        simd.involution(neighbours, kernels_ + c * per_pixel, factors, L, value_ + c * L);
+      }
+    });
+  }
+
+  Isa isa_;
+  const KrigingImage& image_;
+  float *u_, *a_, *r_, *normed_, *value_, *x_, *z_, *hidden_, *kernels_, *reduced_, *factors_,
+      *sums_;
+};
+
+}  // namespace eqsr::inline EQSR_ABI::cpu

@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <eqsr/cpu/kriging_bands.hpp>  // KrigingTile
+
+namespace eqsr::inline EQSR_ABI::cpu {
+
+/// The three passes over the target image.
+class KrigingPasses {
+ public:
+  /// Rows of tiles that are worked on at once: enough tiles for all threads.
+  static Index slab_rows(Index H, Index W, int threads) {
+    const Index across = tiles(W, KrigingTile::width), wanted = 4 * Index{threads};
+    const Index bands = std::clamp<Index>((wanted + across - 1) / across, 1, 8);
+    return std::min(H, bands * KrigingTile::height);
+  }
+  /// Bytes of temporaries, the planes that the storage policy keeps included.
+  static std::size_t workspace(int threads, Storage storage, Index H, Index W, int L) {
+    const Index slab = slab_rows(H, W, threads), across = tiles(W, KrigingTile::width);
+    const Index plane = H * W * L;
+    const auto floats = [](Index count) {
+      return Arena<Cpu>::rounded(static_cast<std::size_t>(count) * sizeof(float));
+    };
+    std::size_t bytes = floats(threads * KrigingTile::scratch(L)) +
+                        2 * floats(slab * across * 2 * L) + floats(L) * 2 + 2 * floats(2 * L);
+    if (storage != Storage::none) bytes += floats(plane) + floats(slab * W * L) + floats(W * L);
+    if (storage == Storage::both) bytes += floats(plane);
+    return bytes;
+  }
+
+  /// `done` is the fraction of the whole work that came before, for the progress.
+  KrigingPasses(Context<Cpu>& ctx, const KrigingImage& image, Storage storage, double done)
+      : ctx_(ctx),
+        scope_(ctx),
+        image_(image),
+        storage_(storage),
+        done_(done),
+        L_(image.L),
+        slab_(slab_rows(image.H, image.W, ctx.threads())),
+        across_(tiles(image.W, KrigingTile::width)) {
+    scratch_ = scope_.array<float>(ctx.threads() * KrigingTile::scratch(L_));
+    partial_ = scope_.array<double>(slab_ * across_ * 2 * L_);
+    gate_[0] = scope_.array<float>(L_);
+    gate_[1] = scope_.array<float>(L_);
+    total_ = scope_.array<double>(2 * L_);
+    if (storage_ == Storage::none) return;
+    x_ = scope_.array<float>(image.H * image.W * L_);
+    fresh_ = scope_.array<float>(slab_ * image.W * L_);
+    above_ = scope_.array<float>(image.W * L_);
+    if (storage_ == Storage::both) z_ = scope_.array<float>(image.H * image.W * L_);
+  }
+
+  void run(float* rgb) {
+    first_pass();
+    finish_gate(0);
+    if (storage_ != Storage::none) gate_plane();
+    second_pass();
+    finish_gate(1);
+    third_pass(rgb);
+  }
+
+ private:
+  static Index tiles(Index extent, Index size) { return (extent + size - 1) / size; }
+
+  /// Calls `work(tile, rect, sums)` for every tile of every slab, and `after(y, rows)` when a slab
+  /// is done. `sums(row)` is where the hidden layer's sum of a tile's row goes.
+  template <class Work, class After>
+  void for_each_tile(int pass, const Work& work, const After& after) {
+    std::fill_n(total_, 2 * L_, 0.0);
+    for (Index y = 0; y < image_.H; y += slab_) {
+      const double fraction = (pass + double(y) / double(image_.H)) / 3;
+      ctx_.checkpoint(done_ + (1 - done_) * fraction, "upsampling");
+      const Index rows = std::min(slab_, image_.H - y);
+      ctx_.parallel_for(tiles(rows, KrigingTile::height) * across_, [&](Index task, int thread) {
+        const Index top = y + task / across_ * KrigingTile::height;
+        const Index left = task % across_ * KrigingTile::width;
+        const Rect rect{top, left, std::min(KrigingTile::height, y + rows - top),
+                        std::min(KrigingTile::width, image_.W - left)};
+        KrigingTile tile(ctx_.isa(), image_, scratch_ + thread * KrigingTile::scratch(L_));
+        work(tile, rect, [&](Index row) {
+          return partial_ + ((row - y) * across_ + left / KrigingTile::width) * 2 * L_;
+        });
+      });
+      after(y, rows);
+    }
+  }
+
+  /// Adds the sums of a slab's rows: tiles from left to right, then row by row.
+  void add_rows(Index rows) {
+    for (Index row = 0; row < rows; ++row) {
+      double* first = partial_ + row * across_ * 2 * L_;
+      for (Index tile = 1; tile < across_; ++tile)
+        for (int c = 0; c < 2 * L_; ++c) first[c] += first[tile * 2 * L_ + c];
+      for (int c = 0; c < 2 * L_; ++c) total_[c] += first[c];
+    }
+  }
+
+  /// The gate from the mean hidden layer: the mean of contract(hidden) is contract(mean), and the
+  /// gate is a 1-d convolution of it over the channels.
+  void finish_gate(int b) {
+    const BlockWeights& block = image_.block[b];
+    const double pixels = double(image_.H) * double(image_.W);
+    std::vector<double> mean(static_cast<std::size_t>(L_));
+    for (int o = 0; o < L_; ++o) {
+      double sum = 0;
+      for (int k = 0; k < 2 * L_; ++k)
+        sum += double(block.contract_weight[Index{o} * 2 * L_ + k]) * (total_[k] / pixels);
+      mean[static_cast<std::size_t>(o)] = sum + double(block.contract_bias[o]);
+    }
+    for (int c = 0; c < L_; ++c) {
+      double sum = 0;
+      for (int k = 0; k < block.attention_taps; ++k) {
+        const int from = c + k - block.attention_taps / 2;
+        if (from >= 0 && from < L_)
+          sum += double(block.attention[k]) * mean[static_cast<std::size_t>(from)];
+      }
+      gate_[b][c] = static_cast<float>(sum);
+    }
+  }
+
+  /// Pass 1: block 1 up to its hidden layer's mean; keeps x, and z where both are stored.
+  void first_pass() {
+    const BlockWeights& block = image_.block[0];
+    for_each_tile(
+        0,
+        [&](KrigingTile& tile, const Rect& r, const auto& sums) {
+          const PixelRows u = tile.head(r.grown(1, image_.H, image_.W));
+          tile.convolve(block, u, r, [&](Index row, const float* x) {
+            tile.hidden(block, x, r.w);
+            tile.sum_hidden(r.w, sums(row));
+            if (storage_ != Storage::none) keep(x_, row, r, x);
+            if (storage_ == Storage::both) keep(z_, row, r, tile.contracted(block, r.w));
+          });
+        },
+        [&](Index, Index rows) { add_rows(rows); });
+  }
+
+  /// Between the passes: x becomes ReLU(x + gate z), in place, pixel by pixel.
+  void gate_plane() {
+    for_each_tile(
+        1,
+        [&](KrigingTile& tile, const Rect& r, const auto&) {
+          for (Index row = r.y; row < r.y + r.h; ++row) {
+            float* x = plane(x_).at(row, r.x);
+            tile.gated(x, stored_z(tile, 0, row, r, x), gate_[0], r.w, x);
+          }
+        },
+        [](Index, Index) {});
+  }
+
+  /// Pass 2: block 2 up to its hidden layer's mean; its x takes the place of its input, slab by
+  /// slab, with the last row of the input kept for the next slab.
+  void second_pass() {
+    const BlockWeights& block = image_.block[1];
+    const auto work = [&](KrigingTile& tile, const Rect& r, const PixelRows& in, float* fresh,
+                          Index slab_y, const auto& sums) {
+      tile.convolve(block, in, r, [&](Index row, const float* x) {
+        tile.hidden(block, x, r.w);
+        tile.sum_hidden(r.w, sums(row));
+        if (fresh) std::copy_n(x, r.w * L_, fresh + ((row - slab_y) * image_.W + r.x) * L_);
+        if (storage_ == Storage::both) keep(z_, row, r, tile.contracted(block, r.w));
+      });
+    };
+    PixelRows in = plane(x_);
+    in.moved = above_;
+    for_each_tile(
+        1,
+        [&](KrigingTile& tile, const Rect& r, const auto& sums) {
+          if (storage_ == Storage::none)
+            work(tile, r, recompute(tile, r), nullptr, 0, sums);
+          else
+            work(tile, r, in, fresh_, r.y / slab_ * slab_, sums);
+        },
+        [&](Index y, Index rows) {
+          add_rows(rows);
+          if (storage_ == Storage::none) return;
+          std::copy_n(plane(x_).at(y + rows - 1, 0), image_.W * L_, above_);
+          std::copy_n(fresh_, rows * image_.W * L_, plane(x_).at(y, 0));
+          in.moved_y = y + rows - 1;
+        });
+  }
+
+  /// Pass 3: the second gate and the colours.
+  void third_pass(float* rgb) {
+    const BlockWeights& block = image_.block[1];
+    for_each_tile(
+        2,
+        [&](KrigingTile& tile, const Rect& r, const auto&) {
+          const auto finish = [&](Index row, const float* x, const float* z) {
+            tile.finish(x, z, gate_[1], row, r.x, r.w, rgb + (row * image_.W + r.x) * 3);
+          };
+          if (storage_ != Storage::none) {
+            for (Index row = r.y; row < r.y + r.h; ++row) {
+              const float* x = plane(x_).at(row, r.x);
+              finish(row, x, stored_z(tile, 1, row, r, x));
+            }
+          } else {
+            tile.convolve(block, recompute(tile, r), r, [&](Index row, const float* x) {
+              tile.hidden(block, x, r.w);
+              finish(row, x, tile.contracted(block, r.w));
+            });
+          }
+        },
+        [](Index, Index) {});
+  }
+
+  /// Block 1 with its gate on a tile grown by one: what block 2 reads.
+  PixelRows recompute(KrigingTile& tile, const Rect& r) {
+    const BlockWeights& block = image_.block[0];
+    const Rect wide = r.grown(1, image_.H, image_.W);
+    const PixelRows u = tile.head(r.grown(2, image_.H, image_.W));
+    const PixelRows result = tile.result(wide);
+    tile.convolve(block, u, wide, [&](Index row, const float* x) {
+      tile.hidden(block, x, wide.w);
+      tile.gated(x, tile.contracted(block, wide.w), gate_[0], wide.w, result.at(row, wide.x));
+    });
+    return result;
+  }
+
+  /// contract(hidden) of a stored x: stored too, or computed again.
+  const float* stored_z(KrigingTile& tile, int b, Index row, const Rect& r, const float* x) {
+    if (storage_ == Storage::both) return plane(z_).at(row, r.x);
+    tile.hidden(image_.block[b], x, r.w);
+    return tile.contracted(image_.block[b], r.w);
+  }
+  [[nodiscard]] PixelRows plane(float* data) const { return {data, 0, 0, image_.W, L_}; }
+  void keep(float* to, Index row, const Rect& r, const float* from) const {
+    std::copy_n(from, r.w * L_, plane(to).at(row, r.x));
+  }
+
+  Context<Cpu>& ctx_;
+  Scope<Context<Cpu>> scope_;
+  const KrigingImage& image_;
+  Storage storage_;
+  double done_;
+  int L_;
+  Index slab_, across_;
+  float* scratch_;
+  double* partial_;
+  double* total_;
+  float* gate_[2];
+  float *x_ = nullptr, *z_ = nullptr, *fresh_ = nullptr, *above_ = nullptr;
+};
+
+}  // namespace eqsr::inline EQSR_ABI::cpu
