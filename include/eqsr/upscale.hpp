@@ -63,22 +63,32 @@ inline Size resolve(const Target& target, int height, int width) {
 
 /// What an upscaling will need, before anything is computed.
 struct UpscalePlan {
-  Size size;                  ///< of the result
-  std::size_t workspace = 0;  ///< bytes of temporaries
-  std::size_t bytes = 0;      ///< workspace, input and result
+  Size size;                        ///< of the result
+  Storage storage = Storage::both;  ///< the fastest policy within the context's max_memory
+  std::size_t workspace = 0;        ///< bytes of temporaries
+  std::size_t bytes = 0;            ///< workspace, input and result
   Cost cost;
 };
 
-/// Plans `upscale` for an image of height x width.
+/// Plans `upscale` for an image of height x width. Throws `memory_budget` if no policy stays
+/// within the context's max_memory.
 template <AnyContext C, Config config, class B>
 UpscalePlan plan_upscale(const C& ctx, const Net<config, B>& net, int height, int width,
                          const Target& target) {
   const Size size = resolve(target, height, width);
   const Plane<const float, 3> x(nullptr, height, width);
   const Plane<float, 3> y(nullptr, size.height, size.width);
-  const Plan forward = plan(ctx, net, x, y);
   const std::size_t images = static_cast<std::size_t>(x.size() + y.size()) * sizeof(float);
-  return {size, forward.workspace, forward.workspace + images, forward.cost};
+  for (Storage storage = ctx.storage;; storage = static_cast<Storage>(int(storage) + 1)) {
+    const Plan forward = plan_with(ctx, storage, net, x, y);
+    const std::size_t bytes = forward.workspace + images;
+    if (ctx.max_memory == 0 || bytes <= ctx.max_memory)
+      return {size, storage, forward.workspace, bytes, forward.cost};
+    EQSR_EXPECTS(storage != Storage::none, "memory_budget", "An image of ", height, " x ", width,
+                 " to ", size.height, " x ", size.width, " needs at least ", bytes,
+                 " bytes, but max_memory is ", ctx.max_memory,
+                 ". Raise it, or choose a smaller size.");
+  }
 }
 
 /// A ready network from a weight file. See load_into for what a file may hold.
@@ -96,6 +106,21 @@ Net<config, typename C::backend> load(C&, const std::string& path) {
   return net;
 }
 
+namespace detail {
+/// A storage policy for as long as this lives.
+class StorageFor {
+ public:
+  StorageFor(Storage& where, Storage policy) : where_(where), before_(where) { where = policy; }
+  StorageFor(const StorageFor&) = delete;
+  StorageFor& operator=(const StorageFor&) = delete;
+  ~StorageFor() { where_ = before_; }
+
+ private:
+  Storage& where_;
+  Storage before_;
+};
+}  // namespace detail
+
 /// Enlarges (or shrinks) an RGB image in [0,1] to the target's size. The result is not clamped.
 /// Throws `bad_argument` for an image that is not RGB, `nonfinite_result` instead of returning a
 /// picture with holes.
@@ -103,7 +128,6 @@ template <AnyContext C, Config config, class B>
 Image upscale(C& ctx, const Net<config, B>& net, const Image& image, const Target& target) {
   EQSR_EXPECTS(image.channels == 3, "bad_argument", "The image has ", image.channels,
                " channels; the network needs 3 (RGB). read_image gives three for every file.");
-  const Size size = resolve(target, image.height, image.width);
   EQSR_EXPECTS(image.pixels.size() == std::size_t(image.height) * std::size_t(image.width) * 3,
                "bad_argument", "The image holds ", image.pixels.size(),
                " numbers, but its size of ", image.height, " x ", image.width, " x 3 needs ",
@@ -112,12 +136,17 @@ Image upscale(C& ctx, const Net<config, B>& net, const Image& image, const Targe
     EQSR_EXPECTS(std::isfinite(value), "nonfinite_input",
                  "The image holds a number that is not finite. Give pixels in [0, 1].");
 
+  const UpscalePlan plan = plan_upscale(ctx, net, image.height, image.width, target);
+  const Size size = plan.size;
   Image result{size.height, size.width, 3,
                std::vector<float>(std::size_t(size.height) * std::size_t(size.width) * 3)};
   const Plane<const float, 3> x(image.pixels.data(), image.height, image.width);
   const Plane<float, 3> y(result.pixels.data(), size.height, size.width);
-  ctx.reserve(plan(ctx, net, x, y).workspace);
-  net.forward(ctx, x, y, target.condition);
+  {
+    const detail::StorageFor policy(ctx.storage, plan.storage);
+    ctx.reserve(plan.workspace);
+    net.forward(ctx, x, y, target.condition);
+  }
   for (const float value : result.pixels)
     EQSR_EXPECTS(std::isfinite(value), "nonfinite_result",
                  "The network's result is not finite. Its weights do not fit this network, or they "

@@ -140,9 +140,10 @@ template <class B>
 class ContextBase {
  public:
   using backend = B;
-  Progress on_progress;  ///< called from the calling thread between blocks
-  std::stop_token stop;  ///< when a stop is requested, the next block throws `cancelled`
-  Storage storage = Storage::both;
+  Progress on_progress;             ///< called from the calling thread between blocks
+  std::stop_token stop;             ///< when a stop is requested, the next block throws `cancelled`
+  Storage storage = Storage::both;  ///< upscale() keeps less where max_memory demands it
+  std::size_t max_memory = 0;       ///< bytes that upscale() may take for one image; 0: no limit
 
   [[nodiscard]] Arena<B>& arena() { return arena_; }
   void reserve(std::size_t bytes) { arena_.reserve(bytes); }
@@ -233,12 +234,19 @@ Plan plan_on(int threads, Storage storage, const Layer& layer, const Arguments&.
   return {context.arena().peak() + Arena<B>::alignment, context.cost};
 }
 
-/// The same for the backend and the threads of a context.
+/// The same for the backend and the threads of a context, with a storage policy.
 template <AnyContext C, class Layer, class... Arguments>
-Plan plan(const C& context, const Layer& layer, const Arguments&... arguments) {
+Plan plan_with(const C& context, Storage storage, const Layer& layer,
+               const Arguments&... arguments) {
   int threads = 1;
   if constexpr (requires { context.threads(); }) threads = context.threads();
-  return plan_on<typename C::backend>(threads, context.storage, layer, arguments...);
+  return plan_on<typename C::backend>(threads, storage, layer, arguments...);
+}
+
+/// The plan of `layer.forward(context, arguments...)`.
+template <AnyContext C, class Layer, class... Arguments>
+Plan plan(const C& context, const Layer& layer, const Arguments&... arguments) {
+  return plan_with(context, context.storage, layer, arguments...);
 }
 
 }  // namespace eqsr::inline EQSR_ABI
