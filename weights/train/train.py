@@ -14,6 +14,7 @@ import os
 import signal
 import sys
 import time
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -93,8 +94,15 @@ class Trainer:
         self.average = {n: p.detach().clone() for n, p in self.net.named_parameters()}
         self.adam = torch.optim.Adam(self.net.parameters(), lr=0.0, betas=tuple(stage["betas"]),
                                      fused=True)
-        self.step, self.seconds, self.stopping = 0, 0.0, 0.0
+        self.step, self.seconds, self.progress, self.stopping = 0, 0.0, 0.0, 0.0
+        self.until = datetime.fromisoformat(args.until).timestamp() if args.until else None
         self.compute = torch.compile(self.net.compute, dynamic=True) if args.compile else self.net.compute
+
+    def planned(self):
+        """Training seconds in all; with --until, what will have been trained if nothing interrupts from now on."""
+        if self.until is None:
+            return 3600 * self.stage["hours"]
+        return self.seconds + max(self.until - time.time(), 0.001)
 
     def stop(self, *_):
         self.stopping = 1.0
@@ -126,14 +134,15 @@ class Trainer:
 
     def exchange(self, error):
         """Sums gradients and errors over the processes; they follow the first one's clock and stop together."""
+        self.progress = self.seconds / self.planned()
         if self.world == 1:
             return error
         gradients = [p.grad for p in self.net.parameters()]
-        clock = self.seconds if self.rank == 0 else 0.0
-        flat = torch.cat([g.flatten() for g in gradients] + [torch.tensor([error, clock, self.stopping], device=self.device)])
+        clock = (self.seconds, self.progress) if self.rank == 0 else (0.0, 0.0)
+        flat = torch.cat([g.flatten() for g in gradients] + [torch.tensor([error, *clock, self.stopping], device=self.device)])
         dist.all_reduce(flat)
-        error, self.seconds, self.stopping = flat[-3:].tolist()
-        for p, part in zip(gradients, flat[:-3].split([g.numel() for g in gradients])):
+        error, self.seconds, self.progress, self.stopping = flat[-4:].tolist()
+        for p, part in zip(gradients, flat[:-4].split([g.numel() for g in gradients])):
             p.copy_(part.view_as(p))
         return error
 
@@ -142,7 +151,7 @@ class Trainer:
         error = self.exchange(sum(self.backward(x, y) for x, y in batches))
         norm = torch.nn.utils.clip_grad_norm_(self.net.parameters(), self.stage["clip"])
         if torch.isfinite(norm):
-            self.adam.param_groups[0]["lr"] = rate(self.stage, self.seconds / (3600 * self.stage["hours"]), self.step)
+            self.adam.param_groups[0]["lr"] = rate(self.stage, self.progress, self.step)
             self.adam.step()
             decay = min(self.stage["ema"], (1 + self.step) / (10 + self.step))
             torch._foreach_lerp_(list(self.average.values()), [p.detach() for p in self.net.parameters()], 1 - decay)
@@ -151,12 +160,12 @@ class Trainer:
         return error
 
     def run(self, work, log):
-        state, end = work / "state.pt", 3600 * self.stage["hours"]
+        state = work / "state.pt"
         seed = self.stage["seed"], self.rank, self.step
         batches = Prefetch(Batches(self.stage, work / "photos", seed, self.rank, self.world))
         errors, saved, validated = [], time.time(), time.time()
         signal.signal(signal.SIGTERM, self.stop)
-        while self.seconds < end and not self.stopping:
+        while self.progress < 1 and not self.stopping:
             start = time.time()
             errors.append(self.update(next(batches)))
             self.seconds += min(time.time() - start, 60.0)
@@ -196,6 +205,7 @@ def main():
     parser.add_argument("--photos", type=Path, required=True, help="folder of photographs")
     parser.add_argument("--work", type=Path, required=True, help="folder for the cache, the log and the state")
     parser.add_argument("--initial", type=Path, help="a state to begin from where --work has none")
+    parser.add_argument("--until", help="end at this time (2030-01-31T12:00:00Z) instead of after the stage's hours")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--compile", action="store_true", help="torch.compile")
