@@ -96,7 +96,8 @@ struct eqsr::Kernel<Touch, Reference> {
 };
 
 TEST_CASE("workspace: a dry run counts memory and operations, and touches nothing") {
-  const eqsr::Plan plan = eqsr::plan_on<Reference>(1, TouchTwice{}, Index{1000});
+  const eqsr::Plan plan =
+      eqsr::plan_on<Reference>(1, eqsr::Storage::both, TouchTwice{}, Index{1000});
   CHECK(plan.cost.flops == 4000);
   CHECK(plan.cost.bytes == 2);
   eqsr::Context<Reference> ctx;
@@ -104,10 +105,11 @@ TEST_CASE("workspace: a dry run counts memory and operations, and touches nothin
   CHECK(ctx.arena().peak() == 4096 + 1024);
   CHECK(plan.workspace >= ctx.arena().peak());
   CHECK(plan.workspace <= ctx.arena().peak() + 256);
-  CHECK(eqsr::plan_on<Reference>(8, TouchTwice{}, Index{1000}).workspace ==
+  CHECK(eqsr::plan_on<Reference>(8, eqsr::Storage::both, TouchTwice{}, Index{1000}).workspace ==
         plan.workspace + 7 * 1024);
   CHECK(eqsr::plan(ctx, TouchTwice{}, Index{1000}).workspace == plan.workspace);
-  CHECK(eqsr::plan_on<Reference>(1, TouchTwice{}, Index{1} << 40).workspace > std::size_t{1} << 42);
+  CHECK(eqsr::plan_on<Reference>(1, eqsr::Storage::both, TouchTwice{}, Index{1} << 40).workspace >
+        std::size_t{1} << 42);
 }
 
 TEST_CASE("workspace: checkpoints report and obey a stop") {

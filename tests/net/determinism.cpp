@@ -28,21 +28,28 @@ void compare(Index h, Index w, Index H, Index W) {
     one.use(eqsr::Isa(isa));
     const auto truth = result(one, net, h, w, H, W);
     CHECK(same_bits(result(one, net, h, w, H, W), truth));  // with a used arena
+    for (const auto storage : {eqsr::Storage::one, eqsr::Storage::none}) {
+      CAPTURE(int(storage));
+      one.storage = storage;
+      CHECK(same_bits(result(one, net, h, w, H, W), truth));
+    }
     for (const int threads : {2, 3, 7}) {
       CAPTURE(threads);
       eqsr::Context<Cpu> ctx(threads);
       ctx.use(eqsr::Isa(isa));
       CHECK(same_bits(result(ctx, net, h, w, H, W), truth));
+      ctx.storage = threads == 2 ? eqsr::Storage::none : eqsr::Storage::one;
       CHECK(same_bits(result(ctx, net, h, w, H, W), truth));
     }
   }
 }
 }  // namespace
 
-TEST_CASE("net: the same bits for every number of threads, and again") {
+TEST_CASE("net: the same bits for every number of threads and every memory, and again") {
   compare<eqsr::tiny>(9, 21, 23, 40);
   compare<eqsr::tiny>(16, 16, 64, 64);
   compare<eqsr::lite>(13, 30, 31, 75);
+  compare<eqsr::lite>(9, 20, 150, 170);
 }
 
 TEST_CASE("net: another picture in between changes nothing") {

@@ -7,6 +7,7 @@
 
 using namespace eqsr_test;
 using eqsr::Cpu;
+using eqsr::Storage;
 
 namespace {
 template <eqsr::Config config>
@@ -16,15 +17,18 @@ void compare_workspace(Index h, Index w, Index H, Index W) {
   eqsr::Net<config, Cpu> net;
   fill(net);
   const Map<3> x = image_map("input", h, w);
-  for (const int threads : {1, 2, 5}) {
-    CAPTURE(threads);
-    eqsr::Context<Cpu> ctx(threads);
-    Map<3> y(H, W);
-    const eqsr::Plan plan = eqsr::plan(ctx, net, x.in(), y.out());
-    net.forward(ctx, x.in(), y.out());
-    CHECK(ctx.arena().peak() <= plan.workspace);
-    CHECK(double(ctx.arena().peak()) >= 0.9 * double(plan.workspace));
-  }
+  for (const auto storage : {Storage::both, Storage::one, Storage::none})
+    for (const int threads : {1, 2, 5}) {
+      CAPTURE(int(storage));
+      CAPTURE(threads);
+      eqsr::Context<Cpu> ctx(threads);
+      ctx.storage = storage;
+      Map<3> y(H, W);
+      const eqsr::Plan plan = eqsr::plan(ctx, net, x.in(), y.out());
+      net.forward(ctx, x.in(), y.out());
+      CHECK(ctx.arena().peak() <= plan.workspace);
+      CHECK(double(ctx.arena().peak()) >= 0.9 * double(plan.workspace));
+    }
 }
 }  // namespace
 
@@ -34,6 +38,7 @@ TEST_CASE("plan: the workspace is the arena's peak") {
   compare_workspace<eqsr::tiny>(40, 40, 20, 20);
   compare_workspace<eqsr::tiny>(16, 16, 64, 64);
   compare_workspace<eqsr::lite>(20, 20, 50, 70);
+  compare_workspace<eqsr::lite>(9, 20, 150, 170);
 }
 
 TEST_CASE("plan: the workspace of the specification") {
@@ -55,7 +60,7 @@ TEST_CASE("plan: operations of the published network") {
   const auto flops = [&](Index h, Index H) {
     const eqsr::Plane<const float, 3> x(nullptr, h, h);
     const eqsr::Plane<float, 3> y(nullptr, H, H);
-    return eqsr::plan_on<Cpu>(2, net, x, y).cost.flops;
+    return eqsr::plan_on<Cpu>(2, Storage::both, net, x, y).cost.flops;
   };
   constexpr double token = 15'416'460;                               // of the trunk
   constexpr double head_features = 180 * 256, head_axis = 81 * 256;  // a source pixel, a position
@@ -76,7 +81,7 @@ TEST_CASE("plan: operations of the published network") {
 TEST_CASE("plan: padding is paid for") {
   const eqsr::Net<eqsr::tiny, Cpu> net;
   const auto plan = [&](Index h) {
-    return eqsr::plan_on<Cpu>(1, net, eqsr::Plane<const float, 3>(nullptr, h, 8),
+    return eqsr::plan_on<Cpu>(1, Storage::both, net, eqsr::Plane<const float, 3>(nullptr, h, 8),
                               eqsr::Plane<float, 3>(nullptr, 1, 1));
   };
   CHECK(plan(9).cost.flops ==
@@ -88,7 +93,8 @@ TEST_CASE("plan: more threads need more scratch, not more operations") {
   const eqsr::Net<eqsr::tiny, Cpu> net;
   const eqsr::Plane<const float, 3> x(nullptr, 64, 64);
   const eqsr::Plane<float, 3> y(nullptr, 128, 128);
-  const eqsr::Plan one = eqsr::plan_on<Cpu>(1, net, x, y), many = eqsr::plan_on<Cpu>(64, net, x, y);
+  const eqsr::Plan one = eqsr::plan_on<Cpu>(1, Storage::both, net, x, y),
+                   many = eqsr::plan_on<Cpu>(64, Storage::both, net, x, y);
   CHECK(one.cost.flops == many.cost.flops);
   CHECK(one.workspace <= many.workspace);
 }
@@ -97,7 +103,20 @@ TEST_CASE("plan: pictures of many gigapixels do not overflow") {
   const eqsr::Net<eqsr::lite, Cpu> net;
   const eqsr::Plane<const float, 3> x(nullptr, 20000, 20000);
   const eqsr::Plane<float, 3> y(nullptr, 80000, 80000);
-  const eqsr::Plan plan = eqsr::plan_on<Cpu>(1, net, x, y);
+  const eqsr::Plan plan = eqsr::plan_on<Cpu>(1, Storage::both, net, x, y);
   CHECK(plan.cost.flops > 1e15);
   CHECK(plan.workspace > std::size_t{20000} * 20000 * 48 * 4);
+}
+
+TEST_CASE("plan: keeping less needs less memory") {
+  const eqsr::Net<eqsr::base, Cpu> net;
+  const eqsr::Plane<const float, 3> x(nullptr, 64, 64);
+  const eqsr::Plane<float, 3> y(nullptr, 1024, 1024);
+  const auto bytes = [&](Storage storage) {
+    return double(eqsr::plan_on<Cpu>(4, storage, net, x, y).workspace);
+  };
+  const double plane = 1024.0 * 1024 * 256 * 4;
+  CHECK(bytes(Storage::both) == doctest::Approx(2 * plane).epsilon(0.15));
+  CHECK(bytes(Storage::one) == doctest::Approx(plane).epsilon(0.3));
+  CHECK(bytes(Storage::none) < 0.3 * plane);
 }

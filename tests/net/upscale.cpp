@@ -123,6 +123,28 @@ TEST_CASE("upscale: progress grows, a stop is obeyed, and everything works after
   CHECK(same_bits(eqsr::upscale(ctx, net, picture(9, 9), {.scale = 2}).pixels, truth));
 }
 
+TEST_CASE("upscale: within a memory budget the result has the same bits") {
+  const auto net = tiny_net();
+  eqsr::Context<Cpu> ctx(1);
+  const eqsr::Target target{.scale = 20};
+  const auto planned = [&] { return eqsr::plan_upscale(ctx, net, 12, 9, target); };
+  const std::size_t most = planned().bytes;
+  const auto truth = eqsr::upscale(ctx, net, picture(12, 9), target).pixels;
+  CHECK(planned().storage == eqsr::Storage::both);
+  for (const auto storage : {eqsr::Storage::one, eqsr::Storage::none}) {
+    ctx.max_memory = planned().bytes - 1;
+    CHECK(planned().storage == storage);
+    CHECK(planned().bytes <= ctx.max_memory);
+    CHECK(same_bits(eqsr::upscale(ctx, net, picture(12, 9), target).pixels, truth));
+    CHECK(ctx.storage == eqsr::Storage::both);  // the caller's choice is left alone
+  }
+  ctx.max_memory = planned().bytes - 1;
+  CHECK(starts(error_of([&] { (void)eqsr::upscale(ctx, net, picture(12, 9), target); }),
+               "memory_budget: An image of 12 x 9 to 240 x 180 needs at least "));
+  ctx.max_memory = most;
+  CHECK(planned().storage == eqsr::Storage::both);
+}
+
 TEST_CASE("upscale: the plan bounds the memory, and nothing grows beyond it") {
   const auto net = tiny_net();
   eqsr::Context<Cpu> ctx(3);
