@@ -2,10 +2,11 @@
 #pragma once
 #include <eqsr/core/tensor.hpp>  // Tensor
 
-#include <concepts>  // same_as
-#include <cstdint>   // uint64_t
-#include <string>    // string
-#include <vector>    // vector
+#include <concepts>          // same_as
+#include <cstdint>           // uint64_t
+#include <initializer_list>  // initializer_list
+#include <string>            // string
+#include <vector>            // vector
 
 /// Modules: structs that name their parameters once. Loading, saving, counting and copying follow.
 ///
@@ -80,20 +81,39 @@ std::vector<Index> shape_of(const Tensor<B, T, Axes...>& tensor) {
 
 /// A parameter of a module without its type: what files need to know. Valid while the module is
 /// neither moved nor destroyed.
-template <class T>
-struct ParameterOf {
+struct Parameter {
   std::string name;
   std::vector<Index> shape;
-  T* data;  ///< in the memory of the module's backend
-  Index size;
+  float* data;  ///< in the memory of the module's backend
+  void (*from_host)(void* to, const void* from, std::size_t bytes);
+
+  [[nodiscard]] Index size() const {
+    Index product = 1;
+    for (const Index extent : shape) product *= extent;
+    return product;
+  }
 };
 
-/// Lists the parameters of a module. Listing a mutable module counts as writing to it.
+namespace detail {
+[[gnu::noinline]] inline void add_parameter(std::vector<Parameter>& list, const std::string& name,
+                                            std::initializer_list<Index> shape, float* data,
+                                            void (*from_host)(void*, const void*, std::size_t)) {
+  list.push_back({name, shape, data, from_host});
+}
+template <class B, class... Axes>
+void add_tensor(std::vector<Parameter>& list, const std::string& name,
+                Tensor<B, float, Axes...>& tensor) {
+  add_parameter(list, name, {tensor.template extent<Axes::letter>()...}, tensor.data(),
+                &Memory<B>::from_host);
+}
+}  // namespace detail
+
+/// Lists the parameters of a module. Listing counts as writing to them.
 template <class M>
-auto parameters(M& module) {
-  std::vector<ParameterOf<std::conditional_t<std::is_const_v<M>, const float, float>>> list;
+std::vector<Parameter> parameters(M& module) {
+  std::vector<Parameter> list;
   for_each_parameter(module, [&](const std::string& name, auto& tensor) {
-    list.push_back({name, shape_of(tensor), tensor.data(), tensor.size()});
+    detail::add_tensor(list, name, tensor);
   });
   return list;
 }

@@ -2,8 +2,10 @@
 #pragma once
 #include <eqsr/core/view.hpp>  // Index
 
+#include <algorithm>           // max
 #include <atomic>              // atomic
 #include <condition_variable>  // condition_variable
+#include <cstdint>             // uint64_t
 #include <exception>           // exception_ptr
 #include <mutex>               // mutex
 #include <thread>              // thread

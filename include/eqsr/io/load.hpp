@@ -54,9 +54,9 @@ class LoadReport {
 namespace detail {
 
 /// Throws unless the dictionary holds exactly these parameters under `start`, fit to be loaded.
-template <class T>
-[[gnu::cold]] void expect_loadable(const std::vector<ParameterOf<T>>& wanted, const StateDict& dict,
-                                   const std::string& start) {
+[[gnu::cold, gnu::noinline]] inline void expect_loadable(const std::vector<Parameter>& wanted,
+                                                         const StateDict& dict,
+                                                         const std::string& start) {
   LoadReport report;
   std::vector<std::string_view> found;
   for (const auto& parameter : wanted) {
@@ -66,7 +66,7 @@ template <class T>
       report.add(0, name);
       continue;
     }
-    const bool scalar = parameter.size == 1 && stored->numel() == 1;
+    const bool scalar = parameter.size() == 1 && stored->numel() == 1;
     if (!scalar && !std::equal(parameter.shape.begin(), parameter.shape.end(),
                                stored->shape().begin(), stored->shape().end()))
       report.add(1, say(name, " (", shape_text(stored->shape()), ", expected ",
@@ -81,11 +81,28 @@ template <class T>
       report.add(2, in_quotes(name));
   report.expect_nothing(dict.source());
 
-  for (const auto& parameter : wanted)
-    if (const auto bad = dict.find(start + parameter.name)->first_nonfinite())
+  for (const Parameter& parameter : wanted) {
+    const std::string name = start + parameter.name;
+    const StoredTensor& stored = *dict.find(name);
+    EQSR_EXPECTS(
+        is_floating(stored.dtype()), "dtype_mismatch", dict.source(), ": ", name, " holds ",
+        name_of(stored.dtype()),
+        " elements, but a parameter needs floats. Save the weights as float32 or float16.");
+    if (const auto bad = stored.first_nonfinite())
       fail("nonfinite_weight",
-           {dict.source(), ": element ", *bad, " of ", start, parameter.name,
+           {dict.source(), ": element ", *bad, " of ", name,
             " is NaN or infinite. The file is damaged or training diverged; use another one."});
+  }
+}
+
+[[gnu::cold, gnu::noinline]] inline void fill(const std::vector<Parameter>& parameters,
+                                              const StateDict& dict, const std::string& prefix) {
+  const std::string start = prefix.empty() || prefix.ends_with('.') ? prefix : prefix + ".";
+  expect_loadable(parameters, dict, start);
+  for (const Parameter& parameter : parameters) {
+    const std::vector<float> values = dict.find(start + parameter.name)->to_float();
+    parameter.from_host(parameter.data, values.data(), values.size() * sizeof(float));
+  }
 }
 
 }  // namespace detail
@@ -98,11 +115,7 @@ template <class T>
 /// `unexpected_tensor`. Also thrown: `dtype_mismatch`, `nonfinite_weight`.
 template <Module M>
 void load_into(M& module, const StateDict& dict, const std::string& prefix = "") {
-  const std::string start = prefix.empty() || prefix.ends_with('.') ? prefix : prefix + ".";
-  detail::expect_loadable(parameters(std::as_const(module)), dict, start);
-  for_each_parameter(module, [&](const std::string& name, auto& tensor) {
-    tensor.copy_from_host(dict.find(start + name)->to_float().data());
-  });
+  detail::fill(parameters(module), dict, prefix);
 }
 
 /// The parameters of a module as a dictionary, to be written with write_safetensors.
