@@ -163,7 +163,7 @@ class Cli(unittest.TestCase):
         self.expect(1, "-i", pictures, "-o", again, words=("b.png", "1 of 3 images failed"))
         self.assertTrue((again / "a.png").exists())
         self.assertFalse((again / "b.png").exists())
-        self.expect(2, "-i", self.folder / "again/none", "-o", self.folder)
+        self.expect(1, "-i", self.folder / "again/none", "-o", self.folder, words="No such file")
 
     def test_threads_do_not_change_the_picture(self):
         results = set()

@@ -81,6 +81,11 @@ struct KrigingUpsampler {
   Tensor<B, float> lengthscale;
   Conv2d<Latent, 3, 1, B> to_rgb;
 
+  /// The lengthscale starts at 1, since the distance factor divides by it; all else at 0.
+  KrigingUpsampler() {
+    const float one = 1;
+    lengthscale.copy_from_host(&one);
+  }
   static void visit(auto& self, auto&& v) {
     v("head.0", self.head);
     v("inv1", self.block1);
