@@ -99,13 +99,12 @@ class AttentionHead {
           start_scores(bias, head, begin + r, region, scores_ + r * padded_keys);
         for (int left = 0; left < padded_keys; left += PackedMatrix::panel) {
           const int width = std::min(PackedMatrix::panel, padded_keys - left);
-          simd.accumulate(q_ + begin * d, count, d, k_ + left * d, width, d, width, scores_ + left,
-                          padded_keys);
+          simd.accumulate(q_ + begin * d, count, d, k_ + left * d, width, d, width, false,
+                          scores_ + left, padded_keys);
         }
         float inverse[AttentionShape::rows];
         for (int r = 0; r < count; ++r) inverse[r] = simd.softmax(scores_ + r * padded_keys, keys);
-        std::fill_n(values_, AttentionShape::rows * padded_d, 0.0f);
-        simd.accumulate(scores_, count, padded_keys, v_, padded_d, keys, padded_d, values_,
+        simd.accumulate(scores_, count, padded_keys, v_, padded_d, keys, padded_d, true, values_,
                         padded_d);
         for (int r = 0; r < count; ++r)
           simd.scale(values_ + r * padded_d, inverse[r], d, target[begin + r]);

@@ -50,10 +50,8 @@ inline std::size_t halo_bytes(Index h, Index w, Index channels) {
 /// stretches of three neighbouring pixels.
 [[gnu::noinline]] inline void convolve(Context<Cpu>& ctx, const float* halo, Index h, Index w,
                                        int channels, const PackedMatrix& weights, const Output& y) {
-  Scope scope(ctx);
-  float* sums = scope.array<float>(ctx.threads() * stretch * PackedMatrix::panel);
   const Index pitch = (w + 2) * channels;
-  ctx.parallel_for(h, [&](Index row, int thread) {
+  ctx.parallel_for(h, [&](Index row, int) {
     const Operand a{.data = halo + row * pitch,
                     .rows = w,
                     .row_stride = channels,
@@ -64,8 +62,7 @@ inline std::size_t halo_bytes(Index h, Index w, Index channels) {
     line.data += row * w * y.row_stride;
     if (line.residual) line.residual += row * w * y.residual_stride;
     for (Index begin = 0; begin < w; begin += stretch)
-      multiply_rows(ctx.isa(), a, weights, line, begin, std::min(stretch, w - begin),
-                    sums + thread * stretch * PackedMatrix::panel);
+      multiply_rows(ctx.isa(), a, weights, line, begin, std::min(stretch, w - begin));
   });
 }
 
@@ -82,9 +79,8 @@ const PackedWeights& packed_3x3(const eqsr::Conv2d<In, Out, 3, B>& layer) {
 template <>
 struct Kernel<op::Conv2d, Cpu> {
   template <int In>
-  static std::size_t workspace(int threads, Plane<const float, In> x, const auto&...) {
-    return cpu::product_workspace(threads) +
-           cpu::halo_bytes(x.template extent<'h'>(), x.template extent<'w'>(), In);
+  static std::size_t workspace(int, Plane<const float, In> x, const auto&...) {
+    return cpu::halo_bytes(x.template extent<'h'>(), x.template extent<'w'>(), In);
   }
   template <int In, int Out>
   static void run(Context<Cpu>& ctx, Plane<const float, In> x, const auto& layer,

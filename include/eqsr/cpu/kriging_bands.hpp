@@ -71,8 +71,7 @@ class KrigingTile {
   static constexpr Index most_columns = width + 4, most_rows = height + 4;
 
   static Index scratch(int L) {
-    return most_rows * most_columns * Index{L} * 3 + most_columns * scratch_per_pixel(L) +
-           stretch * PackedMatrix::panel;
+    return most_rows * most_columns * Index{L} * 3 + most_columns * scratch_per_pixel(L);
   }
 
   KrigingTile(Isa isa, const KrigingImage& image, float* memory) : isa_(isa), image_(image) {
@@ -89,7 +88,6 @@ class KrigingTile {
     kernels_ = hidden_ + 2 * line;
     reduced_ = kernels_ + most_columns * 9 * (image.L / 8);
     factors_ = reduced_ + most_columns * (image.L / 4);
-    sums_ = factors_ + most_columns * 9;
   }
 
   /// The head's output on a rectangle.
@@ -202,7 +200,7 @@ class KrigingTile {
                      .residual = residual,
                      .residual_stride = channels,
                      .activation = activation};
-    multiply_rows(isa_, a, weights.matrix(), out, 0, a.rows, sums_);
+    multiply_rows(isa_, a, weights.matrix(), out, 0, a.rows);
   }
   void product(const float* x, Index count, int channels, const PackedWeights& weights,
                float* y) const {
@@ -227,8 +225,7 @@ class KrigingTile {
 
   Isa isa_;
   const KrigingImage& image_;
-  float *u_, *a_, *r_, *normed_, *value_, *x_, *z_, *hidden_, *kernels_, *reduced_, *factors_,
-      *sums_;
+  float *u_, *a_, *r_, *normed_, *value_, *x_, *z_, *hidden_, *kernels_, *reduced_, *factors_;
 };
 
 }  // namespace eqsr::inline EQSR_ABI::cpu

@@ -31,11 +31,11 @@ struct HeadTables {
   const float *features, *rows, *columns;
 };
 
-inline std::size_t head_tables_workspace(int threads, Index source, Index H, Index W, int L) {
+inline std::size_t head_tables_workspace(Index source, Index H, Index W, int L) {
   const auto bytes = [&](Index m) {
     return Arena<Cpu>::rounded(static_cast<std::size_t>(m * L) * sizeof(float));
   };
-  return product_workspace(threads) + bytes(source) + bytes(H) + bytes(W);
+  return bytes(source) + bytes(H) + bytes(W);
 }
 
 [[gnu::noinline]] inline HeadTables head_tables(Context<Cpu>& ctx, Scope<Context<Cpu>>& scope,
@@ -76,10 +76,10 @@ BlockWeights block_weights(const auto& block) {
 template <>
 struct Kernel<op::KrigingHead, Cpu> {
   template <int C, int E, int L>
-  static std::size_t workspace(int threads, Plane<const float, C> x, ConstQueryAxis rows,
+  static std::size_t workspace(int, Plane<const float, C> x, ConstQueryAxis rows,
                                ConstQueryAxis columns, Rows<const float, E>, Rows<const float, E>,
                                const auto&, Plane<float, L>) {
-    return cpu::head_tables_workspace(threads, x.size() / C, rows.index.size(),
+    return cpu::head_tables_workspace(x.size() / C, rows.index.size(),
                                       columns.index.size(), L);
   }
   template <int C, int E, int L>
@@ -115,7 +115,7 @@ struct Kernel<op::KrigingUpsampler, Cpu> {
       return Arena<Cpu>::rounded(static_cast<std::size_t>(count) * sizeof(float));
     };
     std::size_t bytes =
-        cpu::head_tables_workspace(ctx.threads, x.size() / L::channels, H, W, L::latent) +
+        cpu::head_tables_workspace(x.size() / L::channels, H, W, L::latent) +
         cpu::KrigingPasses::workspace(ctx.threads, ctx.storage, H, W, L::latent);
     for (const Index N : {H, W})
       bytes += 2 * floats(N) + 2 * floats(3 * N) + floats(L::encoded * N);

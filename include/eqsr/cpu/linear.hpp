@@ -27,9 +27,6 @@ const PackedWeights& packed_linear(const auto& layer) {
 
 template <>
 struct Kernel<op::Linear, Cpu> {
-  static std::size_t workspace(int threads, const auto&...) {
-    return cpu::product_workspace(threads);
-  }
   template <int In, int Out>
   static void run(Context<Cpu>& ctx, Rows<const float, In> x, const auto& layer, Rows<float, Out> y,
                   const Epilogue<Out>& epilogue) {

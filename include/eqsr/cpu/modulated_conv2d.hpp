@@ -51,10 +51,9 @@ struct ModulatedWeights {
 template <>
 struct Kernel<op::ModulatedConv2d, Cpu> {
   template <int In, int Out>
-  static std::size_t workspace(int threads, Plane<const float, In> x, Channels<const float, In>,
+  static std::size_t workspace(int, Plane<const float, In> x, Channels<const float, In>,
                                const auto&, Plane<float, Out>, const Epilogue<Out>&) {
-    return cpu::product_workspace(threads) +
-           cpu::halo_bytes(x.template extent<'h'>(), x.template extent<'w'>(), In) +
+    return cpu::halo_bytes(x.template extent<'h'>(), x.template extent<'w'>(), In) +
            Arena<Cpu>::rounded(In * sizeof(float)) +
            Arena<Cpu>::rounded((Out + 16) * sizeof(float));
   }

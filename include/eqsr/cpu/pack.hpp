@@ -65,32 +65,24 @@ struct WeightLayout {
   return packed;
 }
 
-/// Rows that one task of a product takes: its sums stay in the first-level cache.
+/// Rows that one task of a product takes.
 inline constexpr Index stretch = 96;
-
-/// Scratch that the products of all threads need.
-inline std::size_t product_workspace(int threads) {
-  return static_cast<std::size_t>(threads) * stretch * PackedMatrix::panel * sizeof(float);
-}
 
 /// The rows [begin, begin + count) of an operand and its output.
 [[gnu::noinline]] inline void multiply_rows(Isa isa, Operand a, const PackedMatrix& b, Output y,
-                                            Index begin, Index count, float* sums) {
+                                            Index begin, Index count) {
   a.data += begin * a.row_stride;
   a.rows = count;
   y.data += begin * y.row_stride;
   if (y.residual) y.residual += begin * y.residual_stride;
-  with_isa(isa, [&](auto simd) { simd.multiply(a, b, y, sums); });
+  with_isa(isa, [&](auto simd) { simd.multiply(a, b, y); });
 }
 
 /// y = epilogue(a b), rows shared out to the threads.
 [[gnu::noinline]] inline void product(Context<Cpu>& ctx, const Operand& a, const PackedMatrix& b,
                                       const Output& y) {
-  Scope scope(ctx);
-  float* sums = scope.array<float>(ctx.threads() * stretch * PackedMatrix::panel);
-  ctx.parallel_for((a.rows + stretch - 1) / stretch, [&](Index task, int thread) {
-    multiply_rows(ctx.isa(), a, b, y, task * stretch, std::min(stretch, a.rows - task * stretch),
-                  sums + thread * stretch * PackedMatrix::panel);
+  ctx.parallel_for((a.rows + stretch - 1) / stretch, [&](Index task, int) {
+    multiply_rows(ctx.isa(), a, b, y, task * stretch, std::min(stretch, a.rows - task * stretch));
   });
 }
 
