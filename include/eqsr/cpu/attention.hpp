@@ -39,10 +39,11 @@ struct AttentionShape {
   [[nodiscard]] int keys() const { return key_window * key_window; }
   [[nodiscard]] int padded_keys() const { return (keys() + 15) / 16 * 16; }
   [[nodiscard]] int padded_d() const { return (d + 15) / 16 * 16; }
+  [[nodiscard]] float scale() const { return static_cast<float>(1 / std::sqrt(double(d))); }
   /// Floats that one thread needs.
   [[nodiscard]] Index scratch() const {
-    return Index{queries()} * d + Index{padded_keys()} * d + Index{keys()} * padded_d() +
-           Index{rows} * (padded_keys() + padded_d()) + pointers();
+    return pointers() + Index{queries()} * d + Index{padded_keys()} * d +
+           Index{keys()} * padded_d() + Index{rows} * (padded_keys() + padded_d());
   }
   /// Floats that the addresses of the tokens take.
   [[nodiscard]] Index pointers() const {
@@ -50,10 +51,11 @@ struct AttentionShape {
   }
 };
 
-/// One head of attention in one window, on scratch of `shape.scratch()` floats.
+/// One head of attention in one window, on scratch of `shape.scratch()` floats. Say where the
+/// tokens are, gather what is not in order, then attend.
 class AttentionHead {
  public:
-  const float** query;  ///< where each query's channels are
+  const float** query;  ///< where each query's token is
   const float** key;    ///< where each key's token is, null for a zero
   float** target;       ///< where each query's result goes
 
@@ -68,27 +70,47 @@ class AttentionHead {
         scores_(v_ + shape.keys() * shape.padded_d()),
         values_(scores_ + AttentionShape::rows * shape.padded_keys()) {}
 
-  /// Gathers queries, keys and values; the offsets lead from a token to its key and its value.
-  [[gnu::noinline]] void gather(Index k_offset, Index v_offset) {
-    const int d = shape_.d, padded_d = shape_.padded_d(), padded_keys = shape_.padded_keys();
-    const float scale = static_cast<float>(1 / std::sqrt(double(d)));
+  /// Queries that lie `offset` floats into their tokens and still need their scale.
+  [[gnu::noinline]] void gather_queries(Index offset) {
+    const int d = shape_.d;
     for (int i = 0; i < shape_.queries(); ++i)
-      for (int c = 0; c < d; ++c) q_[i * d + c] = query[i][c] * scale;
+      for (int c = 0; c < d; ++c) q_[i * d + c] = query[i][offset + c] * shape_.scale();
+    use_queries(q_, d);
+  }
+  /// Scaled queries in rows.
+  void use_queries(const float* first, Index stride) {
+    queries_ = first;
+    query_stride_ = stride;
+  }
+  /// Keys that lie `offset` floats into their tokens, into panels [panel][c][key].
+  [[gnu::noinline]] void gather_keys(Index offset) {
+    const int d = shape_.d, padded_keys = shape_.padded_keys();
     for (int j = 0; j < padded_keys; ++j) {
       const float* from = j < shape_.keys() ? key[j] : nullptr;
       const int left = j / PackedMatrix::panel * PackedMatrix::panel;
       const int width = std::min(PackedMatrix::panel, padded_keys - left);
-      float* column = k_ + left * d + j - left;  // panels of keys: [panel][c][key]
-      for (int c = 0; c < d; ++c) column[c * width] = from ? from[k_offset + c] : 0.0f;
-      if (j >= shape_.keys()) continue;
-      float* value = v_ + j * padded_d;
-      std::fill_n(value, padded_d, 0.0f);
-      if (from) std::copy_n(from + v_offset, d, value);
+      float* column = k_ + left * d + j - left;
+      for (int c = 0; c < d; ++c) column[c * width] = from ? from[offset + c] : 0.0f;
     }
   }
+  /// Values that lie `offset` floats into their tokens.
+  [[gnu::noinline]] void gather_values(Index offset) {
+    const int padded_d = shape_.padded_d();
+    for (int j = 0; j < shape_.keys(); ++j) {
+      float* value = v_ + j * padded_d;
+      std::fill_n(value, padded_d, 0.0f);
+      if (key[j]) std::copy_n(key[j] + offset, shape_.d, value);
+    }
+    use_values(v_, padded_d);
+  }
+  /// Values in rows, followed by zeros up to `padded_d` channels.
+  void use_values(const float* first, Index stride) {
+    value_rows_ = first;
+    value_stride_ = stride;
+  }
 
-  /// Attends with the gathered tokens. `region`, unless null, names the region of every token of a
-  /// window that a shift has cut.
+  /// Attends. `region`, unless null, names the region of every token of a window that a shift has
+  /// cut.
   [[gnu::noinline]] void attend(Isa isa, const BiasTable& bias, int head, const int* region) {
     with_isa(isa, [&](auto simd) {
       const int d = shape_.d, padded_d = shape_.padded_d();
@@ -99,13 +121,13 @@ class AttentionHead {
           start_scores(bias, head, begin + r, region, scores_ + r * padded_keys);
         for (int left = 0; left < padded_keys; left += PackedMatrix::panel) {
           const int width = std::min(PackedMatrix::panel, padded_keys - left);
-          simd.accumulate(q_ + begin * d, count, d, k_ + left * d, width, d, width, false,
-                          scores_ + left, padded_keys);
+          simd.accumulate(queries_ + begin * query_stride_, count, query_stride_, k_ + left * d,
+                          width, d, width, false, scores_ + left, padded_keys);
         }
         float inverse[AttentionShape::rows];
         for (int r = 0; r < count; ++r) inverse[r] = simd.softmax(scores_ + r * padded_keys, keys);
-        simd.accumulate(scores_, count, padded_keys, v_, padded_d, keys, padded_d, true, values_,
-                        padded_d);
+        simd.accumulate(scores_, count, padded_keys, value_rows_, value_stride_, keys, padded_d,
+                        true, values_, padded_d);
         for (int r = 0; r < count; ++r)
           simd.scale(values_ + r * padded_d, inverse[r], d, target[begin + r]);
       }
@@ -125,6 +147,8 @@ class AttentionHead {
 
   AttentionShape shape_;
   float *q_, *k_, *v_, *scores_, *values_;
+  const float *queries_ = nullptr, *value_rows_ = nullptr;
+  Index query_stride_ = 0, value_stride_ = 0;
 };
 
 }  // namespace eqsr::inline EQSR_ABI::cpu

@@ -7,11 +7,17 @@
 namespace eqsr::inline EQSR_ABI {
 
 namespace op {
+struct HybridAttentionBlock;
 struct KrigingUpsampler;
+struct OverlappingAttentionBlock;
 }
 /// The composites that this backend runs as one kernel.
 template <>
+inline constexpr bool fuses<op::HybridAttentionBlock, Cpu> = true;
+template <>
 inline constexpr bool fuses<op::KrigingUpsampler, Cpu> = true;
+template <>
+inline constexpr bool fuses<op::OverlappingAttentionBlock, Cpu> = true;
 
 /// A CPU: threads of its own, temporary memory and the instruction set in use. Results have the
 /// same bits for every number of threads. One context serves one caller at a time.

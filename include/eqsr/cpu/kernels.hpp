@@ -8,12 +8,14 @@
 #include <eqsr/cpu/conv2d.hpp>
 #include <eqsr/cpu/eca.hpp>
 #include <eqsr/cpu/frequency_encoding.hpp>
+#include <eqsr/cpu/hybrid_attention_block.hpp>
 #include <eqsr/cpu/involution.hpp>
 #include <eqsr/cpu/kriging_upsampler.hpp>
 #include <eqsr/cpu/layer_norm.hpp>
 #include <eqsr/cpu/linear.hpp>
 #include <eqsr/cpu/modulated_conv2d.hpp>
 #include <eqsr/cpu/overlapping_attention.hpp>
+#include <eqsr/cpu/overlapping_attention_block.hpp>
 #include <eqsr/cpu/pad.hpp>
 #include <eqsr/cpu/query_grid.hpp>
 #include <eqsr/cpu/squeeze_excitation.hpp>

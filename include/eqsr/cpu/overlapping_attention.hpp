@@ -29,7 +29,9 @@ namespace cpu {
       const bool outside = row < 0 || row >= h || column < 0 || column >= w;
       attention.key[j] = outside ? nullptr : source + (row * w + column) * 3 * channels;
     }
-    attention.gather(channels, 2 * channels);
+    attention.gather_queries(0);
+    attention.gather_keys(channels);
+    attention.gather_values(2 * channels);
     attention.attend(ctx.isa(), bias, head, nullptr);
   });
 }

@@ -3,6 +3,7 @@
 #include <eqsr/core/tensor.hpp>  // Memory
 #include <eqsr/cpu/context.hpp>  // Context<Cpu>
 #include <eqsr/cpu/simd.hpp>     // PackedMatrix, Operand, Output
+#include <eqsr/layer/layer_norm.hpp>  // layer_norm_epsilon
 
 #include <utility>  // exchange
 
@@ -76,6 +77,31 @@ inline constexpr Index stretch = 96;
   y.data += begin * y.row_stride;
   if (y.residual) y.residual += begin * y.residual_stride;
   with_isa(isa, [&](auto simd) { simd.multiply(a, b, y); });
+}
+
+/// y = residual + activation(x w + bias) for contiguous rows, on one thread.
+inline void dense(Isa isa, const float* x, Index rows, const PackedWeights& weights, float* y,
+                  Activation activation = Activation::none, const float* residual = nullptr) {
+  multiply_rows(
+      isa, {.data = x, .rows = rows, .row_stride = weights.depth, .length = weights.depth},
+      weights.matrix(),
+      {.data = y,
+       .row_stride = weights.columns,
+       .bias = weights.bias.data(),
+       .residual = residual,
+       .residual_stride = weights.columns,
+       .activation = activation},
+      0, rows);
+}
+
+/// y = activation(layer_norm(x)) for contiguous rows, on one thread.
+inline void normalise(Isa isa, const float* x, Index rows, int channels, const float* weight,
+                      const float* bias, float* y, Activation activation = Activation::none) {
+  with_isa(isa, [&](auto simd) {
+    for (Index m = 0; m < rows; ++m)
+      simd.layer_norm(x + m * channels, channels, weight, bias,
+                      static_cast<float>(layer_norm_epsilon), activation, y + m * channels);
+  });
 }
 
 /// y = epilogue(a b), rows shared out to the threads.

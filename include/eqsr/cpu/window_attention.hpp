@@ -27,7 +27,9 @@ namespace cpu {
       region[i] = shift_region(row, h, M, shift) * 3 + shift_region(column, w, M, shift);
     }
     const bool cut = shift > 0 && (top + M == h || left + M == w);
-    attention.gather(channels, 2 * channels);
+    attention.gather_queries(0);
+    attention.gather_keys(channels);
+    attention.gather_values(2 * channels);
     attention.attend(ctx.isa(), bias, head, cut ? region : nullptr);
   });
 }

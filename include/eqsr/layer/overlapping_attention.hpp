@@ -99,13 +99,18 @@ struct OverlappingAttention {
     v("qkv", self.qkv);
     v("proj", self.proj);
   }
-  /// The residual may be y.
-  void forward(AnyContext auto& ctx, input x, output y, const Epilogue<C>& epilogue = {}) const {
+  /// Throws `shape_mismatch` unless the plane divides into windows.
+  void expect_windows(input x) const {
     const Index h = x.template extent<'h'>(), w = x.template extent<'w'>();
     EQSR_EXPECTS(h % Window == 0 && w % Window == 0, "shape_mismatch",
                  "OverlappingAttention: a plane of ", h, " x ", w,
                  " does not divide into windows of ", Window,
                  ". Pad it by reflection to multiples of the window.");
+  }
+  /// The residual may be y.
+  void forward(AnyContext auto& ctx, input x, output y, const Epilogue<C>& epilogue = {}) const {
+    const Index h = x.template extent<'h'>(), w = x.template extent<'w'>();
+    expect_windows(x);
     Scope scope(ctx);
     const auto projected = scope.template plane<3 * C>(h, w);
     const auto attended = scope.template plane<C>(h, w);

@@ -79,16 +79,15 @@ struct Net {
 
     const auto f0 = scope.template plane<C>(h, w);
     embed(ctx, x, f0);
-    auto a = scope.template plane<C>(h, w), b = scope.template plane<C>(h, w);
+    const auto a = scope.template plane<C>(h, w);
     patch_norm.forward(ctx, rows(f0), rows(a));
     for (std::size_t g = 0; g < groups.size(); ++g) {
       ctx.checkpoint(trunk_share * double(g) / double(groups.size()), "features");
-      groups[g].forward(ctx, a, Channels<const float, config.encoded()>(style.data()), b);
-      std::swap(a, b);
+      groups[g].forward(ctx, a, Channels<const float, config.encoded()>(style.data()), a);
     }
     norm.forward(ctx, rows(a), rows(a));
-    conv_after_body.forward(ctx, a, b, {.residual = rows(f0)});
-    launch<op::Crop>(ctx, Plane<const float, C>(b), f);
+    conv_after_body.forward(ctx, a, f0, {.residual = rows(f0)});
+    launch<op::Crop>(ctx, Plane<const float, C>(f0), f);
   }
 
  private:

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <eqsr/layer/layer_norm.hpp>        // LayerNorm
+#include <eqsr/layer/mlp.hpp>               // Mlp
+#include <eqsr/layer/window_attention.hpp>  // WindowAttention
+
+namespace eqsr::inline EQSR_ABI {
+namespace op {
+/// A transformer block on windows, in place.
+///   x += attention(norm1(x)), then x += mlp(norm2(x))
+/// Shapes    x (h, w, c); h and w are multiples of the window
+/// Rounding  as its parts; a token's result depends on its own window only
+/// Cost      2 h w (4 c² + 2 c hidden + 2 M² c) operations; compute bound
+/// Source    `blocks.k` of the checkpoints; paper section 3.3
+struct HybridAttentionBlock {
+  template <class L>
+  static Cost cost(const L&, Plane<float, L::channels> x) {
+    constexpr double c = L::channels, products = 4 * c * c + 2 * c * L::hidden;
+    constexpr double keys = L::window * L::window;
+    return {.flops = double(x.size()) / c * (2 * products + 4 * keys * c + 20 * c),
+            .bytes = 8.0 * double(x.size())};
+  }
+};
+}  // namespace op
+
+/// Hybrid attention block. See op::HybridAttentionBlock. A backend may fuse it; the composition is
+/// the specification.
+template <int C, int Heads, int Window, int Hidden, class B>
+struct HybridAttentionBlock {
+  static constexpr int channels = C, heads = Heads, window = Window, hidden = Hidden;
+
+  LayerNorm<C, B> norm1;
+  WindowAttention<C, Heads, Window, B> attention;
+  LayerNorm<C, B> norm2;
+  Mlp<C, Hidden, B> mlp;
+  Prepared prepared;
+  int shift = 0;  ///< 0, or half a window in every second block
+
+  static void visit(auto& self, auto&& v) {
+    v("norm1", self.norm1);
+    v("attn", self.attention);
+    v("norm2", self.norm2);
+    v("mlp", self.mlp);
+  }
+  template <AnyContext Ctx>
+  void forward(Ctx& ctx, Plane<float, C> x) const {
+    if constexpr (fuses<op::HybridAttentionBlock, typename Ctx::backend>) {
+      attention.expect_windows(x);
+      launch<op::HybridAttentionBlock>(ctx, *this, x);
+    } else {
+      compose(ctx, x);
+    }
+  }
+  /// The same from whole planes.
+  void compose(AnyContext auto& ctx, Plane<float, C> x) const {
+    Scope scope(ctx);
+    const auto n = scope.template plane<C>(x.template extent<'h'>(), x.template extent<'w'>());
+    norm1.forward(ctx, rows(x), rows(n));
+    attention.forward(ctx, n, shift, x, {.residual = rows(x)});
+    norm2.forward(ctx, rows(x), rows(n));
+    mlp.forward(ctx, rows(n), rows(x), {.residual = rows(x)});
+  }
+};
+
+}  // namespace eqsr::inline EQSR_ABI
