@@ -9,7 +9,7 @@ template <class B>
 void bicubic(benchmark::State& state) {
   const Map<3> x(height(state) / 2, width(state) / 2, "x");
   Map<3> y(height(state), width(state), "y");
-  run<B>(state, Launch<eqsr::op::Bicubic>(), x.in(), y.out());
+  run<B>(state, Launch<eqsr::op::Bicubic>(), x.in(), y.out(), 0, y.h);
 }
 
 BENCHMARK(bicubic<Cpu>)->Apply(target);

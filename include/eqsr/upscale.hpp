@@ -4,7 +4,10 @@
 #include <eqsr/io/load.hpp>     // load
 #include <eqsr/net/eqsr.hpp>    // Net
 
+#include <new>       // bad_alloc
 #include <optional>  // optional
+#include <span>      // span
+#include <vector>    // vector
 
 /// The front door: load a network, upscale an image.
 namespace eqsr::inline EQSR_ABI {
@@ -64,31 +67,153 @@ inline Size resolve(const Target& target, int height, int width) {
 /// What an upscaling will need, before anything is computed.
 struct UpscalePlan {
   Size size;                        ///< of the result
-  Storage storage = Storage::both;  ///< the fastest policy within the context's max_memory
+  Storage storage = Storage::both;  ///< the fastest policy within the budget
   std::size_t workspace = 0;        ///< bytes of temporaries
-  std::size_t bytes = 0;            ///< workspace, input and result
+  std::size_t bytes = 0;   ///< at the peak: workspace, packed weights, input, and the result if whole
+  std::size_t budget = 0;  ///< bytes that are allowed: max_memory, or half of what is free
   Cost cost;
 };
+
+/// The trunk's result for one image: what all targets of that image can share.
+template <Config config, class B>
+struct Features {
+  Tensor<B, float, Axis<'h'>, Axis<'w'>, Axis<'c', 3>> image;
+  Tensor<B, float, Axis<'h'>, Axis<'w'>, Axis<'c', config.channels>> values;
+  float condition = 0;  ///< the number t that the trunk was told
+
+  [[nodiscard]] int height() const { return static_cast<int>(image.template extent<'h'>()); }
+  [[nodiscard]] int width() const { return static_cast<int>(image.template extent<'w'>()); }
+};
+
+namespace detail {
+
+/// A storage policy for as long as this lives.
+class StorageFor {
+ public:
+  StorageFor(Storage& where, Storage policy) : where_(where), before_(where) { where = policy; }
+  StorageFor(const StorageFor&) = delete;
+  StorageFor& operator=(const StorageFor&) = delete;
+  ~StorageFor() { where_ = before_; }
+
+ private:
+  Storage& where_;
+  Storage before_;
+};
+
+template <class B>
+std::size_t budget_of(std::size_t max_memory) {
+  return max_memory > 0 ? max_memory : Memory<B>::available() / 2;
+}
+
+/// Packed forms of the parameters, which a backend makes once: padding and the transformed 3x3
+/// weights take at most this much.
+template <class N>
+std::size_t packed_bytes(const N& net) {
+  return static_cast<std::size_t>(parameter_count(net)) * sizeof(float) * 8 / 5;
+}
+
+/// The plan of `forward(dry context)` with the first policy that fits; `fixed` bytes come on top.
+template <AnyContext C, class Forward>
+UpscalePlan fit(const C& ctx, Size from, Size to, std::size_t fixed, const Forward& forward) {
+  const std::size_t budget = budget_of<typename C::backend>(ctx.max_memory);
+  for (Storage storage = ctx.storage;; storage = static_cast<Storage>(int(storage) + 1)) {
+    auto dry = dry_run(ctx, storage);
+    forward(dry);
+    const Plan plan = plan_of(dry);
+    const std::size_t bytes = plan.workspace + fixed;
+    if (bytes <= budget) return {to, storage, plan.workspace, bytes, budget, plan.cost};
+    EQSR_EXPECTS(storage != Storage::none, "memory_budget", "An image of ", from.height, " x ",
+                 from.width, " to ", to.height, " x ", to.width, " needs at least ", bytes,
+                 " bytes of memory, but ", budget,
+                 ctx.max_memory > 0 ? " are allowed (max_memory)."
+                                    : " are allowed (half of what is free).",
+                 " Allow more, or choose a smaller size.");
+  }
+}
+
+inline std::size_t image_bytes(Size size) {
+  return static_cast<std::size_t>(size.height) * static_cast<std::size_t>(size.width) * 3 *
+         sizeof(float);
+}
+
+template <AnyContext C, Config config, class B>
+UpscalePlan plan_image(const C& ctx, const Net<config, B>& net, Size from, Size to, bool whole) {
+  const std::size_t fixed =
+      image_bytes(from) + packed_bytes(net) + (whole ? image_bytes(to) : std::size_t{0});
+  return fit(ctx, from, to, fixed, [&](auto& dry) {
+    float any = 0;  // a dry run only asks whether there is memory for the whole
+    const Bands bands{to.height, to.width, whole ? &any : nullptr, {}};
+    net.forward_bands(dry, Plane<const float, 3>(nullptr, from.height, from.width), bands);
+  });
+}
+
+[[gnu::noinline]] inline void expect_image(const Image& image) {
+  EQSR_EXPECTS(image.channels == 3, "bad_argument", "The image has ", image.channels,
+               " channels; the network needs 3 (RGB). read_image gives three for every file.");
+  EQSR_EXPECTS(image.pixels.size() == std::size_t(image.height) * std::size_t(image.width) * 3,
+               "bad_argument", "The image holds ", image.pixels.size(),
+               " numbers, but its size of ", image.height, " x ", image.width, " x 3 needs ",
+               Index{image.height} * image.width * 3, ".");
+  for (const float value : image.pixels)
+    EQSR_EXPECTS(std::isfinite(value), "nonfinite_input",
+                 "The image holds a number that is not finite. Give pixels in [0, 1].");
+}
+
+[[gnu::noinline]] inline void expect_finite(Plane<const float, 3> rows) {
+  for (Index i = 0; i < rows.size(); ++i)
+    EQSR_EXPECTS(std::isfinite(rows.data()[i]), "nonfinite_result",
+                 "The network's result is not finite. Its weights do not fit this network, or they "
+                 "are damaged; check them with inspect_weights.");
+}
+
+/// Runs `work` with the plan's memory. A failed allocation becomes one typed error, after which
+/// network and context can be used again.
+template <AnyContext C, class Work>
+void with_memory(C& ctx, const UpscalePlan& plan, const Work& work) {
+  const StorageFor policy(ctx.storage, plan.storage);
+  try {
+    if (ctx.arena().capacity() > plan.budget) ctx.arena().clear();
+    ctx.reserve(plan.workspace);
+    work();
+  } catch (const std::bad_alloc&) {
+    fail("out_of_memory", {"An allocation failed; the plan was ", plan.bytes,
+                           " bytes. Free memory, or use a smaller image or memory budget."});
+  }
+  ctx.checkpoint(1, "done");
+}
+
+/// Bands that are checked before they are handed on.
+inline Bands checked(Size size, float* whole, const RowSink& sink) {
+  return {size.height, size.width, whole, [&sink](Index y, Plane<float, 3> rows) {
+            expect_finite(rows);
+            if (sink) sink(y, rows);
+          }};
+}
+
+inline Image image_for(Size size) {
+  try {
+    return blank_image(size.height, size.width);
+  } catch (const std::bad_alloc&) {
+    fail("out_of_memory", {"The result's ", image_bytes(size),
+                           " bytes could not be allocated. Free memory, or use upscale_rows."});
+  }
+}
+
+}  // namespace detail
 
 /// Plans `upscale` for an image of height x width. Throws `memory_budget` if no policy stays
 /// within the context's max_memory.
 template <AnyContext C, Config config, class B>
 UpscalePlan plan_upscale(const C& ctx, const Net<config, B>& net, int height, int width,
                          const Target& target) {
-  const Size size = resolve(target, height, width);
-  const Plane<const float, 3> x(nullptr, height, width);
-  const Plane<float, 3> y(nullptr, size.height, size.width);
-  const std::size_t images = static_cast<std::size_t>(x.size() + y.size()) * sizeof(float);
-  for (Storage storage = ctx.storage;; storage = static_cast<Storage>(int(storage) + 1)) {
-    const Plan forward = plan_with(ctx, storage, net, x, y);
-    const std::size_t bytes = forward.workspace + images;
-    if (ctx.max_memory == 0 || bytes <= ctx.max_memory)
-      return {size, storage, forward.workspace, bytes, forward.cost};
-    EQSR_EXPECTS(storage != Storage::none, "memory_budget", "An image of ", height, " x ", width,
-                 " to ", size.height, " x ", size.width, " needs at least ", bytes,
-                 " bytes, but max_memory is ", ctx.max_memory,
-                 ". Raise it, or choose a smaller size.");
-  }
+  return detail::plan_image(ctx, net, {height, width}, resolve(target, height, width), true);
+}
+
+/// The same for `upscale_rows`, which never holds the result as a whole.
+template <AnyContext C, Config config, class B>
+UpscalePlan plan_upscale_rows(const C& ctx, const Net<config, B>& net, int height, int width,
+                              const Target& target) {
+  return detail::plan_image(ctx, net, {height, width}, resolve(target, height, width), false);
 }
 
 /// A ready network from a weight file. See load_into for what a file may hold.
@@ -106,53 +231,91 @@ Net<config, typename C::backend> load(C&, const std::string& path) {
   return net;
 }
 
-namespace detail {
-/// A storage policy for as long as this lives.
-class StorageFor {
- public:
-  StorageFor(Storage& where, Storage policy) : where_(where), before_(where) { where = policy; }
-  StorageFor(const StorageFor&) = delete;
-  StorageFor& operator=(const StorageFor&) = delete;
-  ~StorageFor() { where_ = before_; }
-
- private:
-  Storage& where_;
-  Storage before_;
-};
-}  // namespace detail
-
 /// Enlarges (or shrinks) an RGB image in [0,1] to the target's size. The result is not clamped.
-/// Throws `bad_argument` for an image that is not RGB, `nonfinite_result` instead of returning a
-/// picture with holes.
+/// Throws `bad_argument` for an image that is not RGB, `memory_budget` before anything is computed
+/// if the context's max_memory cannot do, `out_of_memory`, `cancelled`, and `nonfinite_result`
+/// instead of returning a picture with holes.
 template <AnyContext C, Config config, class B>
 Image upscale(C& ctx, const Net<config, B>& net, const Image& image, const Target& target) {
-  EQSR_EXPECTS(image.channels == 3, "bad_argument", "The image has ", image.channels,
-               " channels; the network needs 3 (RGB). read_image gives three for every file.");
-  EQSR_EXPECTS(image.pixels.size() == std::size_t(image.height) * std::size_t(image.width) * 3,
-               "bad_argument", "The image holds ", image.pixels.size(),
-               " numbers, but its size of ", image.height, " x ", image.width, " x 3 needs ",
-               Index{image.height} * image.width * 3, ".");
-  for (const float value : image.pixels)
-    EQSR_EXPECTS(std::isfinite(value), "nonfinite_input",
-                 "The image holds a number that is not finite. Give pixels in [0, 1].");
-
+  detail::expect_image(image);
   const UpscalePlan plan = plan_upscale(ctx, net, image.height, image.width, target);
-  const Size size = plan.size;
-  Image result{size.height, size.width, 3,
-               std::vector<float>(std::size_t(size.height) * std::size_t(size.width) * 3)};
-  const Plane<const float, 3> x(image.pixels.data(), image.height, image.width);
-  const Plane<float, 3> y(result.pixels.data(), size.height, size.width);
-  {
-    const detail::StorageFor policy(ctx.storage, plan.storage);
-    ctx.reserve(plan.workspace);
-    net.forward(ctx, x, y, target.condition);
-  }
-  for (const float value : result.pixels)
-    EQSR_EXPECTS(std::isfinite(value), "nonfinite_result",
-                 "The network's result is not finite. Its weights do not fit this network, or they "
-                 "are damaged; check them with inspect_weights.");
-  ctx.checkpoint(1, "done");
+  Image result = detail::image_for(plan.size);
+  detail::with_memory(ctx, plan, [&] {
+    const Plane<const float, 3> x(image.pixels.data(), image.height, image.width);
+    net.forward_bands(ctx, x, detail::checked(plan.size, result.pixels.data(), nullptr),
+                      target.condition);
+  });
   return result;
+}
+
+/// The same for results of any size: `sink(y, rows)` gets the finished rows from top to bottom, a
+/// few at a time, on the calling thread. What it throws ends the call.
+template <AnyContext C, Config config, class B>
+void upscale_rows(C& ctx, const Net<config, B>& net, const Image& image, const Target& target,
+                  const RowSink& sink) {
+  detail::expect_image(image);
+  const UpscalePlan plan = plan_upscale_rows(ctx, net, image.height, image.width, target);
+  detail::with_memory(ctx, plan, [&] {
+    const Plane<const float, 3> x(image.pixels.data(), image.height, image.width);
+    net.forward_bands(ctx, x, detail::checked(plan.size, nullptr, sink), target.condition);
+  });
+}
+
+/// Runs the trunk alone, conditioned as for `target`. The features serve any number of targets:
+/// `upscale(ctx, net, features, other)`. The condition stays the one of the first, so another
+/// target's result differs from its own `upscale` unless that is given the same condition.
+template <AnyContext C, Config config, class B>
+Features<config, B> features_of(C& ctx, const Net<config, B>& net, const Image& image,
+                                const Target& target) {
+  detail::expect_image(image);
+  const Size from{image.height, image.width}, to = resolve(target, image.height, image.width);
+  const Plane<const float, 3> x(image.pixels.data(), image.height, image.width);
+  const std::size_t values = detail::image_bytes(from) / 3 * (config.channels + 3);
+  const UpscalePlan plan = detail::fit(
+      ctx, from, to, values + detail::packed_bytes(net), [&](auto& dry) {
+        net.features(dry, x, 0, Plane<float, config.channels>(nullptr, from.height, from.width));
+      });
+  std::optional<Features<config, B>> result;
+  detail::with_memory(ctx, plan, [&] {
+    result = Features<config, B>{decltype(Features<config, B>::image)(from.height, from.width),
+                                 decltype(Features<config, B>::values)(from.height, from.width),
+                                 target.condition.value_or(net.condition(
+                                     from.height, from.width, to.height, to.width))};
+    result->image.copy_from_host(image.pixels.data());
+    net.features(ctx, result->image.view(), result->condition, result->values.view());
+  });
+  return std::move(*result);
+}
+
+/// A target from features.
+template <AnyContext C, Config config, class B>
+Image upscale(C& ctx, const Net<config, B>& net, const Features<config, B>& features,
+              const Target& target) {
+  const Size from{features.height(), features.width()};
+  const Size to = resolve(target, from.height, from.width);
+  const auto x = features.image.view();
+  const auto f = features.values.view();
+  const std::size_t fixed = detail::image_bytes(from) / 3 * (config.channels + 3) +
+                            detail::image_bytes(to) + detail::packed_bytes(net);
+  Image result = detail::image_for(to);
+  const UpscalePlan plan = detail::fit(ctx, from, to, fixed, [&](auto& dry) {
+    net.reconstruct(dry, x, f, {to.height, to.width, result.pixels.data(), {}});
+  });
+  detail::with_memory(ctx, plan, [&] {
+    net.reconstruct(ctx, x, f, detail::checked(to, result.pixels.data(), nullptr));
+  });
+  return result;
+}
+
+/// Several targets of one image for one pass of the trunk, conditioned as for the first target.
+template <AnyContext C, Config config, class B>
+std::vector<Image> upscale(C& ctx, const Net<config, B>& net, const Image& image,
+                           std::span<const Target> targets) {
+  std::vector<Image> results;
+  if (targets.empty()) return results;
+  const auto features = features_of(ctx, net, image, targets.front());
+  for (const Target& target : targets) results.push_back(upscale(ctx, net, features, target));
+  return results;
 }
 
 }  // namespace eqsr::inline EQSR_ABI

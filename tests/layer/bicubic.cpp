@@ -10,7 +10,7 @@ namespace {
 template <int C>
 std::vector<float> interpolated(auto& ctx, const Map<C>& x, Index height, Index width) {
   Map<C> y(height, width, std::vector<float>(std::size_t(height * width * C), 0.0f));
-  eqsr::launch<eqsr::op::Bicubic>(ctx, x.in(), y.out());
+  eqsr::launch<eqsr::op::Bicubic>(ctx, x.in(), y.out(), 0, y.h);
   return y.values;
 }
 }  // namespace
@@ -39,7 +39,7 @@ TEST_CASE_TEMPLATE("bicubic: known interpolations", Ctx, EQSR_CONTEXTS) {
   SUBCASE("constants stay, and are added to what is there") {
     const Map<3> x(5, 3, std::vector<float>(45, 0.25f));
     Map<3> y(11, 2, std::vector<float>(66, 1.0f));
-    eqsr::launch<eqsr::op::Bicubic>(ctx, x.in(), y.out());
+    eqsr::launch<eqsr::op::Bicubic>(ctx, x.in(), y.out(), 0, y.h);
     CHECK(near(y.values, std::vector<float>(66, 1.25f), 1e-6));
   }
   SUBCASE("a ramp at half size is a ramp") {

@@ -15,6 +15,11 @@ struct Cuda {};       ///< an NVIDIA GPU
 template <class B>
 struct DryRun {};
 
+template <class B>
+inline constexpr bool is_dry = false;
+template <class B>
+inline constexpr bool is_dry<DryRun<B>> = true;
+
 /// What a backend needs to run: threads or a stream, an arena, a precision. Comes first in calls.
 template <class B>
 class Context;

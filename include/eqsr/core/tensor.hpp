@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <eqsr/core/backend.hpp>  // Reference, Cpu
+#include <eqsr/core/backend.hpp>      // Reference, Cpu
+#include <eqsr/core/free_memory.hpp>  // free_memory
 #include <eqsr/core/view.hpp>     // View
 
 #include <algorithm>  // max
@@ -26,6 +27,8 @@ struct Memory {
   [[gnu::noinline]] static void deallocate(void* memory) noexcept {
     ::operator delete (memory, std::align_val_t{alignment});
   }
+  /// Bytes that may still be allocated.
+  static std::size_t available() { return free_memory(); }
   static void zero(void* to, std::size_t bytes) { std::memset(to, 0, bytes); }
   static void from_host(void* to, const void* from, std::size_t bytes) {
     std::memcpy(to, from, bytes);

@@ -60,6 +60,9 @@ class Arena {
     return memory;
   }
 
+  /// Gives everything back. Only between forward passes.
+  void clear() { release_blocks(); }
+
   struct Mark {
     std::size_t block, used, in_use;
   };
@@ -135,6 +138,18 @@ enum class Storage {
 /// What a running `upscale` reports: the fraction done in [0,1] and the stage it is in.
 using Progress = std::function<void(double done, std::string_view stage)>;
 
+/// Rows of a finished image, from top to bottom: a view of rows [y, y + h) that is valid until the
+/// function returns.
+using RowSink = std::function<void(Index y, Plane<float, 3> rows)>;
+
+/// An image that is finished in bands of whole rows. With `whole` the rows lie in that memory,
+/// (H, W, 3); without, in a buffer of one band. Each band goes to `take`, which may change it.
+struct Bands {
+  Index height = 0, width = 0;
+  float* whole = nullptr;
+  RowSink take{};
+};
+
 /// What every context has.
 template <class B>
 class ContextBase {
@@ -143,7 +158,10 @@ class ContextBase {
   Progress on_progress;             ///< called from the calling thread between blocks
   std::stop_token stop;             ///< when a stop is requested, the next block throws `cancelled`
   Storage storage = Storage::both;  ///< upscale() keeps less where max_memory demands it
-  std::size_t max_memory = 0;       ///< bytes that upscale() may take for one image; 0: no limit
+  std::size_t max_memory = 0;  ///< bytes that upscale() may take for one image; 0: half of what
+                               ///< is free when it is called
+  Index band_height = 0;       ///< rows of the target that are worked on at once; 0: enough for
+                               ///< all threads. Memory changes, results never
 
   [[nodiscard]] Arena<B>& arena() { return arena_; }
   void reserve(std::size_t bytes) { arena_.reserve(bytes); }
@@ -152,10 +170,13 @@ class ContextBase {
   void checkpoint(double done, std::string_view stage) {
     EQSR_EXPECTS(!stop.stop_requested(), "cancelled", "The run was cancelled during ", stage,
                  ". The network and the context can be used again.");
-    if (on_progress) on_progress(done, stage);
+    if (on_progress) on_progress(begin_ + done * (end_ - begin_), stage);
   }
 
  private:
+  template <class C>
+  friend class Share;
+  double begin_ = 0, end_ = 1;  ///< the share of the whole work that checkpoints report on
   Arena<B> arena_;
 };
 
@@ -168,12 +189,41 @@ class Context<DryRun<B>> {
   using backend = DryRun<B>;
   int threads = 1;
   Storage storage = Storage::both;
+  Index band_height = 0;
   Cost cost;
   [[nodiscard]] Arena<DryRun<B>>& arena() { return arena_; }
   void checkpoint(double, std::string_view) {}
 
  private:
   Arena<DryRun<B>> arena_;
+};
+
+/// While this lives, checkpoints from 0 to 1 report on the share [begin, end] of what they reported
+/// on before.
+template <class C>
+class Share {
+ public:
+  Share(C& context, double begin, double end) : context_(context) {
+    if constexpr (reports) {
+      begin_ = context.begin_;
+      end_ = context.end_;
+      context.begin_ = begin_ + begin * (end_ - begin_);
+      context.end_ = begin_ + end * (end_ - begin_);
+    }
+  }
+  Share(const Share&) = delete;
+  Share& operator=(const Share&) = delete;
+  ~Share() {
+    if constexpr (reports) {
+      context_.begin_ = begin_;
+      context_.end_ = end_;
+    }
+  }
+
+ private:
+  static constexpr bool reports = std::is_base_of_v<ContextBase<typename C::backend>, C>;
+  C& context_;
+  double begin_ = 0, end_ = 1;
 };
 
 /// Temporaries that end together. `Scope scope(ctx); auto x = scope.template rows<180>(m);`
@@ -224,6 +274,22 @@ struct Plan {
   Cost cost;
 };
 
+/// What a dry run has counted.
+template <class B>
+Plan plan_of(Context<DryRun<B>>& context) {
+  return {context.arena().peak() + Arena<B>::alignment, context.cost};
+}
+
+/// A dry run for the backend, the threads and the bands of a context.
+template <AnyContext C>
+Context<DryRun<typename C::backend>> dry_run(const C& context, Storage storage) {
+  Context<DryRun<typename C::backend>> dry;
+  if constexpr (requires { context.threads(); }) dry.threads = context.threads();
+  dry.band_height = context.band_height;
+  dry.storage = storage;
+  return dry;
+}
+
 /// Runs `layer.forward` dry on backend `B` with the given arguments: views whose data may be null.
 template <class B, class Layer, class... Arguments>
 Plan plan_on(int threads, Storage storage, const Layer& layer, const Arguments&... arguments) {
@@ -231,16 +297,16 @@ Plan plan_on(int threads, Storage storage, const Layer& layer, const Arguments&.
   context.threads = threads;
   context.storage = storage;
   layer.forward(context, arguments...);
-  return {context.arena().peak() + Arena<B>::alignment, context.cost};
+  return plan_of(context);
 }
 
 /// The same for the backend and the threads of a context, with a storage policy.
 template <AnyContext C, class Layer, class... Arguments>
 Plan plan_with(const C& context, Storage storage, const Layer& layer,
                const Arguments&... arguments) {
-  int threads = 1;
-  if constexpr (requires { context.threads(); }) threads = context.threads();
-  return plan_on<typename C::backend>(threads, storage, layer, arguments...);
+  auto dry = dry_run(context, storage);
+  layer.forward(dry, arguments...);
+  return plan_of(dry);
 }
 
 /// The plan of `layer.forward(context, arguments...)`.

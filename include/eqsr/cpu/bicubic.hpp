@@ -8,18 +8,19 @@ namespace eqsr::inline EQSR_ABI {
 template <>
 struct Kernel<op::Bicubic, Cpu> {
   template <int C>
-  static std::size_t workspace(int, Plane<const float, C>, Plane<float, C> y) {
+  static std::size_t workspace(int, Plane<const float, C>, Plane<float, C> y, Index, Index) {
     return static_cast<std::size_t>(y.template extent<'w'>()) * sizeof(CubicTaps);
   }
   template <int C>
-  static void run(Context<Cpu>& ctx, Plane<const float, C> x, Plane<float, C> y) {
+  static void run(Context<Cpu>& ctx, Plane<const float, C> x, Plane<float, C> y, Index first,
+                  Index height) {
     const Index h = x.template extent<'h'>(), w = x.template extent<'w'>();
-    const Index height = y.template extent<'h'>(), width = y.template extent<'w'>();
+    const Index width = y.template extent<'w'>();
     Scope scope(ctx);
     CubicTaps* across = scope.template array<CubicTaps>(width);
     for (Index X = 0; X < width; ++X) across[X] = cubic_taps(X, width, w);
-    cpu::for_each_row(ctx, height, [&](Index Y) {
-      const CubicTaps down = cubic_taps(Y, height, h);
+    cpu::for_each_row(ctx, y.template extent<'h'>(), [&](Index Y) {
+      const CubicTaps down = cubic_taps(first + Y, height, h);
       for (Index X = 0; X < width; ++X)
         for (int c = 0; c < C; ++c) {
           double sum = 0;

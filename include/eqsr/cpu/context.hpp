@@ -38,13 +38,22 @@ class Context<Cpu> : public ContextBase<Cpu> {
     isa_ = isa;
   }
 
-  /// Calls `task(index, thread)` for every index in [0, count), each once, in any order.
+  /// Calls `task(index, thread)` for every index in [0, count), each once, in any order. Throws
+  /// `cancelled` between two tasks when a stop is requested; tasks take milliseconds.
   template <class Task>
   void parallel_for(Index count, const Task& task) {
-    pool_.run(count, task);
+    pool_.run(count, [&](Index index, int thread) {
+      if (stop.stop_requested()) [[unlikely]]
+        expect_running();
+      task(index, thread);
+    });
   }
 
  private:
+  [[gnu::cold, gnu::noinline]] void expect_running() const {
+    EQSR_EXPECTS(!stop.stop_requested(), "cancelled",
+                 "The run was cancelled. The network and the context can be used again.");
+  }
   ThreadPool pool_;
   Isa isa_ = best_isa();
 };

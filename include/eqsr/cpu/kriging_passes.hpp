@@ -7,41 +7,47 @@ namespace eqsr::inline EQSR_ABI::cpu {
 /// The three passes over the target image.
 class KrigingPasses {
  public:
-  /// Rows of tiles that are worked on at once: enough tiles for all threads.
-  static Index slab_rows(Index H, Index W, int threads) {
+  /// Rows that are worked on at once, an even number unless it is all: enough tiles for all
+  /// threads, unless the band's height is given.
+  static Index slab_rows(Index H, Index W, Index band_height, int threads) {
     const Index across = tiles(W, KrigingTile::width), wanted = 4 * Index{threads};
     const Index bands = std::clamp<Index>((wanted + across - 1) / across, 1, 8);
-    return std::min(H, bands * KrigingTile::height);
+    const Index rows = band_height > 0 ? (band_height + 1) / 2 * 2 : bands * KrigingTile::height;
+    return std::min(H, rows);
   }
   /// Bytes of temporaries, the planes that the storage policy keeps included.
-  static std::size_t workspace(int threads, Storage storage, Index H, Index W, int L) {
-    const Index slab = slab_rows(H, W, threads), across = tiles(W, KrigingTile::width);
-    const Index plane = H * W * L;
+  static std::size_t workspace(const Context<DryRun<Cpu>>& ctx, const Bands& bands, int L) {
+    const int threads = ctx.threads;
+    const Storage storage = ctx.storage;
+    const Index H = bands.height, W = bands.width;
+    const Index slab = slab_rows(H, W, ctx.band_height, threads);
+    const Index across = tiles(W, KrigingTile::width), plane = H * W * L;
     const auto floats = [](Index count) {
       return Arena<Cpu>::rounded(static_cast<std::size_t>(count) * sizeof(float));
     };
     std::size_t bytes = floats(threads * KrigingTile::scratch(L)) +
                         2 * floats(slab * across * 2 * L) + floats(L) * 2 + 2 * floats(2 * L);
+    if (!bands.whole) bytes += floats(slab * W * 3);
     if (storage != Storage::none) bytes += floats(plane) + floats(slab * W * L) + floats(W * L);
     if (storage == Storage::both) bytes += floats(plane);
     return bytes;
   }
 
-  /// `done` is the fraction of the whole work that came before, for the progress.
-  KrigingPasses(Context<Cpu>& ctx, const KrigingImage& image, Storage storage, double done)
+  KrigingPasses(Context<Cpu>& ctx, const KrigingImage& image, const Bands& bands)
       : ctx_(ctx),
         scope_(ctx),
         image_(image),
-        storage_(storage),
-        done_(done),
+        bands_(bands),
+        storage_(ctx.storage),
         L_(image.L),
-        slab_(slab_rows(image.H, image.W, ctx.threads())),
+        slab_(slab_rows(image.H, image.W, ctx.band_height, ctx.threads())),
         across_(tiles(image.W, KrigingTile::width)) {
     scratch_ = scope_.array<float>(ctx.threads() * KrigingTile::scratch(L_));
     partial_ = scope_.array<double>(slab_ * across_ * 2 * L_);
     gate_[0] = scope_.array<float>(L_);
     gate_[1] = scope_.array<float>(L_);
     total_ = scope_.array<double>(2 * L_);
+    if (!bands.whole) rgb_ = scope_.array<float>(slab_ * image.W * 3);
     if (storage_ == Storage::none) return;
     x_ = scope_.array<float>(image.H * image.W * L_);
     fresh_ = scope_.array<float>(slab_ * image.W * L_);
@@ -49,13 +55,13 @@ class KrigingPasses {
     if (storage_ == Storage::both) z_ = scope_.array<float>(image.H * image.W * L_);
   }
 
-  void run(float* rgb) {
+  void run() {
     first_pass();
     finish_gate(0);
     if (storage_ != Storage::none) gate_plane();
     second_pass();
     finish_gate(1);
-    third_pass(rgb);
+    third_pass();
   }
 
  private:
@@ -68,7 +74,7 @@ class KrigingPasses {
     std::fill_n(total_, 2 * L_, 0.0);
     for (Index y = 0; y < image_.H; y += slab_) {
       const double fraction = (pass + double(y) / double(image_.H)) / 3;
-      ctx_.checkpoint(done_ + (1 - done_) * fraction, "upsampling");
+      ctx_.checkpoint(fraction, "upsampling");
       const Index rows = std::min(slab_, image_.H - y);
       ctx_.parallel_for(tiles(rows, KrigingTile::height) * across_, [&](Index task, int thread) {
         const Index top = y + task / across_ * KrigingTile::height;
@@ -179,14 +185,18 @@ class KrigingPasses {
         });
   }
 
-  /// Pass 3: the second gate and the colours.
-  void third_pass(float* rgb) {
+  /// Pass 3: the second gate and the colours, handed on slab by slab.
+  void third_pass() {
     const BlockWeights& block = image_.block[1];
+    const auto colours = [&](Index row) {
+      return bands_.whole ? bands_.whole + row * image_.W * 3
+                          : rgb_ + row % slab_ * image_.W * 3;
+    };
     for_each_tile(
         2,
         [&](KrigingTile& tile, const Rect& r, const auto&) {
           const auto finish = [&](Index row, const float* x, const float* z) {
-            tile.finish(x, z, gate_[1], row, r.x, r.w, rgb + (row * image_.W + r.x) * 3);
+            tile.finish(x, z, gate_[1], row, r.x, r.w, colours(row) + r.x * 3);
           };
           if (storage_ != Storage::none) {
             for (Index row = r.y; row < r.y + r.h; ++row) {
@@ -200,7 +210,9 @@ class KrigingPasses {
             });
           }
         },
-        [](Index, Index) {});
+        [&](Index y, Index rows) {
+          if (bands_.take) bands_.take(y, Plane<float, 3>(colours(y), rows, image_.W));
+        });
   }
 
   /// Block 1 with its gate on a tile grown by one: what block 2 reads.
@@ -230,15 +242,15 @@ class KrigingPasses {
   Context<Cpu>& ctx_;
   Scope<Context<Cpu>> scope_;
   const KrigingImage& image_;
+  const Bands& bands_;
   Storage storage_;
-  double done_;
   int L_;
   Index slab_, across_;
   float* scratch_;
   double* partial_;
   double* total_;
   float* gate_[2];
-  float *x_ = nullptr, *z_ = nullptr, *fresh_ = nullptr, *above_ = nullptr;
+  float *rgb_ = nullptr, *x_ = nullptr, *z_ = nullptr, *fresh_ = nullptr, *above_ = nullptr;
 };
 
 }  // namespace eqsr::inline EQSR_ABI::cpu

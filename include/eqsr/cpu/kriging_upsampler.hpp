@@ -108,24 +108,24 @@ struct Kernel<op::KrigingHead, Cpu> {
 template <>
 struct Kernel<op::KrigingUpsampler, Cpu> {
   template <class L>
-  static std::size_t workspace(const auto& ctx, typename L::input x, const L&, typename L::output y,
-                               Encoding, double) {
-    const Index H = y.template extent<'h'>(), W = y.template extent<'w'>();
+  static std::size_t workspace(const auto& ctx, typename L::input x, const L&, const Bands& bands,
+                               Encoding) {
+    const Index H = bands.height, W = bands.width;
     const auto floats = [](Index count) {
       return Arena<Cpu>::rounded(static_cast<std::size_t>(count) * sizeof(float));
     };
     std::size_t bytes =
         cpu::head_tables_workspace(x.size() / L::channels, H, W, L::latent) +
-        cpu::KrigingPasses::workspace(ctx.threads, ctx.storage, H, W, L::latent);
+        cpu::KrigingPasses::workspace(ctx, bands, L::latent);
     for (const Index N : {H, W})
       bytes += 2 * floats(N) + 2 * floats(3 * N) + floats(L::encoded * N);
     return bytes;
   }
   template <class L>
-  static void run(Context<Cpu>& ctx, typename L::input x, const L& layer, typename L::output y,
-                  Encoding encoding, double done) {
+  static void run(Context<Cpu>& ctx, typename L::input x, const L& layer, const Bands& bands,
+                  Encoding encoding) {
     constexpr int E = L::encoded, latent = L::latent;
-    const Index H = y.template extent<'h'>(), W = y.template extent<'w'>();
+    const Index H = bands.height, W = bands.width;
     Scope<Context<Cpu>> scope(ctx);
     const auto encode = [&](const QueryAxis& axis, Index source, float* factors) {
       const Index N = axis.index.size();
@@ -162,7 +162,7 @@ struct Kernel<op::KrigingUpsampler, Cpu> {
         .column_factor = column_factor,
         .block = {cpu::block_weights(layer.block1), cpu::block_weights(layer.block2)},
         .to_rgb = &cpu::packed_linear(layer.to_rgb)};
-    cpu::KrigingPasses(ctx, image, ctx.storage, done).run(y.data());
+    cpu::KrigingPasses(ctx, image, bands).run();
   }
 };
 

@@ -28,7 +28,7 @@ inline CubicTaps cubic_taps(Index I, Index N, Index n) {
 }
 
 namespace op {
-/// Adds the interpolated source image.
+/// Adds the interpolated source image to some rows of the target, from row `first` of `height`.
 ///   y(H, W, c) += sum over ky, kx of weight_ky weight_kx x(source_ky, source_kx, c)
 /// Shapes    x (h, w, c)   y (H, W, c)
 /// Rounding  positions in float32 as in the query grid; sums in double
@@ -36,7 +36,7 @@ namespace op {
 ///           align_corners = False) at the cell centres
 struct Bicubic {
   template <int C>
-  static Cost cost(Plane<const float, C>, Plane<float, C> y) {
+  static Cost cost(Plane<const float, C>, Plane<float, C> y, Index, Index) {
     return {.flops = 40.0 * double(y.size()), .bytes = 8.0 * double(y.size())};
   }
 };
@@ -45,10 +45,10 @@ struct Bicubic {
 template <>
 struct Kernel<op::Bicubic, Reference> {
   template <int C>
-  static void run(auto&, Plane<const float, C> x, Plane<float, C> y) {
-    const Index height = y.template extent<'h'>(), width = y.template extent<'w'>();
-    for (Index h = 0; h < height; ++h) {
-      const CubicTaps down = cubic_taps(h, height, x.template extent<'h'>());
+  static void run(auto&, Plane<const float, C> x, Plane<float, C> y, Index first, Index height) {
+    const Index width = y.template extent<'w'>();
+    for (Index h = 0; h < y.template extent<'h'>(); ++h) {
+      const CubicTaps down = cubic_taps(first + h, height, x.template extent<'h'>());
       for (Index w = 0; w < width; ++w) {
         const CubicTaps across = cubic_taps(w, width, x.template extent<'w'>());
         for (int c = 0; c < C; ++c) {

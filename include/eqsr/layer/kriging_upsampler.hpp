@@ -29,15 +29,15 @@ struct KrigingHead {
 /// planes. The composition in KrigingUpsampler::compose is its specification.
 struct KrigingUpsampler {
   template <class L>
-  static Cost cost(typename L::input x, const L&, typename L::output y, Encoding, double) {
+  static Cost cost(typename L::input x, const L&, const Bands& bands, Encoding) {
     constexpr double latent = L::latent;
     constexpr double block =
         6 * latent * latent + 9 * latent * latent / 4 + latent / 4 * latent / 8 * 9 + 9 * latent;
-    const double pixels = double(y.size()) / 3, source = double(x.size());
+    const double pixels = double(bands.height) * double(bands.width), source = double(x.size());
     const double axes =
-        double(y.template extent<'h'>() + y.template extent<'w'>()) * double{L::encoded};
+        double(bands.height + bands.width) * double{L::encoded};
     return {.flops = 2 * pixels * (2 * block + 3 * latent) + 2 * latent * (source + axes),
-            .bytes = 4 * (source + 4 * latent * pixels + double(y.size()))};
+            .bytes = 4 * (source + (4 * latent + 3) * pixels)};
   }
 };
 }  // namespace op
@@ -94,30 +94,47 @@ struct KrigingUpsampler {
     v("to_rgb.1", self.to_rgb);
   }
 
-  /// `done` is the fraction of the whole work that came before, for the progress that is reported.
+  void forward(AnyContext auto& ctx, input x, output y,
+               Encoding encoding = Encoding::division) const {
+    forward_bands(ctx, x,
+                  {.height = y.template extent<'h'>(),
+                   .width = y.template extent<'w'>(),
+                   .whole = y.data()},
+                  encoding);
+  }
+
+  /// The same, band by band. A dry run takes the whole image as one band.
   template <AnyContext Ctx>
-  void forward(Ctx& ctx, input x, output y, Encoding encoding = Encoding::division,
-               double done = 0) const {
-    if constexpr (fuses<op::KrigingUpsampler, typename Ctx::backend>)
-      launch<op::KrigingUpsampler>(ctx, x, *this, y, encoding, done);
-    else
-      compose(ctx, x, y, encoding, done);
+  void forward_bands(Ctx& ctx, input x, const Bands& bands,
+                     Encoding encoding = Encoding::division) const {
+    if constexpr (fuses<op::KrigingUpsampler, typename Ctx::backend>) {
+      launch<op::KrigingUpsampler>(ctx, x, *this, bands, encoding);
+      if constexpr (is_dry<typename Ctx::backend>)
+        if (bands.take) bands.take(0, output(bands.whole, bands.height, bands.width));
+    } else {
+      Scope scope(ctx);
+      const Index values = bands.whole ? 0 : bands.height * bands.width * 3;
+      float* memory = bands.whole ? bands.whole : scope.template array<float>(values);
+      const output y(memory, bands.height, bands.width);
+      compose(ctx, x, y, encoding);
+      if (bands.take) bands.take(0, y);
+    }
   }
 
   /// The same from whole planes.
-  void compose(AnyContext auto& ctx, input x, output y, Encoding encoding = Encoding::division,
-               double done = 0) const {
+  void compose(AnyContext auto& ctx, input x, output y,
+               Encoding encoding = Encoding::division) const {
     const Index H = y.template extent<'h'>(), W = y.template extent<'w'>();
     Scope scope(ctx);
     const auto u = scope.template plane<Latent>(H, W);
     const auto g = scope.template plane<9>(H, W);
     query(ctx, x, u, g, encoding);
-    ctx.checkpoint(done + (1 - done) * 0.1, "upsampling");
+    ctx.checkpoint(0.1, "upsampling");
 
     const auto r = scope.template plane<Latent>(H, W);
     block1.forward(ctx, u, g, r);
     relu(ctx, r, {}, r);
-    ctx.checkpoint(done + (1 - done) * 0.55, "upsampling");
+    ctx.checkpoint(0.55, "upsampling");
     block2.forward(ctx, r, g, r);
     relu(ctx, r, {}, r);
     relu(ctx, r, rows(u), r);

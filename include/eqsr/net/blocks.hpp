@@ -45,9 +45,17 @@ struct Group {
                Channels<const float, config.encoded()> style, Plane<float, C> y) const {
     Scope scope(ctx);
     const auto t = scope.template plane<C>(x.template extent<'h'>(), x.template extent<'w'>());
+    const double steps = double(blocks.size()) + 3;
+    double done = 0;
+    ctx.checkpoint(done++ / steps, "features");
     extractor.forward(ctx, x, style, t);
-    for (const auto& block : blocks) block.forward(ctx, t);
+    for (const auto& block : blocks) {
+      ctx.checkpoint(done++ / steps, "features");
+      block.forward(ctx, t);
+    }
+    ctx.checkpoint(done++ / steps, "features");
     overlap.forward(ctx, t);
+    ctx.checkpoint(done++ / steps, "features");
     conv.forward(ctx, t, y, {.residual = rows(x)});
   }
 };

@@ -57,20 +57,45 @@ struct Net {
 
   /// y = network(x); the condition t follows from the sizes unless it is given.
   void forward(AnyContext auto& ctx, input x, output y, std::optional<float> t = {}) const {
+    forward_bands(ctx, x,
+                  {.height = y.template extent<'h'>(),
+                   .width = y.template extent<'w'>(),
+                   .whole = y.data()},
+                  t);
+  }
+
+  /// The same, band by band.
+  template <AnyContext Ctx>
+  void forward_bands(Ctx& ctx, input x, const Bands& bands, std::optional<float> t = {}) const {
     const Index h = x.template extent<'h'>(), w = x.template extent<'w'>();
-    const Index H = y.template extent<'h'>(), W = y.template extent<'w'>();
+    const double share = trunk_share(h, w, bands.height, bands.width);
     Scope scope(ctx);
     const auto f = scope.template plane<C>(h, w);
-    features(ctx, x, t.value_or(condition(h, w, H, W)), f);
-    upsampler.forward(ctx, f, y, encoding, trunk_share);
-    if constexpr (config.image_skip == ImageSkip::bicubic)
-      launch<op::Bicubic>(ctx, x, y);
-    else
-      shift_by_mean(ctx, rows(y), +1, rows(y));
+    {
+      Share<Ctx> progress(ctx, 0, share);
+      features(ctx, x, t.value_or(condition(h, w, bands.height, bands.width)), f);
+    }
+    Share<Ctx> progress(ctx, share, 1);
+    reconstruct(ctx, x, f, bands);
+  }
+
+  /// The target image from the trunk's features of image x.
+  void reconstruct(AnyContext auto& ctx, input x, Plane<const float, C> f,
+                   const Bands& bands) const {
+    Bands finished = bands;
+    finished.take = [&](Index first, output band) {
+      if constexpr (config.image_skip == ImageSkip::bicubic)
+        launch<op::Bicubic>(ctx, x, band, first, bands.height);
+      else
+        shift_by_mean(ctx, rows(band), +1, rows(band));
+      if (bands.take) bands.take(first, band);
+    };
+    upsampler.forward_bands(ctx, f, finished, encoding);
   }
 
   /// The trunk: image (h, w, 3) to features (h, w, c), conditioned by t.
-  void features(AnyContext auto& ctx, input x, float t, Plane<float, C> f) const {
+  template <AnyContext Ctx>
+  void features(Ctx& ctx, input x, float t, Plane<float, C> f) const {
     const Index h = padded(x.template extent<'h'>(), config.window);
     const Index w = padded(x.template extent<'w'>(), config.window);
     Scope scope(ctx);
@@ -82,7 +107,8 @@ struct Net {
     const auto a = scope.template plane<C>(h, w);
     patch_norm.forward(ctx, rows(f0), rows(a));
     for (std::size_t g = 0; g < groups.size(); ++g) {
-      ctx.checkpoint(trunk_share * double(g) / double(groups.size()), "features");
+      Share<Ctx> progress(ctx, double(g) / double(groups.size()),
+                          double(g + 1) / double(groups.size()));
       groups[g].forward(ctx, a, Channels<const float, config.encoded()>(style.data()), a);
     }
     norm.forward(ctx, rows(a), rows(a));
@@ -91,7 +117,18 @@ struct Net {
   }
 
  private:
-  static constexpr double trunk_share = 0.5;  ///< of the work, roughly, for the reported progress
+  /// The trunk's share of the work, roughly, for the progress that is reported.
+  static double trunk_share(Index h, Index w, Index H, Index W) {
+    constexpr double token = [] {
+      double blocks = 0;
+      for (const int depth : config.depths) blocks += depth;
+      return C * (C * (8.0 * blocks + 20.0 * config.groups()) + 2.0 * blocks * config.window *
+                                                                   config.window);
+    }();
+    constexpr double pixel = 17.0 * config.latent * config.latent;
+    const double trunk = token * double(h) * double(w), image = pixel * double(H) * double(W);
+    return trunk / (trunk + image);
+  }
 
   void embed(AnyContext auto& ctx, input x, Plane<float, C> f0) const {
     Scope scope(ctx);
