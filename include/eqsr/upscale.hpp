@@ -4,7 +4,6 @@
 #include <eqsr/io/load.hpp>     // load
 #include <eqsr/net/eqsr.hpp>    // Net
 
-#include <new>       // bad_alloc
 #include <optional>  // optional
 #include <span>      // span
 #include <vector>    // vector
@@ -69,7 +68,8 @@ struct UpscalePlan {
   Size size;                        ///< of the result
   Storage storage = Storage::both;  ///< the fastest policy within the budget
   std::size_t workspace = 0;        ///< bytes of temporaries
-  std::size_t bytes = 0;   ///< at the peak: workspace, packed weights, input, and the result if whole
+  std::size_t bytes =
+      0;  ///< at the peak: workspace, packed weights, input, and the result if whole
   std::size_t budget = 0;  ///< bytes that are allowed: max_memory, or half of what is free
   Cost cost;
 };
@@ -122,12 +122,12 @@ UpscalePlan fit(const C& ctx, Size from, Size to, std::size_t fixed, const Forwa
     const Plan plan = plan_of(dry);
     const std::size_t bytes = plan.workspace + fixed;
     if (bytes <= budget) return {to, storage, plan.workspace, bytes, budget, plan.cost};
-    EQSR_EXPECTS(storage != Storage::none, "memory_budget", "An image of ", from.height, " x ",
-                 from.width, " to ", to.height, " x ", to.width, " needs at least ", bytes,
-                 " bytes of memory, but ", budget,
-                 ctx.max_memory > 0 ? " are allowed (max_memory)."
-                                    : " are allowed (half of what is free).",
-                 " Allow more, or choose a smaller size.");
+    EQSR_EXPECTS(
+        storage != Storage::none, "memory_budget", "An image of ", from.height, " x ", from.width,
+        " to ", to.height, " x ", to.width, " needs at least ", bytes, " bytes of memory, but ",
+        budget,
+        ctx.max_memory > 0 ? " are allowed (max_memory)." : " are allowed (half of what is free).",
+        " Allow more, or choose a smaller size.");
   }
 }
 
@@ -166,19 +166,13 @@ UpscalePlan plan_image(const C& ctx, const Net<config, B>& net, Size from, Size 
                  "are damaged; check them with inspect_weights.");
 }
 
-/// Runs `work` with the plan's memory. A failed allocation becomes one typed error, after which
-/// network and context can be used again.
+/// Runs `work` with the plan's memory.
 template <AnyContext C, class Work>
 void with_memory(C& ctx, const UpscalePlan& plan, const Work& work) {
   const StorageFor policy(ctx.storage, plan.storage);
-  try {
-    if (ctx.arena().capacity() > plan.budget) ctx.arena().clear();
-    ctx.reserve(plan.workspace);
-    work();
-  } catch (const std::bad_alloc&) {
-    fail("out_of_memory", {"An allocation failed; the plan was ", plan.bytes,
-                           " bytes. Free memory, or use a smaller image or memory budget."});
-  }
+  if (ctx.arena().capacity() > plan.budget) ctx.arena().clear();
+  ctx.reserve(plan.workspace);
+  work();
   ctx.checkpoint(1, "done");
 }
 
@@ -188,15 +182,6 @@ inline Bands checked(Size size, float* whole, const RowSink& sink) {
             expect_finite(rows);
             if (sink) sink(y, rows);
           }};
-}
-
-inline Image image_for(Size size) {
-  try {
-    return blank_image(size.height, size.width);
-  } catch (const std::bad_alloc&) {
-    fail("out_of_memory", {"The result's ", image_bytes(size),
-                           " bytes could not be allocated. Free memory, or use upscale_rows."});
-  }
 }
 
 }  // namespace detail
@@ -219,16 +204,18 @@ UpscalePlan plan_upscale_rows(const C& ctx, const Net<config, B>& net, int heigh
 /// A ready network from a weight file. See load_into for what a file may hold.
 template <Config config, AnyContext C>
 Net<config, typename C::backend> load(C&, const std::string& path) {
-  Net<config, typename C::backend> net;
-  const StateDict dict = StateDict::open(path);
-  load_into(net, dict);
-  if (const auto found = dict.metadata().find("encoding"); found != dict.metadata().end()) {
-    EQSR_EXPECTS(found->second == "division" || found->second == "reciprocal", "bad_config",
-                 "The metadata of ", path, " names the encoding \"", found->second,
-                 "\"; \"division\" or \"reciprocal\" was expected.");
-    net.encoding = found->second == "division" ? Encoding::division : Encoding::reciprocal;
-  }
-  return net;
+  return detail::typed([&] {
+    Net<config, typename C::backend> net;
+    const StateDict dict = StateDict::open(path);
+    load_into(net, dict);
+    if (const auto found = dict.metadata().find("encoding"); found != dict.metadata().end()) {
+      EQSR_EXPECTS(found->second == "division" || found->second == "reciprocal", "bad_config",
+                   "The metadata of ", path, " names the encoding \"", found->second,
+                   "\"; \"division\" or \"reciprocal\" was expected.");
+      net.encoding = found->second == "division" ? Encoding::division : Encoding::reciprocal;
+    }
+    return net;
+  });
 }
 
 /// Enlarges (or shrinks) an RGB image in [0,1] to the target's size. The result is not clamped.
@@ -237,15 +224,17 @@ Net<config, typename C::backend> load(C&, const std::string& path) {
 /// instead of returning a picture with holes.
 template <AnyContext C, Config config, class B>
 Image upscale(C& ctx, const Net<config, B>& net, const Image& image, const Target& target) {
-  detail::expect_image(image);
-  const UpscalePlan plan = plan_upscale(ctx, net, image.height, image.width, target);
-  Image result = detail::image_for(plan.size);
-  detail::with_memory(ctx, plan, [&] {
-    const Plane<const float, 3> x(image.pixels.data(), image.height, image.width);
-    net.forward_bands(ctx, x, detail::checked(plan.size, result.pixels.data(), nullptr),
-                      target.condition);
+  return detail::typed([&] {
+    detail::expect_image(image);
+    const UpscalePlan plan = plan_upscale(ctx, net, image.height, image.width, target);
+    Image result = blank_image(plan.size.height, plan.size.width);
+    detail::with_memory(ctx, plan, [&] {
+      const Plane<const float, 3> x(image.pixels.data(), image.height, image.width);
+      net.forward_bands(ctx, x, detail::checked(plan.size, result.pixels.data(), nullptr),
+                        target.condition);
+    });
+    return result;
   });
-  return result;
 }
 
 /// The same for results of any size: `sink(y, rows)` gets the finished rows from top to bottom, a
@@ -253,11 +242,13 @@ Image upscale(C& ctx, const Net<config, B>& net, const Image& image, const Targe
 template <AnyContext C, Config config, class B>
 void upscale_rows(C& ctx, const Net<config, B>& net, const Image& image, const Target& target,
                   const RowSink& sink) {
-  detail::expect_image(image);
-  const UpscalePlan plan = plan_upscale_rows(ctx, net, image.height, image.width, target);
-  detail::with_memory(ctx, plan, [&] {
-    const Plane<const float, 3> x(image.pixels.data(), image.height, image.width);
-    net.forward_bands(ctx, x, detail::checked(plan.size, nullptr, sink), target.condition);
+  return detail::typed([&] {
+    detail::expect_image(image);
+    const UpscalePlan plan = plan_upscale_rows(ctx, net, image.height, image.width, target);
+    detail::with_memory(ctx, plan, [&] {
+      const Plane<const float, 3> x(image.pixels.data(), image.height, image.width);
+      net.forward_bands(ctx, x, detail::checked(plan.size, nullptr, sink), target.condition);
+    });
   });
 }
 
@@ -267,55 +258,61 @@ void upscale_rows(C& ctx, const Net<config, B>& net, const Image& image, const T
 template <AnyContext C, Config config, class B>
 Features<config, B> features_of(C& ctx, const Net<config, B>& net, const Image& image,
                                 const Target& target) {
-  detail::expect_image(image);
-  const Size from{image.height, image.width}, to = resolve(target, image.height, image.width);
-  const Plane<const float, 3> x(image.pixels.data(), image.height, image.width);
-  const std::size_t values = detail::image_bytes(from) / 3 * (config.channels + 3);
-  const UpscalePlan plan = detail::fit(
-      ctx, from, to, values + detail::packed_bytes(net), [&](auto& dry) {
-        net.features(dry, x, 0, Plane<float, config.channels>(nullptr, from.height, from.width));
-      });
-  std::optional<Features<config, B>> result;
-  detail::with_memory(ctx, plan, [&] {
-    result = Features<config, B>{decltype(Features<config, B>::image)(from.height, from.width),
-                                 decltype(Features<config, B>::values)(from.height, from.width),
-                                 target.condition.value_or(net.condition(
-                                     from.height, from.width, to.height, to.width))};
-    result->image.copy_from_host(image.pixels.data());
-    net.features(ctx, result->image.view(), result->condition, result->values.view());
+  return detail::typed([&] {
+    detail::expect_image(image);
+    const Size from{image.height, image.width}, to = resolve(target, image.height, image.width);
+    const Plane<const float, 3> x(image.pixels.data(), image.height, image.width);
+    const std::size_t values = detail::image_bytes(from) / 3 * (config.channels + 3);
+    const UpscalePlan plan =
+        detail::fit(ctx, from, to, values + detail::packed_bytes(net), [&](auto& dry) {
+          net.features(dry, x, 0, Plane<float, config.channels>(nullptr, from.height, from.width));
+        });
+    std::optional<Features<config, B>> result;
+    detail::with_memory(ctx, plan, [&] {
+      result = Features<config, B>{
+          decltype(Features<config, B>::image)(from.height, from.width),
+          decltype(Features<config, B>::values)(from.height, from.width),
+          target.condition.value_or(net.condition(from.height, from.width, to.height, to.width))};
+      result->image.copy_from_host(image.pixels.data());
+      net.features(ctx, result->image.view(), result->condition, result->values.view());
+    });
+    return std::move(*result);
   });
-  return std::move(*result);
 }
 
 /// A target from features.
 template <AnyContext C, Config config, class B>
 Image upscale(C& ctx, const Net<config, B>& net, const Features<config, B>& features,
               const Target& target) {
-  const Size from{features.height(), features.width()};
-  const Size to = resolve(target, from.height, from.width);
-  const auto x = features.image.view();
-  const auto f = features.values.view();
-  const std::size_t fixed = detail::image_bytes(from) / 3 * (config.channels + 3) +
-                            detail::image_bytes(to) + detail::packed_bytes(net);
-  Image result = detail::image_for(to);
-  const UpscalePlan plan = detail::fit(ctx, from, to, fixed, [&](auto& dry) {
-    net.reconstruct(dry, x, f, {to.height, to.width, result.pixels.data(), {}});
+  return detail::typed([&] {
+    const Size from{features.height(), features.width()};
+    const Size to = resolve(target, from.height, from.width);
+    const auto x = features.image.view();
+    const auto f = features.values.view();
+    const std::size_t fixed = detail::image_bytes(from) / 3 * (config.channels + 3) +
+                              detail::image_bytes(to) + detail::packed_bytes(net);
+    Image result = blank_image(to.height, to.width);
+    const UpscalePlan plan = detail::fit(ctx, from, to, fixed, [&](auto& dry) {
+      net.reconstruct(dry, x, f, {to.height, to.width, result.pixels.data(), {}});
+    });
+    detail::with_memory(ctx, plan, [&] {
+      net.reconstruct(ctx, x, f, detail::checked(to, result.pixels.data(), nullptr));
+    });
+    return result;
   });
-  detail::with_memory(ctx, plan, [&] {
-    net.reconstruct(ctx, x, f, detail::checked(to, result.pixels.data(), nullptr));
-  });
-  return result;
 }
 
 /// Several targets of one image for one pass of the trunk, conditioned as for the first target.
 template <AnyContext C, Config config, class B>
 std::vector<Image> upscale(C& ctx, const Net<config, B>& net, const Image& image,
                            std::span<const Target> targets) {
-  std::vector<Image> results;
-  if (targets.empty()) return results;
-  const auto features = features_of(ctx, net, image, targets.front());
-  for (const Target& target : targets) results.push_back(upscale(ctx, net, features, target));
-  return results;
+  return detail::typed([&] {
+    std::vector<Image> results;
+    if (targets.empty()) return results;
+    const auto features = features_of(ctx, net, image, targets.front());
+    for (const Target& target : targets) results.push_back(upscale(ctx, net, features, target));
+    return results;
+  });
 }
 
 }  // namespace eqsr::inline EQSR_ABI

@@ -4,6 +4,7 @@
 
 #include <cstdio>            // snprintf
 #include <initializer_list>  // initializer_list
+#include <new>               // bad_alloc
 #include <stdexcept>         // runtime_error
 #include <string>            // string
 #include <string_view>       // string_view
@@ -86,6 +87,19 @@ class Part {
   throw Error(code, joined(parts));
 }
 
+}  // namespace detail
+
+namespace detail {
+/// What `work()` returns; a failed allocation in it becomes the typed error.
+template <class Work>
+decltype(auto) typed(const Work& work) {
+  try {
+    return work();
+  } catch (const std::bad_alloc&) {
+    fail("out_of_memory",
+         {"An allocation failed. Free memory, or use a smaller image or memory budget."});
+  }
+}
 }  // namespace detail
 
 /// Concatenates text and numbers: `say("expected ", 3, " channels")`.

@@ -65,16 +65,17 @@ class KrigingPasses {
   }
 
  private:
+  [[nodiscard]] double first_end() const { return storage_ == Storage::none ? 0.2 : 0.4; }
   static Index tiles(Index extent, Index size) { return (extent + size - 1) / size; }
 
   /// Calls `work(tile, rect, sums)` for every tile of every slab, and `after(y, rows)` when a slab
-  /// is done. `sums(row)` is where the hidden layer's sum of a tile's row goes.
+  /// is done. `begin` and `end` are the pass's share of the work, for the progress. `sums(row)` is
+  /// where the hidden layer's sum of a tile's row goes.
   template <class Work, class After>
-  void for_each_tile(int pass, const Work& work, const After& after) {
+  void for_each_tile(double begin, double end, const Work& work, const After& after) {
     std::fill_n(total_, 2 * L_, 0.0);
     for (Index y = 0; y < image_.H; y += slab_) {
-      const double fraction = (pass + double(y) / double(image_.H)) / 3;
-      ctx_.checkpoint(fraction, "upsampling");
+      ctx_.checkpoint(begin + (end - begin) * double(y) / double(image_.H), "upsampling");
       const Index rows = std::min(slab_, image_.H - y);
       ctx_.parallel_for(tiles(rows, KrigingTile::height) * across_, [&](Index task, int thread) {
         const Index top = y + task / across_ * KrigingTile::height;
@@ -127,7 +128,7 @@ class KrigingPasses {
   void first_pass() {
     const BlockWeights& block = image_.block[0];
     for_each_tile(
-        0,
+        0, first_end(),
         [&](KrigingTile& tile, const Rect& r, const auto& sums) {
           const PixelRows u = tile.head(r.grown(1, image_.H, image_.W));
           tile.convolve(block, u, r, [&](Index row, const float* x) {
@@ -143,7 +144,7 @@ class KrigingPasses {
   /// Between the passes: x becomes ReLU(x + gate z), in place, pixel by pixel.
   void gate_plane() {
     for_each_tile(
-        1,
+        first_end(), first_end() + 0.05,
         [&](KrigingTile& tile, const Rect& r, const auto&) {
           for (Index row = r.y; row < r.y + r.h; ++row) {
             float* x = plane(x_).at(row, r.x);
@@ -169,7 +170,7 @@ class KrigingPasses {
     PixelRows in = plane(x_);
     in.moved = above_;
     for_each_tile(
-        1,
+        first_end() + 0.05, 0.8,
         [&](KrigingTile& tile, const Rect& r, const auto& sums) {
           if (storage_ == Storage::none)
             work(tile, r, recompute(tile, r), nullptr, 0, sums);
@@ -189,11 +190,10 @@ class KrigingPasses {
   void third_pass() {
     const BlockWeights& block = image_.block[1];
     const auto colours = [&](Index row) {
-      return bands_.whole ? bands_.whole + row * image_.W * 3
-                          : rgb_ + row % slab_ * image_.W * 3;
+      return bands_.whole ? bands_.whole + row * image_.W * 3 : rgb_ + row % slab_ * image_.W * 3;
     };
     for_each_tile(
-        2,
+        0.8, 1,
         [&](KrigingTile& tile, const Rect& r, const auto&) {
           const auto finish = [&](Index row, const float* x, const float* z) {
             tile.finish(x, z, gate_[1], row, r.x, r.w, colours(row) + r.x * 3);

@@ -28,19 +28,20 @@ inline int available_cores() {
 /// A few threads that wait for loops. The caller works too, as thread 0.
 class ThreadPool {
  public:
+  /// Throws `out_of_memory` if the system refuses a thread.
   explicit ThreadPool(int size) {
-    for (int t = 1; t < size; ++t) workers_.emplace_back([this, t] { work(t); });
+    try {
+      for (int t = 1; t < size; ++t) workers_.emplace_back([this, t] { work(t); });
+    } catch (const std::exception&) {
+      const int started = this->size();
+      close();
+      detail::fail("out_of_memory", {"Only ", started, " of ", size,
+                                     " threads could be started. Use fewer threads."});
+    }
   }
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
-  ~ThreadPool() {
-    {
-      const std::scoped_lock lock(mutex_);
-      closing_ = true;
-    }
-    start_.notify_all();
-    for (std::thread& worker : workers_) worker.join();
-  }
+  ~ThreadPool() { close(); }
 
   [[nodiscard]] int size() const { return static_cast<int>(workers_.size()) + 1; }
 
@@ -54,6 +55,15 @@ class ThreadPool {
   }
 
  private:
+  void close() {
+    {
+      const std::scoped_lock lock(mutex_);
+      closing_ = true;
+    }
+    start_.notify_all();
+    for (std::thread& worker : workers_) worker.join();
+  }
+
   using Call = void (*)(const void* context, Index index, int thread);
 
   [[gnu::noinline]] void run_call(Index count, const void* context, Call call) {

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// Threads of the caller: one network for several, and stops from outside. Also built under
+// ThreadSanitizer, so everything here stays small.
+#include <doctest/doctest.h>
+
+#include "support/contexts.hpp"
+#include "support/module.hpp"
+#include "tiny.hpp"
+
+#include <chrono>
+#include <thread>
+
+using namespace eqsr_test;
+using eqsr::Cpu;
+
+namespace {
+using Clock = std::chrono::steady_clock;
+
+const eqsr::Net<eqsr::tiny, Cpu>& shared_net() {
+  static const auto net = [] {
+    eqsr::Net<eqsr::tiny, Cpu> filled;
+    fill(filled);
+    return filled;
+  }();
+  return net;
+}
+eqsr::Image picture(int height, int width) {
+  return {height, width, 3, image_map("input", height, width).values};
+}
+}  // namespace
+
+TEST_CASE("threads: one constant network, several callers, each with a context of its own") {
+  const eqsr::Image image = picture(9, 14);
+  std::vector<std::vector<float>> results(4);
+  {
+    std::vector<std::jthread> callers;  // the first calls pack the parameters, all at once
+    for (std::size_t i = 0; i < results.size(); ++i)
+      callers.emplace_back([&, i] {
+        eqsr::Context<Cpu> ctx(1 + int(i) % 3);
+        ctx.storage = i % 2 ? eqsr::Storage::none : eqsr::Storage::both;
+        results[i] = eqsr::upscale(ctx, shared_net(), image, {.scale = 2.5}).pixels;
+      });
+  }
+  for (const auto& result : results) CHECK(same_bits(result, results[0]));
+}
+
+TEST_CASE("threads: a stop from another thread ends a call soon, and the call can be repeated") {
+  const eqsr::Image image = picture(24, 24);
+  eqsr::Context<Cpu> ctx(2);
+  const auto truth = eqsr::upscale(ctx, shared_net(), image, {.scale = 2}).pixels;
+  for (const int milliseconds : {0, 3, 20, 60}) {
+    CAPTURE(milliseconds);
+    std::stop_source source;
+    ctx.stop = source.get_token();
+    Clock::time_point stopped;
+    std::string what;
+    {
+      std::jthread other([&] {
+        std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds));
+        stopped = Clock::now();
+        source.request_stop();
+      });
+      what = error_of([&] {  // takes many seconds if nobody stops it
+        (void)eqsr::upscale(ctx, shared_net(), image, {.height = 3000, .width = 3000});
+      });
+    }
+    const std::chrono::duration<double> late = Clock::now() - stopped;
+    CHECK(what.starts_with("cancelled: "));
+    CHECK(late.count() < 2);  // a machine that does nothing else takes some milliseconds
+    ctx.stop = {};
+    CHECK(same_bits(eqsr::upscale(ctx, shared_net(), image, {.scale = 2}).pixels, truth));
+  }
+}
