@@ -113,6 +113,7 @@ int main(int, char** arguments) {
       net = source;
       ctx.arena().clear();
     };
+    (void)eqsr::upscale(ctx, constant, image, target);  // the arena's list of blocks stays
     sweep("first upscale", unpack, [&] { (void)eqsr::upscale(ctx, constant, image, target); });
     (void)eqsr::upscale(ctx, constant, image, target);
     const auto clear = [&] { ctx.arena().clear(); };

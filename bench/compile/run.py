@@ -5,7 +5,7 @@
     run.py --source DIR --system DIR... [--check] -- COMPILER
 
 Seconds are processor time, the best of three. With --check only the README's program is compiled,
-and more than 10 s or 1.5 GB at -O2 is a failure.
+and more than 20 s or 1.5 GB at -O2 is a failure: twice the aim, since test machines are busy.
 """
 import argparse
 import os
@@ -23,7 +23,7 @@ SOURCES = {
     "Eigen/Core": "#include <Eigen/Core>\nint main() {}\n",
     "eqsr.hpp": "#include <eqsr/eqsr.hpp>\nint main() {}\n",
 }
-MOST_SECONDS = 10.0
+MOST_SECONDS = 20.0
 MOST_MEGABYTES = 1500.0
 
 
