@@ -2,7 +2,7 @@
 #pragma once
 #include <eqsr/core/backend.hpp>      // Reference, Cpu
 #include <eqsr/core/free_memory.hpp>  // free_memory
-#include <eqsr/core/view.hpp>     // View
+#include <eqsr/core/view.hpp>         // View
 
 #include <algorithm>  // max
 #include <atomic>     // atomic

@@ -10,7 +10,7 @@ namespace op {
 struct HybridAttentionBlock;
 struct KrigingUpsampler;
 struct OverlappingAttentionBlock;
-}
+}  // namespace op
 /// The composites that this backend runs as one kernel.
 template <>
 inline constexpr bool fuses<op::HybridAttentionBlock, Cpu> = true;

@@ -29,8 +29,8 @@ struct HybridWeights {
                        })};
   const int step = heads_at_once(shape, heads);
   for (int first = 0; first < heads; first += step)
-    result.qkv.push_back(pack_heads(shape, heads, first, std::min(step, heads - first), 0, 3,
-                                    weight, qkv_bias));
+    result.qkv.push_back(
+        pack_heads(shape, heads, first, std::min(step, heads - first), 0, 3, weight, qkv_bias));
   return result;
 }
 

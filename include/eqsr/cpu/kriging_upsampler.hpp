@@ -79,8 +79,7 @@ struct Kernel<op::KrigingHead, Cpu> {
   static std::size_t workspace(int, Plane<const float, C> x, ConstQueryAxis rows,
                                ConstQueryAxis columns, Rows<const float, E>, Rows<const float, E>,
                                const auto&, Plane<float, L>) {
-    return cpu::head_tables_workspace(x.size() / C, rows.index.size(),
-                                      columns.index.size(), L);
+    return cpu::head_tables_workspace(x.size() / C, rows.index.size(), columns.index.size(), L);
   }
   template <int C, int E, int L>
   static void run(Context<Cpu>& ctx, Plane<const float, C> x, ConstQueryAxis rows,
@@ -114,9 +113,8 @@ struct Kernel<op::KrigingUpsampler, Cpu> {
     const auto floats = [](Index count) {
       return Arena<Cpu>::rounded(static_cast<std::size_t>(count) * sizeof(float));
     };
-    std::size_t bytes =
-        cpu::head_tables_workspace(x.size() / L::channels, H, W, L::latent) +
-        cpu::KrigingPasses::workspace(ctx, bands, L::latent);
+    std::size_t bytes = cpu::head_tables_workspace(x.size() / L::channels, H, W, L::latent) +
+                        cpu::KrigingPasses::workspace(ctx, bands, L::latent);
     for (const Index N : {H, W})
       bytes += 2 * floats(N) + 2 * floats(3 * N) + floats(L::encoded * N);
     return bytes;

@@ -8,8 +8,8 @@ namespace cpu {
 
 /// The packed projections of a block and its gathered bias.
 struct OverlappingWeights {
-  PackedWeights query;     ///< to [head][padded_d]
-  PackedWeights key_value; ///< to [k | v][head][d]
+  PackedWeights query;      ///< to [head][padded_d]
+  PackedWeights key_value;  ///< to [k | v][head][d]
   BiasTable bias;
 };
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <eqsr/core/tensor.hpp>  // Memory
-#include <eqsr/cpu/context.hpp>  // Context<Cpu>
-#include <eqsr/cpu/simd.hpp>     // PackedMatrix, Operand, Output
+#include <eqsr/core/tensor.hpp>       // Memory
+#include <eqsr/cpu/context.hpp>       // Context<Cpu>
+#include <eqsr/cpu/simd.hpp>          // PackedMatrix, Operand, Output
 #include <eqsr/layer/layer_norm.hpp>  // layer_norm_epsilon
 
 #include <utility>  // exchange
@@ -82,16 +82,16 @@ inline constexpr Index stretch = 96;
 /// y = residual + activation(x w + bias) for contiguous rows, on one thread.
 inline void dense(Isa isa, const float* x, Index rows, const PackedWeights& weights, float* y,
                   Activation activation = Activation::none, const float* residual = nullptr) {
-  multiply_rows(
-      isa, {.data = x, .rows = rows, .row_stride = weights.depth, .length = weights.depth},
-      weights.matrix(),
-      {.data = y,
-       .row_stride = weights.columns,
-       .bias = weights.bias.data(),
-       .residual = residual,
-       .residual_stride = weights.columns,
-       .activation = activation},
-      0, rows);
+  multiply_rows(isa,
+                {.data = x, .rows = rows, .row_stride = weights.depth, .length = weights.depth},
+                weights.matrix(),
+                {.data = y,
+                 .row_stride = weights.columns,
+                 .bias = weights.bias.data(),
+                 .residual = residual,
+                 .residual_stride = weights.columns,
+                 .activation = activation},
+                0, rows);
 }
 
 /// y = activation(layer_norm(x)) for contiguous rows, on one thread.

@@ -34,8 +34,7 @@ struct KrigingUpsampler {
     constexpr double block =
         6 * latent * latent + 9 * latent * latent / 4 + latent / 4 * latent / 8 * 9 + 9 * latent;
     const double pixels = double(bands.height) * double(bands.width), source = double(x.size());
-    const double axes =
-        double(bands.height + bands.width) * double{L::encoded};
+    const double axes = double(bands.height + bands.width) * double{L::encoded};
     return {.flops = 2 * pixels * (2 * block + 3 * latent) + 2 * latent * (source + axes),
             .bytes = 4 * (source + (4 * latent + 3) * pixels)};
   }
@@ -96,11 +95,10 @@ struct KrigingUpsampler {
 
   void forward(AnyContext auto& ctx, input x, output y,
                Encoding encoding = Encoding::division) const {
-    forward_bands(ctx, x,
-                  {.height = y.template extent<'h'>(),
-                   .width = y.template extent<'w'>(),
-                   .whole = y.data()},
-                  encoding);
+    forward_bands(
+        ctx, x,
+        {.height = y.template extent<'h'>(), .width = y.template extent<'w'>(), .whole = y.data()},
+        encoding);
   }
 
   /// The same, band by band. A dry run takes the whole image as one band.

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <eqsr/layer/adaptive_feature_extractor.hpp>  // AdaptiveFeatureExtractor
-#include <eqsr/layer/hybrid_attention_block.hpp>      // HybridAttentionBlock
+#include <eqsr/layer/adaptive_feature_extractor.hpp>   // AdaptiveFeatureExtractor
+#include <eqsr/layer/hybrid_attention_block.hpp>       // HybridAttentionBlock
 #include <eqsr/layer/overlapping_attention_block.hpp>  // OverlappingAttentionBlock
-#include <eqsr/net/config.hpp>                        // Config
+#include <eqsr/net/config.hpp>                         // Config
 
 #include <vector>  // vector
 
@@ -11,8 +11,8 @@
 namespace eqsr::inline EQSR_ABI {
 
 template <Config config, class B>
-using Hab = HybridAttentionBlock<config.channels, config.heads, config.window, config.mlp_hidden(),
-                                 B>;
+using Hab =
+    HybridAttentionBlock<config.channels, config.heads, config.window, config.mlp_hidden(), B>;
 
 template <Config config, class B>
 using Ocab = OverlappingAttentionBlock<config.channels, config.heads, config.window,

@@ -57,11 +57,10 @@ struct Net {
 
   /// y = network(x); the condition t follows from the sizes unless it is given.
   void forward(AnyContext auto& ctx, input x, output y, std::optional<float> t = {}) const {
-    forward_bands(ctx, x,
-                  {.height = y.template extent<'h'>(),
-                   .width = y.template extent<'w'>(),
-                   .whole = y.data()},
-                  t);
+    forward_bands(
+        ctx, x,
+        {.height = y.template extent<'h'>(), .width = y.template extent<'w'>(), .whole = y.data()},
+        t);
   }
 
   /// The same, band by band.
@@ -122,8 +121,8 @@ struct Net {
     constexpr double token = [] {
       double blocks = 0;
       for (const int depth : config.depths) blocks += depth;
-      return C * (C * (8.0 * blocks + 20.0 * config.groups()) + 2.0 * blocks * config.window *
-                                                                   config.window);
+      return C * (C * (8.0 * blocks + 20.0 * config.groups()) +
+                  2.0 * blocks * config.window * config.window);
     }();
     constexpr double pixel = 17.0 * config.latent * config.latent;
     const double trunk = token * double(h) * double(w), image = pixel * double(H) * double(W);
