@@ -254,17 +254,24 @@ class Scope {
   typename A::Mark mark_;
 };
 
-/// A dry run of an operator: its cost is added; scratch that the backend's kernel takes from the
-/// arena (it says how much in `workspace`) counts towards the peak.
+/// Scratch that the backend's kernel takes from the arena while it runs: it says so in `workspace`.
+template <class Op, class B, class... Arguments>
+std::size_t workspace_of(const Context<DryRun<B>>& context, const Arguments&... arguments) {
+  if constexpr (requires { Kernel<Op, B>::workspace(context, arguments...); })
+    return Kernel<Op, B>::workspace(context, arguments...);
+  else if constexpr (requires { Kernel<Op, B>::workspace(context.threads, arguments...); })
+    return Kernel<Op, B>::workspace(context.threads, arguments...);
+  else
+    return 0;
+}
+
+/// A dry run of an operator: its cost is added, its scratch counts towards the peak.
 template <class Op, class B>
 struct Kernel<Op, DryRun<B>> {
   template <class... Arguments>
   static void run(Context<DryRun<B>>& context, const Arguments&... arguments) {
     context.cost += Op::cost(arguments...);
-    if constexpr (requires { Kernel<Op, B>::workspace(context, arguments...); })
-      context.arena().touch(Kernel<Op, B>::workspace(context, arguments...));
-    else if constexpr (requires { Kernel<Op, B>::workspace(context.threads, arguments...); })
-      context.arena().touch(Kernel<Op, B>::workspace(context.threads, arguments...));
+    context.arena().touch(workspace_of<Op>(context, arguments...));
   }
 };
 

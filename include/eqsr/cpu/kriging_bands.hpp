@@ -18,7 +18,8 @@ namespace eqsr::inline EQSR_ABI::cpu {
 /// The parameters of one involution block in the order of the kernels.
 struct BlockWeights {
   const float *norm1_weight, *norm1_bias, *norm2_weight, *norm2_bias;
-  const PackedWeights *conv1, *reduce, *kernels, *conv2, *expand, *contract;
+  const PackedWeights *conv1, *kernels, *conv2, *expand, *contract;
+  const WinogradWeights* reduce;
   const float *contract_weight, *contract_bias;  ///< (L, 2L), (L)
   const float* attention;                        ///< taps of the gate's convolution
   int attention_taps;
@@ -32,6 +33,11 @@ struct Rect {
   [[nodiscard]] Rect grown(Index margin, Index H, Index W) const {
     const Index top = std::max<Index>(0, y - margin), left = std::max<Index>(0, x - margin);
     return {top, left, std::min(H, y + h + margin) - top, std::min(W, x + w + margin) - left};
+  }
+  /// Widened to even rows and columns.
+  [[nodiscard]] Rect even() const {
+    const Index top = y / 2 * 2, left = x / 2 * 2;
+    return {top, left, (y + h + 1) / 2 * 2 - top, (x + w + 1) / 2 * 2 - left};
   }
 };
 
@@ -68,10 +74,12 @@ struct KrigingImage {
 class KrigingTile {
  public:
   static constexpr Index height = 16, width = 64;
-  static constexpr Index most_columns = width + 4, most_rows = height + 4;
+  /// A tile grown by two for the recomputed first block, and by a border.
+  static constexpr Index most_columns = width + 6, most_rows = height + 6;
 
   static Index scratch(int L) {
-    return most_rows * most_columns * Index{L} * 3 + most_columns * scratch_per_pixel(L);
+    return most_rows * most_columns * Index{L} * 3 + most_columns * scratch_per_pixel(L) +
+           WinogradTiles::scratch(L, L / 4, most_columns / 2);
   }
 
   KrigingTile(Isa isa, const KrigingImage& image, float* memory) : isa_(isa), image_(image) {
@@ -87,7 +95,7 @@ class KrigingTile {
     hidden_ = z_ + line;
     kernels_ = hidden_ + 2 * line;
     reduced_ = kernels_ + most_columns * 9 * (image.L / 8);
-    factors_ = reduced_ + most_columns * (image.L / 4);
+    winograd_ = reduced_ + most_columns * 2 * (image.L / 4);
   }
 
   /// The head's output on a rectangle.
@@ -98,42 +106,45 @@ class KrigingTile {
   }
 
   /// The first half of a block: calls `done(row, x)` with each row of x + conv2(involution(..)) of
-  /// the rectangle. `in` covers the rectangle grown by one.
+  /// the rectangle. `in` covers the rectangle widened to even rows and columns and grown by one,
+  /// as far as the image goes.
   template <class Done>
   void convolve(const BlockWeights& block, const PixelRows& in, const Rect& r, const Done& done) {
     const int L = image_.L;
-    const Index pitch = r.w + 2;
-    for (Index row = r.y - 1; row <= r.y + r.h; ++row) {
-      float* a = a_ + (row - r.y + 1) * pitch * L;
-      std::fill_n(a, pitch * L, 0.0f);
-      if (row < 0 || row >= image_.H) continue;
-      const Index first = std::max<Index>(0, r.x - 1), last = std::min(image_.W, r.x + r.w + 1);
+    const Rect even = r.even();
+    const Index pitch = (even.w + 2) * L;
+    for (Index row = even.y - 1; row <= even.y + even.h; ++row) {
+      float* a = a_ + (row - even.y + 1) * pitch;
+      const Index first = std::max<Index>(0, even.x - 1);
+      const Index last = std::min(image_.W, even.x + even.w + 1);
+      const bool inside = row >= 0 && row < image_.H;
+      const Index begin = inside ? (first - even.x + 1) * L : 0;
+      const Index end = inside ? (last - even.x + 1) * L : 0;
+      std::fill_n(a, begin, 0.0f);
+      std::fill_n(a + end, pitch - end, 0.0f);
+      if (!inside) continue;
       normalise(in.read(row, first), last - first, block.norm1_weight, block.norm1_bias);
-      product(normed_, last - first, L, *block.conv1, a + (first - r.x + 1) * L);
+      product(normed_, last - first, L, *block.conv1, a + begin);
     }
-    for (Index row = r.y; row < r.y + r.h; ++row) {
-      const float* a = a_ + (row - r.y) * pitch * L;
-      const Operand around{.data = a,
-                           .rows = r.w,
-                           .row_stride = L,
-                           .segments = 3,
-                           .length = 3 * L,
-                           .segment_stride = pitch * L};
-      const int reduced = block.reduce->columns;
-      multiply(around, *block.reduce, reduced_, reduced, Activation::relu);
-      product(reduced_, r.w, reduced, *block.kernels, kernels_);
-      involve(a, pitch, row, r);
-      const Operand values{.data = value_, .rows = r.w, .row_stride = L, .length = L};
-      multiply(values, *block.conv2, x_, L, Activation::none, in.read(row, r.x));
-      done(row, x_);
+    for (Index y = even.y; y < even.y + even.h; y += 2) {
+      reduce(block, a_ + (y - even.y) * pitch, pitch, even.w);
+      for (Index row = std::max(y, r.y); row < std::min(y + 2, r.y + r.h); ++row) {
+        const Index left = r.x - even.x;
+        const int reduced = L / 4;
+        product(reduced_ + ((row - y) * even.w + left) * reduced, r.w, reduced, *block.kernels,
+                kernels_);
+        involve(a_ + (row - even.y) * pitch + left * L, pitch, row, r);
+        const Operand values{.data = value_, .rows = r.w, .row_stride = L};
+        multiply(values, *block.conv2, x_, L, Activation::none, in.read(row, r.x));
+        done(row, x_);
+      }
     }
   }
 
   /// The hidden layer of a block's perceptron, GELU(expand(norm2(x))), for a row.
   const float* hidden(const BlockWeights& block, const float* x, Index count) {
     normalise(x, count, block.norm2_weight, block.norm2_bias);
-    const Operand normed{
-        .data = normed_, .rows = count, .row_stride = image_.L, .length = image_.L};
+    const Operand normed{.data = normed_, .rows = count, .row_stride = image_.L};
     multiply(normed, *block.expand, hidden_, 2 * image_.L, Activation::gelu);
     return hidden_;
   }
@@ -173,7 +184,7 @@ class KrigingTile {
 
  private:
   static Index scratch_per_pixel(int L) {
-    return 6 * Index{L} + 9 * Index{L / 8} + Index{L / 4} + 9;
+    return 6 * Index{L} + 9 * Index{L / 8} + 2 * Index{L / 4};
   }
   void head_row(Index row, Index x, Index count, float* u) const {
     const int L = image_.L;
@@ -204,9 +215,21 @@ class KrigingTile {
   }
   void product(const float* x, Index count, int channels, const PackedWeights& weights,
                float* y) const {
-    multiply({.data = x, .rows = count, .row_stride = channels, .length = channels}, weights, y,
-             weights.columns, Activation::none);
+    multiply({.data = x, .rows = count, .row_stride = channels}, weights, y, weights.columns,
+             Activation::none);
   }
+  /// ReLU of the 3x3 convolution that precedes the kernels, for two rows of `count` pixels.
+  void reduce(const BlockWeights& block, const float* a, Index pitch, Index count) const {
+    const int L = image_.L, reduced = L / 4;
+    const Output y{.data = reduced_,
+                   .row_stride = reduced,
+                   .bias = block.reduce->bias.data(),
+                   .activation = Activation::relu};
+    WinogradTiles::run(
+        isa_, *block.reduce, count / 2, [&](Index t) { return a + 2 * t * L; }, pitch, y,
+        [&](Index t, int p) { return p / 2 * count + 2 * t + p % 2; }, winograd_);
+  }
+  /// `a` is where the neighbours of the row's first pixel begin.
   void involve(const float* a, Index pitch, Index row, const Rect& r) const {
     const int L = image_.L, per_pixel = L / 8 * 9;
     with_isa(isa_, [&](auto simd) {
@@ -214,7 +237,7 @@ class KrigingTile {
         const float* neighbours[9];
         float factors[9];
         for (int tap = 0; tap < 9; ++tap) {
-          neighbours[tap] = a + (tap / 3 * pitch + c + tap % 3) * L;
+          neighbours[tap] = a + tap / 3 * pitch + (c + tap % 3) * L;
           factors[tap] =
               image_.row_factor[3 * row + tap / 3] * image_.column_factor[3 * (r.x + c) + tap % 3];
         }
@@ -225,7 +248,7 @@ class KrigingTile {
 
   Isa isa_;
   const KrigingImage& image_;
-  float *u_, *a_, *r_, *normed_, *value_, *x_, *z_, *hidden_, *kernels_, *reduced_, *factors_;
+  float *u_, *a_, *r_, *normed_, *value_, *x_, *z_, *hidden_, *kernels_, *reduced_, *winograd_;
 };
 
 }  // namespace eqsr::inline EQSR_ABI::cpu

@@ -219,7 +219,7 @@ class KrigingPasses {
   PixelRows recompute(KrigingTile& tile, const Rect& r) {
     const BlockWeights& block = image_.block[0];
     const Rect wide = r.grown(1, image_.H, image_.W);
-    const PixelRows u = tile.head(r.grown(2, image_.H, image_.W));
+    const PixelRows u = tile.head(r.grown(3, image_.H, image_.W));
     const PixelRows result = tile.result(wide);
     tile.convolve(block, u, wide, [&](Index row, const float* x) {
       tile.hidden(block, x, wide.w);

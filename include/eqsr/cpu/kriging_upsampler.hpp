@@ -44,8 +44,7 @@ inline std::size_t head_tables_workspace(Index source, Index H, Index W, int L) 
                                                 const float* encoded_columns, Index W) {
   const auto table = [&](const PackedWeights& weights, const float* from, Index m) {
     float* to = scope.array<float>(m * weights.columns);
-    product(ctx, {.data = from, .rows = m, .row_stride = weights.depth, .length = weights.depth},
-            weights.matrix(),
+    product(ctx, {.data = from, .rows = m, .row_stride = weights.depth}, weights.matrix(),
             {.data = to, .row_stride = weights.columns, .bias = weights.bias.data()});
     return to;
   };
@@ -60,11 +59,11 @@ BlockWeights block_weights(const auto& block) {
           block.norm2.weight.data(),
           block.norm2.bias.data(),
           &packed_linear(block.conv1),
-          &packed_3x3(block.involution.reduce),
           &packed_linear(block.involution.expand),
           &packed_linear(block.conv2),
           &packed_linear(block.expand),
           &packed_linear(block.contract),
+          &packed_3x3(block.involution.reduce),
           block.contract.weight.data(),
           block.contract.bias.data(),
           block.attention.weight.data(),

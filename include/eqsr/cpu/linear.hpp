@@ -31,8 +31,7 @@ struct Kernel<op::Linear, Cpu> {
   static void run(Context<Cpu>& ctx, Rows<const float, In> x, const auto& layer, Rows<float, Out> y,
                   const Epilogue<Out>& epilogue) {
     const cpu::PackedWeights& packed = cpu::packed_linear(layer);
-    const Operand a{
-        .data = x.data(), .rows = x.template extent<'m'>(), .row_stride = In, .length = In};
+    const Operand a{.data = x.data(), .rows = x.template extent<'m'>(), .row_stride = In};
     cpu::product(ctx, a, packed.matrix(), cpu::output(y.data(), packed.bias.data(), epilogue));
   }
 };

@@ -9,7 +9,7 @@ namespace cpu {
 
 /// Packed weights and the squared norm of each pair of channels: they serve every modulation.
 struct ModulatedWeights {
-  PackedWeights weights;
+  WinogradWeights weights;
   Eigen::ArrayXXd squares;  ///< (o, c): sum over the nine taps of weight²
 };
 
@@ -40,10 +40,8 @@ struct ModulatedWeights {
   for (int o = 0; o < outputs; ++o) output_scale[o] = static_cast<float>(1 / std::sqrt(norm(o)));
   std::fill_n(output_scale + outputs, 16, 0.0f);
 
-  float* halo = scope.array<float>((h + 2) * (w + 2) * inputs);
-  copy_with_halo(ctx, x, h, w, inputs, input_scale, halo);
   y.column_scale = output_scale;
-  convolve(ctx, halo, h, w, inputs, prepared.weights.matrix(), y);
+  convolve(ctx, x, h, w, input_scale, prepared.weights, y);
 }
 
 }  // namespace cpu
@@ -51,9 +49,10 @@ struct ModulatedWeights {
 template <>
 struct Kernel<op::ModulatedConv2d, Cpu> {
   template <int In, int Out>
-  static std::size_t workspace(int, Plane<const float, In> x, Channels<const float, In>,
+  static std::size_t workspace(int threads, Plane<const float, In> x, Channels<const float, In>,
                                const auto&, Plane<float, Out>, const Epilogue<Out>&) {
-    return cpu::halo_bytes(x.template extent<'h'>(), x.template extent<'w'>(), In) +
+    return cpu::convolution_workspace(threads, x.template extent<'h'>(), x.template extent<'w'>(),
+                                      In, Out) +
            Arena<Cpu>::rounded(In * sizeof(float)) +
            Arena<Cpu>::rounded((Out + 16) * sizeof(float));
   }

@@ -41,13 +41,7 @@ struct PackedWeights {
 
   [[nodiscard]] PackedMatrix matrix() const { return {values.data(), depth, columns}; }
 
-  /// Where element (k, n) lies.
-  [[nodiscard]] float& at(int k, int n) const {
-    constexpr int panel = PackedMatrix::panel;
-    const int left = n / panel * panel;
-    const int width = std::min(panel, matrix().padded_columns() - left);
-    return values.data()[Index{left} * depth + Index{k} * width + n - left];
-  }
+  [[nodiscard]] float& at(int k, int n) const { return values.data()[matrix().offset(k, n)]; }
 };
 
 /// Where an element of row-major weights lies: w[o * row + first + k * step].
@@ -83,7 +77,7 @@ inline constexpr Index stretch = 96;
 inline void dense(Isa isa, const float* x, Index rows, const PackedWeights& weights, float* y,
                   Activation activation = Activation::none, const float* residual = nullptr) {
   multiply_rows(isa,
-                {.data = x, .rows = rows, .row_stride = weights.depth, .length = weights.depth},
+                {.data = x, .rows = rows, .row_stride = weights.depth},
                 weights.matrix(),
                 {.data = y,
                  .row_stride = weights.columns,

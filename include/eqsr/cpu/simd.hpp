@@ -28,18 +28,18 @@ struct PackedMatrix {
   int columns = 0;  ///< valid columns
 
   [[nodiscard]] int padded_columns() const { return (columns + 15) / 16 * 16; }
+  /// Where element (k, n) lies.
+  [[nodiscard]] Index offset(int k, int n) const {
+    const int left = n / panel * panel;
+    return Index{left} * depth + Index{k} * std::min(panel, padded_columns() - left) + n - left;
+  }
 };
 
-/// The left side of a product: `rows` rows of `segments` stretches of `length` floats each.
-/// Row r, segment s starts at data + r * row_stride + s * segment_stride. A 3x3 convolution over a
-/// haloed plane is three segments of three pixels.
+/// The left side of a product: rows of as many floats as the matrix is deep.
 struct Operand {
   const float* data = nullptr;
   Index rows = 0;
   Index row_stride = 0;
-  int segments = 1;
-  int length = 0;
-  Index segment_stride = 0;
 };
 
 /// What becomes of the sums: y = residual + activation(column_scale * sum + bias).

@@ -107,8 +107,13 @@ struct KrigingUpsampler {
                      Encoding encoding = Encoding::division) const {
     if constexpr (fuses<op::KrigingUpsampler, typename Ctx::backend>) {
       launch<op::KrigingUpsampler>(ctx, x, *this, bands, encoding);
-      if constexpr (is_dry<typename Ctx::backend>)
-        if (bands.take) bands.take(0, output(bands.whole, bands.height, bands.width));
+      if constexpr (is_dry<typename Ctx::backend>) {
+        if (!bands.take) return;
+        Scope scope(ctx);  // what takes a band works beside the kernel's scratch
+        const auto bytes = workspace_of<op::KrigingUpsampler>(ctx, x, *this, bands, encoding);
+        scope.template array<std::byte>(static_cast<Index>(bytes));
+        bands.take(0, output(bands.whole, bands.height, bands.width));
+      }
     } else {
       Scope scope(ctx);
       const Index values = bands.whole ? 0 : bands.height * bands.width * 3;
