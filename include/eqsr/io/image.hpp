@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <eqsr/core/image.hpp>       // Image
-#include <eqsr/io/file.hpp>          // InputFile, OutputFile
+#include <eqsr/io/file.hpp>          // InputFile
 #include <eqsr/io/image_header.hpp>  // ImageWalk
-#include <eqsr/io/stb.hpp>           // decoders and encoders
+#include <eqsr/io/image_write.hpp>   // write_image
+#include <eqsr/io/stb.hpp>           // decoders
 
 #include <algorithm>   // clamp
 #include <cmath>       // nearbyint, isfinite
@@ -18,10 +19,6 @@ namespace eqsr::inline EQSR_ABI {
 struct ReadOptions {
   std::size_t max_pixels = std::size_t{1} << 28;         ///< compared before anything is decoded
   std::function<void(const std::string& note)> on_note;  ///< for instance: alpha was dropped
-};
-
-struct WriteOptions {
-  int quality = 95;  ///< of JPEG, 1 to 100
 };
 
 namespace detail {
@@ -119,71 +116,6 @@ inline Image read_image(const std::string& path, const ReadOptions& options = {}
   EQSR_EXPECTS(file.size() < (std::uint64_t{1} << 31), "limit_exceeded", path,
                ": The file is larger than 2 GiB. Save it with stronger compression.");
   return decode_image(file.read_some(0, file.size()), options, path);
-}
-
-/// The pixels clamped to [0,1] and rounded to bytes. A value that is not finite is an error: a
-/// picture with holes is never written as if it were one.
-inline std::vector<std::uint8_t> to_bytes(const Image& image) {
-  const auto expected = static_cast<std::size_t>(std::max(0, image.height)) *
-                        static_cast<std::size_t>(std::max(0, image.width)) *
-                        static_cast<std::size_t>(std::max(0, image.channels));
-  EQSR_EXPECTS(expected > 0 && image.pixels.size() == expected, "bad_argument", "An image of ",
-               image.height, " x ", image.width, " x ", image.channels, " must hold ", expected,
-               " values, but holds ", image.pixels.size(), ". It needs at least one pixel.");
-  std::vector<std::uint8_t> bytes(expected);
-  for (std::size_t i = 0; i < expected; ++i) {
-    const float value = image.pixels[i];
-    EQSR_EXPECTS(std::isfinite(value), "nonfinite_output",
-                 "The image holds values that are not finite, so it is not written. Check the "
-                 "input and the weights.");
-    bytes[i] = static_cast<std::uint8_t>(std::nearbyint(std::clamp(value, 0.0f, 1.0f) * 255.0f));
-  }
-  return bytes;
-}
-
-/// Encodes one (grey) or three channels as PNG or JPEG, chosen by the extension of `name`.
-inline std::string encode_image(const std::string& name, const Image& image,
-                                const WriteOptions& options = {}) {
-  std::string extension = name.substr(std::min(name.rfind('.'), name.size()));
-  std::transform(extension.begin(), extension.end(), extension.begin(),
-                 [](char c) { return static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c); });
-  const bool png = extension == ".png";
-  EQSR_EXPECTS(png || extension == ".jpg" || extension == ".jpeg", "unknown_format", name,
-               ": Pictures are written as .png, .jpg or .jpeg. Choose a name that ends so.");
-  EQSR_EXPECTS(image.channels == 1 || image.channels == 3, "bad_argument", name, ": An image of ",
-               image.channels, " channels cannot be written. Give it one (grey) or three (RGB).");
-  EQSR_EXPECTS(options.quality >= 1 && options.quality <= 100, "bad_argument",
-               "The JPEG quality is ", options.quality, "; it must be 1 to 100.");
-  const std::vector<std::uint8_t> bytes = to_bytes(image);
-  EQSR_EXPECTS(
-      bytes.size() + static_cast<std::size_t>(image.height) < (std::size_t{1} << 31) - 65536 &&
-          (png || (image.width <= 65535 && image.height <= 65535)),
-      "limit_exceeded", name, ": ", image.width, " x ", image.height,
-      " pixels are too many for this format: JPEG takes 65535 a side, PNG is written up "
-      "to 2 GiB of pixels. Choose a smaller size.");
-  std::string encoded;
-  const auto append = [](void* to, void* data, int count) {
-    static_cast<std::string*>(to)->append(static_cast<const char*>(data),
-                                          static_cast<std::size_t>(count));
-  };
-  const int done =
-      png ? detail::stb::stbi_write_png_to_func(append, &encoded, image.width, image.height,
-                                                image.channels, bytes.data(), 0)
-          : detail::stb::stbi_write_jpg_to_func(append, &encoded, image.width, image.height,
-                                                image.channels, bytes.data(), options.quality);
-  EQSR_EXPECTS(done != 0 && !encoded.empty(), "out_of_memory", name,
-               ": There was not enough memory to encode the picture. Choose a smaller size.");
-  return encoded;
-}
-
-/// Writes a PNG or JPEG file, chosen by the extension. The values are clamped to [0,1] and rounded.
-/// The file appears complete or not at all; what was there before stays until then.
-inline void write_image(const std::string& path, const Image& image,
-                        const WriteOptions& options = {}) {
-  const std::string encoded = encode_image(path, image, options);
-  OutputFile file(path);
-  file.write(encoded.data(), encoded.size());
-  file.commit();
 }
 
 }  // namespace eqsr::inline EQSR_ABI
