@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <eqsr/core/image.hpp>  // Image
-#include <eqsr/io/load.hpp>     // load
+#include <eqsr/load.hpp>        // load
 #include <eqsr/net/eqsr.hpp>    // Net
 
 #include <optional>  // optional
@@ -89,21 +89,6 @@ UpscalePlan plan_upscale(const C& ctx, const Net<config, B>& net, int height, in
                  " bytes, but max_memory is ", ctx.max_memory,
                  ". Raise it, or choose a smaller size.");
   }
-}
-
-/// A ready network from a weight file. See load_into for what a file may hold.
-template <Config config, AnyContext C>
-Net<config, typename C::backend> load(C&, const std::string& path) {
-  Net<config, typename C::backend> net;
-  const StateDict dict = StateDict::open(path);
-  load_into(net, dict);
-  if (const auto found = dict.metadata().find("encoding"); found != dict.metadata().end()) {
-    EQSR_EXPECTS(found->second == "division" || found->second == "reciprocal", "bad_config",
-                 "The metadata of ", path, " names the encoding \"", found->second,
-                 "\"; \"division\" or \"reciprocal\" was expected.");
-    net.encoding = found->second == "division" ? Encoding::division : Encoding::reciprocal;
-  }
-  return net;
 }
 
 namespace detail {

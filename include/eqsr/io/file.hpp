@@ -31,6 +31,8 @@ struct Limits {
   std::uint64_t max_pickle_bytes = std::uint64_t{64} << 20;
   std::uint64_t max_tensors = 100'000;
   std::uint64_t memory_budget = std::uint64_t{16} << 30;  ///< tensor bytes held at once
+  /// The file's SHA-256 in hexadecimal digits, if it is known: another file is refused.
+  std::string sha256{};
   /// PyTorch can be told to write archives without valid checksums; false reads them.
   bool check_crc = true;
 };
@@ -136,7 +138,7 @@ class InputFile {
     if (!S_ISREG(status.st_mode)) {
       fail("not_regular_file", "This is ",
            S_ISDIR(status.st_mode) ? "a directory" : "no plain file",
-           "; a weight file is expected.");
+           "; a file with contents is expected.");
     }
   }
 

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>  // free, malloc
+#include <stdlib.h>  // calloc, free, malloc
 #include <string.h>  // memcpy
 
 #include <new>  // bad_alloc
@@ -38,7 +38,8 @@ inline void* stb_allocate(std::size_t bytes) {
     stb_refused = true;
     return nullptr;
   }
-  auto* block = static_cast<unsigned char*>(malloc(bytes + stb_prefix));
+  // Zeros, because the decoder of a JPEG without tables looks into the ones that are not there.
+  auto* block = static_cast<unsigned char*>(calloc(1, bytes + stb_prefix));
   if (block == nullptr) return nullptr;
   stb_budget -= bytes;
   memcpy(block, &bytes, sizeof bytes);
