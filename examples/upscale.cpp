@@ -12,6 +12,7 @@
 #include "upscale/files.hpp"
 #include "upscale/memory.hpp"
 #include "upscale/options.hpp"
+#include "upscale/pictures.hpp"
 #include "upscale/progress.hpp"
 #include "upscale/weights.hpp"
 
@@ -30,6 +31,9 @@ void listen_for_signals() {
   action.sa_flags = static_cast<int>(SA_RESETHAND);
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
+  // What cannot be written is an error with a sentence, not a signal.
+  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
 }
 
 void stop_if_interrupted() {
@@ -47,12 +51,13 @@ void upscale_one(eqsr::Context<eqsr::Cpu>& ctx, const Net& net, const Options& o
   read.on_note = [](const std::string& note) {
     std::fprintf(stderr, "upscale: note: %s\n", note.c_str());
   };
-  const eqsr::Image image = eqsr::read_image(job.from.string(), read);
+  eqsr::Picture picture = eqsr::read_picture(job.from.string(), read);
+  const eqsr::Image image = fitted(std::move(picture.image), options, job);
 
   const eqsr::Target target = options.target_for(image.height, image.width);
   const auto plan = eqsr::plan_upscale(ctx, net, image.height, image.width, target);
   const eqsr::Size size = plan.size;
-  const double output_bytes = 3.0 * double(size.height) * double(size.width);
+  const double output_bytes = double(image.channels) * double(size.height) * double(size.width);
   const double needed = double(plan.bytes) + 3 * output_bytes;  // encoding works on bytes
   const double free = double(free_memory());
   if (options.verbose)
@@ -67,11 +72,14 @@ void upscale_one(eqsr::Context<eqsr::Cpu>& ctx, const Net& net, const Options& o
     stop_if_interrupted();
     bar.show(done, stage);
   };
-  const eqsr::Image high = eqsr::upscale(ctx, net, image, target);
+  const eqsr::Image high = eqsr::upscale(ctx, net, image, target, options.alpha);
   stop_if_interrupted();
   bar.show(1, "writing");
   if (job.to.has_parent_path()) std::filesystem::create_directories(job.to.parent_path());
-  eqsr::write_image(job.to.string(), high, {.quality = options.quality});
+  write_picture(job.to, high,
+                {.quality = options.quality,
+                 .bits = options.bits != 0 ? options.bits : picture.bits,
+                 .metadata = std::move(picture.metadata)});
   bar.clear();
   if (options.verbose) {
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
@@ -128,9 +136,10 @@ int run(const Options& options) {
   try {
     const std::string path =
         (options.weights.empty() ? find_shipped_weights() : options.weights).string();
-    const eqsr::StateDict weights = eqsr::StateDict::open(path);
+    const eqsr::Limits limits{.sha256 = options.sha256};
+    const eqsr::StateDict weights = eqsr::StateDict::open(path, limits);
     return with_configuration(weights, path, [&]<eqsr::Config config>() {
-      auto net = eqsr::load<config>(ctx, path);
+      auto net = eqsr::load<config>(ctx, path, limits);
       if (!options.encoding.empty())
         net.encoding =
             options.encoding == "division" ? eqsr::Encoding::division : eqsr::Encoding::reciprocal;
@@ -150,8 +159,8 @@ int run(const Options& options) {
 
 int main(int argc, char** argv) {
   tool::Options options;
-  if (const auto exit = tool::parse(argc, argv, options)) return *exit;
   tool::listen_for_signals();
+  if (const auto exit = tool::parse(argc, argv, options)) return *exit;
   try {
     return tool::run(options);
   } catch (const tool::Interrupted&) {

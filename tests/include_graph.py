@@ -20,8 +20,9 @@ ALLOWED = {
     "cuda": {"core", "layer", "net", "cuda"},
     "load.hpp": {"core", "net", "io"},
     "upscale.hpp": {"core", "layer", "net", "io", "load.hpp"},
-    "eqsr.hpp": {"core", "layer", "net", "io", "cpu", "load.hpp", "upscale.hpp"},
-    "eqsr.cuh": {"core", "layer", "net", "io", "cuda", "load.hpp", "upscale.hpp"},
+    "alpha.hpp": {"core", "layer", "upscale.hpp"},
+    "eqsr.hpp": {"core", "layer", "net", "io", "cpu", "load.hpp", "upscale.hpp", "alpha.hpp"},
+    "eqsr.cuh": {"core", "layer", "net", "io", "cuda", "load.hpp", "upscale.hpp", "alpha.hpp"},
 }
 # Headers from outside, and the only folders or files that may include them.
 FOREIGN = {

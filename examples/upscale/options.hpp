@@ -6,6 +6,8 @@
 
 #include <cmath>
 #include <filesystem>
+#include <iostream>
+#include <map>
 #include <optional>
 #include <string>
 
@@ -20,8 +22,10 @@ struct Options {
   eqsr::Target target;        ///< unless only one side is given
   int width = 0, height = 0;  ///< with one of them the other follows from the picture
   int threads = 0;
-  std::string encoding, device = "cpu", format = "png";
+  std::string encoding, device = "cpu", format = "png", sha256;
+  eqsr::Alpha alpha = eqsr::Alpha::network;
   int quality = 95;
+  int bits = 0;  ///< a sample of PNG; 0: as in the input
   double max_megapixels = 268;
   bool recursive = false, skip_existing = false, verbose = false;
 
@@ -69,7 +73,8 @@ inline std::optional<int> parse(int argc, char** argv, Options& options) {
 
   app.add_option("-i,--input", options.input, "A PNG or JPEG file, or a folder of them")
       ->required();
-  app.add_option("-o,--output", options.output, "A .png or .jpg file, or a folder")->required();
+  app.add_option("-o,--output", options.output, "A .png, .jpg or .pfm file, or a folder")
+      ->required();
   auto* to = app.add_option_group("Size", "How large; without any of these the factor is 2");
   auto* s = to->add_option("-s,--scale", scale, "A factor, such as 3.7; or AxB, across x down");
   auto* sx = to->add_option("--scale-x", scale_x, "The factor across");
@@ -85,6 +90,15 @@ inline std::optional<int> parse(int argc, char** argv, Options& options) {
 
   app.add_option("-m,--weights", options.weights,
                  "A .safetensors or .pth file; the shipped one if not given");
+  app.add_option("--sha256", options.sha256, "What the weights' SHA-256 must be");
+  const std::map<std::string, eqsr::Alpha> alphas{{"network", eqsr::Alpha::network},
+                                                  {"bicubic", eqsr::Alpha::bicubic},
+                                                  {"drop", eqsr::Alpha::drop}};
+  app.add_option("--alpha", options.alpha, "How transparency is enlarged: network, bicubic or drop")
+      ->transform(CLI::Transformer(alphas, CLI::ignore_case))
+      ->type_name("TEXT");
+  app.add_option("--bits", options.bits, "Of PNG samples, 8 or 16; as in the input if not given")
+      ->check(CLI::IsMember({8, 16}));
   app.add_option("--encoding", options.encoding,
                  "How the weights' training rounded: division or reciprocal; the file decides "
                  "if not given")
@@ -92,8 +106,8 @@ inline std::optional<int> parse(int argc, char** argv, Options& options) {
   app.add_option("-j,--threads", options.threads, "Threads; 0 takes every core")
       ->check(CLI::Range(0, 4096));
   app.add_option("-g,--device", options.device, "cpu, the only one so far");
-  app.add_option("-f,--format", options.format, "What a folder is filled with: png or jpg")
-      ->check(CLI::IsMember({"png", "jpg"}));
+  app.add_option("-f,--format", options.format, "What a folder is filled with: png, jpg or pfm")
+      ->check(CLI::IsMember({"png", "jpg", "pfm"}));
   app.add_option("-q,--quality", options.quality, "Of JPEG files")->check(CLI::Range(1, 100));
   app.add_option("--max-megapixels", options.max_megapixels, "Refuse larger inputs")
       ->check(CLI::PositiveNumber);
@@ -123,7 +137,10 @@ inline std::optional<int> parse(int argc, char** argv, Options& options) {
       if (given && (value < 1 || value > 1'000'000))
         throw CLI::ValidationError("--size", "A size must be between 1 and 1000000 pixels.");
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? Exit::ok : Exit::usage;
+    const int code = app.exit(error) == 0 ? Exit::ok : Exit::usage;
+    if (std::cout.flush()) return code;
+    std::cerr << "upscale: The text could not be written to where the output goes.\n";
+    return Exit::usage;
   }
   if (*w || *h || *wh) {
     options.target = {.height = options.height, .width = options.width};
