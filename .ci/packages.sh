@@ -27,6 +27,7 @@ has_package() {
     doctest-dev) has_header doctest/doctest.h ;;
     nlohmann-json3-dev) has_header nlohmann/json_fwd.hpp ;;
     libbenchmark-dev) has_header benchmark/benchmark.h ;;
+    libspng-dev) has_header spng.h ;;
     *) return 1 ;;
   esac
 }

@@ -23,6 +23,14 @@ target_include_directories(eqsr INTERFACE $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR
                                           $<INSTALL_INTERFACE:include>)
 target_link_libraries(eqsr INTERFACE Eigen3::Eigen Threads::Threads)
 
+set(EQSR_STB_DIR "" CACHE PATH "A folder with stb_image.h and stb_image_write.h to use instead")
+if(EQSR_STB_DIR)
+  if(NOT EXISTS ${EQSR_STB_DIR}/stb_image.h OR NOT EXISTS ${EQSR_STB_DIR}/stb_image_write.h)
+    message(FATAL_ERROR "There is no stb_image.h and stb_image_write.h in EQSR_STB_DIR, "
+                        "${EQSR_STB_DIR}. Point it to the folder of both, or leave it empty.")
+  endif()
+  set(EQSR_STB_INCLUDE_DIR ${EQSR_STB_DIR} CACHE PATH "" FORCE)
+endif()
 find_path(EQSR_STB_INCLUDE_DIR NAMES stb_image.h PATH_SUFFIXES stb
           DOC "The folder of stb_image.h and stb_image_write.h")
 mark_as_advanced(EQSR_STB_INCLUDE_DIR)

@@ -12,6 +12,7 @@
 #include "upscale/files.hpp"
 #include "upscale/memory.hpp"
 #include "upscale/options.hpp"
+#include "upscale/pictures.hpp"
 #include "upscale/progress.hpp"
 #include "upscale/weights.hpp"
 
@@ -30,6 +31,9 @@ void listen_for_signals() {
   action.sa_flags = static_cast<int>(SA_RESETHAND);
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
+  // What cannot be written is an error with a sentence, not a signal.
+  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
 }
 
 void stop_if_interrupted() {
@@ -47,31 +51,48 @@ void upscale_one(eqsr::Context<eqsr::Cpu>& ctx, const Net& net, const Options& o
   read.on_note = [](const std::string& note) {
     std::fprintf(stderr, "upscale: note: %s\n", note.c_str());
   };
-  const eqsr::Image image = eqsr::read_image(job.from.string(), read);
+  eqsr::Picture picture = eqsr::read_picture(job.from.string(), read);
+  const eqsr::Image image = fitted(std::move(picture.image), options, job);
 
   const eqsr::Target target = options.target_for(image.height, image.width);
-  const auto plan = eqsr::plan_upscale(ctx, net, image.height, image.width, target);
-  const eqsr::Size size = plan.size;
-  const double output_bytes = 3.0 * double(size.height) * double(size.width);
-  const double needed = double(plan.bytes) + 3 * output_bytes;  // encoding works on bytes
-  const double free = double(free_memory());
+  const eqsr::Size size = eqsr::resolve(target, image.height, image.width);
+  const eqsr::WriteOptions write{.quality = options.quality,
+                                 .bits = options.bits != 0 ? options.bits : picture.bits,
+                                 .metadata = std::move(picture.metadata)};
+  const bool rows = in_rows(job.to, image);
+  ctx.band_height = options.band_height;
+  ctx.max_memory = options.max_memory > 0 ? options.max_memory : eqsr::free_memory() / 2;
+  const std::size_t encoding = rows ? 0 : encoding_bytes(size, image.channels);
+  EQSR_EXPECTS(ctx.max_memory > encoding, "memory_budget", job.from.string(), ": ", size.width,
+               " x ", size.height, " pixels need ", megabytes(double(encoding)),
+               " of memory to be encoded alone, but only ", megabytes(double(ctx.max_memory)),
+               " are allowed. Choose a smaller size or PNG, or allow more with --max-memory.");
+  ctx.max_memory -= encoding;
+  const auto plan = rows ? eqsr::plan_upscale_rows(ctx, net, image.height, image.width, target)
+                         : eqsr::plan_upscale(ctx, net, image.height, image.width, target);
   if (options.verbose)
     std::fprintf(stderr, "%s: %d x %d becomes %d x %d; %s of memory, %.3g Gflop\n", name.c_str(),
-                 image.width, image.height, size.width, size.height, megabytes(needed).c_str(),
-                 plan.cost.flops / 1e9);
-  EQSR_EXPECTS(needed <= free, "memory_budget", job.from.string(), ": ", size.width, " x ",
-               size.height, " pixels need ", megabytes(needed), " of memory, but only ",
-               megabytes(free), " are free. Choose a smaller size, or free memory.");
+                 image.width, image.height, size.width, size.height,
+                 megabytes(double(plan.bytes + encoding)).c_str(), plan.cost.flops / 1e9);
 
   ctx.on_progress = [&](double done, std::string_view stage) {
     stop_if_interrupted();
     bar.show(done, stage);
   };
-  const eqsr::Image high = eqsr::upscale(ctx, net, image, target);
-  stop_if_interrupted();
-  bar.show(1, "writing");
   if (job.to.has_parent_path()) std::filesystem::create_directories(job.to.parent_path());
-  eqsr::write_image(job.to.string(), high, {.quality = options.quality});
+  if (rows) {
+    PngWriter writer(job.to, size.width, size.height, 3, write.bits, write.metadata);
+    eqsr::upscale_rows(ctx, net, image, target, [&](eqsr::Index, eqsr::Plane<float, 3> band) {
+      for (eqsr::Index y = 0; y < band.extent<'h'>(); ++y) writer.write_row(&band(y, 0, 0));
+    });
+    stop_if_interrupted();
+    writer.finish();
+  } else {
+    const eqsr::Image high = eqsr::upscale(ctx, net, image, target, options.alpha);
+    stop_if_interrupted();
+    bar.show(1, "writing");
+    write_picture(job.to, high, write);
+  }
   bar.clear();
   if (options.verbose) {
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
@@ -128,9 +149,10 @@ int run(const Options& options) {
   try {
     const std::string path =
         (options.weights.empty() ? find_shipped_weights() : options.weights).string();
-    const eqsr::StateDict weights = eqsr::StateDict::open(path);
+    const eqsr::Limits limits{.sha256 = options.sha256};
+    const eqsr::StateDict weights = eqsr::StateDict::open(path, limits);
     return with_configuration(weights, path, [&]<eqsr::Config config>() {
-      auto net = eqsr::load<config>(ctx, path);
+      auto net = eqsr::load<config>(ctx, path, limits);
       if (!options.encoding.empty())
         net.encoding =
             options.encoding == "division" ? eqsr::Encoding::division : eqsr::Encoding::reciprocal;
@@ -150,8 +172,8 @@ int run(const Options& options) {
 
 int main(int argc, char** argv) {
   tool::Options options;
-  if (const auto exit = tool::parse(argc, argv, options)) return *exit;
   tool::listen_for_signals();
+  if (const auto exit = tool::parse(argc, argv, options)) return *exit;
   try {
     return tool::run(options);
   } catch (const tool::Interrupted&) {

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who may include whom: the arrows between the folders of include/eqsr point one way.
 
-    core <- layer <- net <- upscale.hpp <- eqsr.hpp, eqsr.cuh
-    core <- io <- upscale.hpp
+    core <- layer <- net <- load.hpp <- upscale.hpp <- eqsr.hpp, eqsr.cuh
+    core <- io <- load.hpp
     core, layer <- cpu <- eqsr.hpp only          only cpu/ sees Eigen
     core, layer <- cuda <- eqsr.cuh only         only .cuh files there see CUDA
 """
@@ -18,9 +18,11 @@ ALLOWED = {
     "io": {"core", "io"},
     "cpu": {"core", "layer", "net", "cpu"},
     "cuda": {"core", "layer", "net", "cuda"},
-    "upscale.hpp": {"core", "layer", "net", "io"},
-    "eqsr.hpp": {"core", "layer", "net", "io", "cpu", "upscale.hpp"},
-    "eqsr.cuh": {"core", "layer", "net", "io", "cuda", "upscale.hpp"},
+    "load.hpp": {"core", "net", "io"},
+    "upscale.hpp": {"core", "layer", "net", "io", "load.hpp"},
+    "alpha.hpp": {"core", "layer", "upscale.hpp"},
+    "eqsr.hpp": {"core", "layer", "net", "io", "cpu", "load.hpp", "upscale.hpp", "alpha.hpp"},
+    "eqsr.cuh": {"core", "layer", "net", "io", "cuda", "load.hpp", "upscale.hpp", "alpha.hpp"},
 }
 # Headers from outside, and the only folders or files that may include them.
 FOREIGN = {

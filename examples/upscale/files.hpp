@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <eqsr/core/check.hpp>
+#include <eqsr/io/image_write.hpp>
 
 #include <algorithm>
 #include <filesystem>
@@ -16,11 +17,10 @@ struct Job {
   std::filesystem::path from, to;
 };
 
-inline bool is_picture_name(const std::filesystem::path& path) {
-  std::string extension = path.extension().string();
-  std::transform(extension.begin(), extension.end(), extension.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return extension == ".png" || extension == ".jpg" || extension == ".jpeg";
+inline bool is_picture_name(const std::filesystem::path& path, bool output = false) {
+  const std::string extension = eqsr::detail::extension_of(path.string());
+  return extension == ".png" || extension == ".jpg" || extension == ".jpeg" ||
+         (output && extension == ".pfm");
 }
 
 /// Pairs inputs with outputs. Throws `usage` for combinations that cannot work, so that nothing is
@@ -33,8 +33,8 @@ inline std::vector<Job> list_jobs(const Options& options) {
   if (!fs::is_directory(in)) {
     if (fs::is_directory(out))
       return {{in, out / in.filename().replace_extension("." + options.format)}};
-    if (!is_picture_name(out))
-      refuse(out.string() + ": The output must end in .png, .jpg or .jpeg, or be a folder.");
+    if (!is_picture_name(out, true))
+      refuse(out.string() + ": The output must end in .png, .jpg, .jpeg or .pfm, or be a folder.");
     if (!out.parent_path().empty() && !fs::is_directory(out.parent_path()))
       refuse(out.string() + ": The folder of the output does not exist. Create it first.");
     return {{in, out}};

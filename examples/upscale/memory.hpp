@@ -1,68 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <sys/resource.h>
-#include <unistd.h>
-
-#include <algorithm>
-#include <cstdint>
+#include <charconv>
 #include <cstdio>
-#include <fstream>
-#include <limits>
+#include <optional>
 #include <string>
+#include <string_view>
 
-/// How much memory this process may still take.
+/// Amounts of memory, as people write them.
 namespace tool {
-
-inline constexpr std::uint64_t unlimited = std::numeric_limits<std::uint64_t>::max();
-
-inline std::uint64_t read_number(const std::string& path, std::uint64_t otherwise) {
-  std::ifstream file(path);
-  std::uint64_t number = 0;
-  return file >> number ? number : otherwise;  // the word "max" is no number
-}
-
-/// What the machine has free, swap not counted.
-inline std::uint64_t machine_memory() {
-  std::ifstream file("/proc/meminfo");
-  std::string name, unit;
-  for (std::uint64_t value = 0; file >> name >> value; std::getline(file, unit))
-    if (name == "MemAvailable:") return value * 1024;
-  return unlimited;
-}
-
-/// What the control groups of a container or a batch system leave: the tightest of all levels.
-inline std::uint64_t group_memory() {
-  std::string line, group = "/";
-  for (std::ifstream file("/proc/self/cgroup"); std::getline(file, line);)
-    if (line.starts_with("0::")) group = line.substr(3);
-  std::uint64_t free = unlimited;
-  const auto take = [&](const std::string& limit_file, const std::string& used_file) {
-    const std::uint64_t limit = read_number(limit_file, unlimited);
-    const std::uint64_t used = read_number(used_file, 0);
-    if (limit != unlimited) free = std::min(free, limit > used ? limit - used : 0);
-  };
-  for (std::string at = group;; at.resize(at.rfind('/'))) {
-    const std::string folder = "/sys/fs/cgroup" + at;
-    take(folder + "/memory.max", folder + "/memory.current");
-    if (at.empty() || at.rfind('/') == std::string::npos) break;
-  }
-  take("/sys/fs/cgroup/memory/memory.limit_in_bytes",
-       "/sys/fs/cgroup/memory/memory.usage_in_bytes");
-  return free;
-}
-
-/// What `ulimit -v` leaves.
-inline std::uint64_t address_space() {
-  rlimit limit{};
-  if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return unlimited;
-  const std::uint64_t used =
-      read_number("/proc/self/statm", 0) * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
-  return limit.rlim_cur > used ? limit.rlim_cur - used : 0;
-}
-
-inline std::uint64_t free_memory() {
-  return std::min({machine_memory(), group_memory(), address_space()});
-}
 
 /// "1.3 GB", "720 MB".
 inline std::string megabytes(double bytes) {
@@ -72,6 +17,22 @@ inline std::string megabytes(double bytes) {
   else
     std::snprintf(text, sizeof text, "%.0f MB", bytes / 1e6);
   return text;
+}
+
+/// The bytes of "400M", "1.5G" or "2GiB"; a number alone counts bytes. Nothing for other texts.
+inline std::optional<std::size_t> parse_bytes(std::string_view text) {
+  double number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || !(number >= 0)) return {};
+  std::string_view unit(end, static_cast<std::size_t>(text.data() + text.size() - end));
+  if (!unit.empty() && (unit.back() == 'B' || unit.back() == 'b')) unit.remove_suffix(1);
+  const bool binary = unit.size() == 2 && unit[1] == 'i';
+  if (unit.size() > 1 && !binary) return {};
+  const std::size_t power = unit.empty() ? 0 : std::string_view("KMGTkmgt").find(unit[0]);
+  if (power == std::string_view::npos) return {};
+  for (std::size_t i = 0; !unit.empty() && i <= power % 4; ++i) number *= binary ? 1024 : 1000;
+  if (number > 1e18) return {};
+  return static_cast<std::size_t>(number);
 }
 
 }  // namespace tool

@@ -6,8 +6,12 @@
 
 #include <cmath>
 #include <filesystem>
+#include <iostream>
+#include <map>
 #include <optional>
 #include <string>
+
+#include "memory.hpp"
 
 /// What the command line of `upscale` says.
 namespace tool {
@@ -20,8 +24,12 @@ struct Options {
   eqsr::Target target;        ///< unless only one side is given
   int width = 0, height = 0;  ///< with one of them the other follows from the picture
   int threads = 0;
-  std::string encoding, device = "cpu", format = "png";
+  std::string encoding, device = "cpu", format = "png", sha256;
+  eqsr::Alpha alpha = eqsr::Alpha::network;
   int quality = 95;
+  int bits = 0;                ///< a sample of PNG; 0: as in the input
+  std::size_t max_memory = 0;  ///< bytes; 0: half of what is free
+  int band_height = 0;         ///< rows at once; 0: as the threads need
   double max_megapixels = 268;
   bool recursive = false, skip_existing = false, verbose = false;
 
@@ -64,12 +72,13 @@ inline std::optional<int> parse(int argc, char** argv, Options& options) {
   CLI::App app{"Enlarges pictures by any factor or to any size.", "upscale"};
   app.set_version_flag("--version", version());
   app.set_help_flag("-h,--help", "Show this text");
-  std::string scale, size;
+  std::string scale, size, memory;
   double scale_x = 0, scale_y = 0;
 
   app.add_option("-i,--input", options.input, "A PNG or JPEG file, or a folder of them")
       ->required();
-  app.add_option("-o,--output", options.output, "A .png or .jpg file, or a folder")->required();
+  app.add_option("-o,--output", options.output, "A .png, .jpg or .pfm file, or a folder")
+      ->required();
   auto* to = app.add_option_group("Size", "How large; without any of these the factor is 2");
   auto* s = to->add_option("-s,--scale", scale, "A factor, such as 3.7; or AxB, across x down");
   auto* sx = to->add_option("--scale-x", scale_x, "The factor across");
@@ -85,6 +94,15 @@ inline std::optional<int> parse(int argc, char** argv, Options& options) {
 
   app.add_option("-m,--weights", options.weights,
                  "A .safetensors or .pth file; the shipped one if not given");
+  app.add_option("--sha256", options.sha256, "What the weights' SHA-256 must be");
+  const std::map<std::string, eqsr::Alpha> alphas{{"network", eqsr::Alpha::network},
+                                                  {"bicubic", eqsr::Alpha::bicubic},
+                                                  {"drop", eqsr::Alpha::drop}};
+  app.add_option("--alpha", options.alpha, "How transparency is enlarged: network, bicubic or drop")
+      ->transform(CLI::Transformer(alphas, CLI::ignore_case))
+      ->type_name("TEXT");
+  app.add_option("--bits", options.bits, "Of PNG samples, 8 or 16; as in the input if not given")
+      ->check(CLI::IsMember({8, 16}));
   app.add_option("--encoding", options.encoding,
                  "How the weights' training rounded: division or reciprocal; the file decides "
                  "if not given")
@@ -92,9 +110,15 @@ inline std::optional<int> parse(int argc, char** argv, Options& options) {
   app.add_option("-j,--threads", options.threads, "Threads; 0 takes every core")
       ->check(CLI::Range(0, 4096));
   app.add_option("-g,--device", options.device, "cpu, the only one so far");
-  app.add_option("-f,--format", options.format, "What a folder is filled with: png or jpg")
-      ->check(CLI::IsMember({"png", "jpg"}));
+  app.add_option("-f,--format", options.format, "What a folder is filled with: png, jpg or pfm")
+      ->check(CLI::IsMember({"png", "jpg", "pfm"}));
   app.add_option("-q,--quality", options.quality, "Of JPEG files")->check(CLI::Range(1, 100));
+  app.add_option("--max-memory", memory,
+                 "Memory for one picture, such as 400M or 1.5G; half of what is free if not given");
+  app.add_option("-t,--band-height", options.band_height,
+                 "Rows worked on at once; 0 takes what the threads need. Memory changes, never "
+                 "the picture")
+      ->check(CLI::Range(0, 1'000'000));
   app.add_option("--max-megapixels", options.max_megapixels, "Refuse larger inputs")
       ->check(CLI::PositiveNumber);
   app.add_flag("-r,--recursive", options.recursive, "Folders inside the folder too");
@@ -113,6 +137,14 @@ inline std::optional<int> parse(int argc, char** argv, Options& options) {
   try {
     app.parse(argc, argv);
     if (!scale.empty()) std::tie(scale_x, scale_y) = parse_pair<double>("--scale", scale, true);
+    if (!memory.empty()) {
+      const auto bytes = parse_bytes(memory);
+      if (!bytes || *bytes == 0)
+        throw CLI::ValidationError("--max-memory", "\"" + memory +
+                                                       "\" is not understood; give an amount such "
+                                                       "as 400M or 1.5G.");
+      options.max_memory = *bytes;
+    }
     if (!size.empty())
       std::tie(options.width, options.height) = parse_pair<int>("--size", size, false);
     for (auto [name, value] : {std::pair("--scale", scale_x), std::pair("--scale", scale_y)})
@@ -123,7 +155,10 @@ inline std::optional<int> parse(int argc, char** argv, Options& options) {
       if (given && (value < 1 || value > 1'000'000))
         throw CLI::ValidationError("--size", "A size must be between 1 and 1000000 pixels.");
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? Exit::ok : Exit::usage;
+    const int code = app.exit(error) == 0 ? Exit::ok : Exit::usage;
+    if (std::cout.flush()) return code;
+    std::cerr << "upscale: The text could not be written to where the output goes.\n";
+    return Exit::usage;
   }
   if (*w || *h || *wh) {
     options.target = {.height = options.height, .width = options.width};

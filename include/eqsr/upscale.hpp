@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <eqsr/core/image.hpp>  // Image
-#include <eqsr/io/load.hpp>     // load
+#include <eqsr/load.hpp>        // load
 #include <eqsr/net/eqsr.hpp>    // Net
 
 #include <optional>  // optional
@@ -199,23 +199,6 @@ template <AnyContext C, Config config, class B>
 UpscalePlan plan_upscale_rows(const C& ctx, const Net<config, B>& net, int height, int width,
                               const Target& target) {
   return detail::plan_image(ctx, net, {height, width}, resolve(target, height, width), false);
-}
-
-/// A ready network from a weight file. See load_into for what a file may hold.
-template <Config config, AnyContext C>
-Net<config, typename C::backend> load(C&, const std::string& path) {
-  return detail::typed([&] {
-    Net<config, typename C::backend> net;
-    const StateDict dict = StateDict::open(path);
-    load_into(net, dict);
-    if (const auto found = dict.metadata().find("encoding"); found != dict.metadata().end()) {
-      EQSR_EXPECTS(found->second == "division" || found->second == "reciprocal", "bad_config",
-                   "The metadata of ", path, " names the encoding \"", found->second,
-                   "\"; \"division\" or \"reciprocal\" was expected.");
-      net.encoding = found->second == "division" ? Encoding::division : Encoding::reciprocal;
-    }
-    return net;
-  });
 }
 
 /// Enlarges (or shrinks) an RGB image in [0,1] to the target's size. The result is not clamped.

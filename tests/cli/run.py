@@ -135,10 +135,6 @@ class Cli(unittest.TestCase):
         self.expect(1, "-i", self.photo, "-o", self.out, "--max-megapixels", "0.0001",
                     words="limit")
 
-    def test_alpha_is_dropped_with_a_note(self):
-        self.photo.write_bytes(png(8, 8, colour=6, channels=4))
-        self.expect(0, "-i", self.photo, "-o", self.out, words="note")
-
     def test_jpeg(self):
         out = self.folder / "out.JPG"
         self.expect(0, "-i", self.photo, "-o", out, "-q", "90")

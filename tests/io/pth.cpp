@@ -202,3 +202,36 @@ TEST_CASE("which dictionary is taken") {
   CHECK(open_code(pth_zip(p::whole(p::dict(many)), {{"10", two}}).bytes, limits) ==
         "too_many_tensors");
 }
+
+TEST_CASE("what Python 2 and the first versions of PyTorch wrote") {
+  const auto old_text = [](const std::string& t) {
+    return "U" + std::string(1, static_cast<char>(t.size())) + t;
+  };
+  const std::string storage = p::tuple(old_text("storage") + p::name("torch", "FloatStorage") +
+                                       old_text("0") + old_text("cuda:0") + p::integer(2) + "N") +
+                              "Q";
+  const std::string place = storage + p::integer(0) + p::integers({2}) + p::integers({1});
+  const std::string dict = p::name("collections", "OrderedDict");
+  const std::string tensors[] = {
+      p::name("torch._utils", "_rebuild_tensor") + p::tuple(place) + "R",
+      p::name("torch._utils", "_rebuild_tensor_v2") + p::tuple(place + "\x89N") + "R",
+      p::name("torch._utils", "_rebuild_tensor_v2") +
+          p::tuple(place + "\x89" + dict + p::tuple("]") + "R") + "R"};
+  for (const std::string& tensor : tensors) {
+    const std::string parameter = p::name("torch.nn.parameter", "Parameter") + p::tuple(tensor) +
+                                  "R" + p::tuple("\x88\x89" + dict + ")R") + "b";
+    for (const std::string& value : {tensor, parameter}) {
+      const std::string pairs = dict + p::tuple("](](" + old_text("w") + value + "ee") + "R";
+      const auto found = open_bytes(pth_stream(p::whole(pairs), {{"0", two}}));
+      CHECK(found.at("w").to_float() == std::vector<float>{1.5F, -2.0F});
+      CHECK(open_code(pth_zip(p::whole(p::dict(p::text("w") + value)), {{"0", two}}).bytes) !=
+            "none");  // in an archive nobody wrote so
+    }
+    CHECK(stream_code(p::whole(p::dict(p::text("w") + parameter + "}b")), {{"0", two}}) ==
+          "bad_pickle");
+    CHECK(stream_code(p::whole(p::dict(p::text("w") + tensor + "}b")), {{"0", two}}) ==
+          "bad_pickle");
+  }
+  const std::string bad = dict + p::tuple("](N") + "eR";
+  CHECK(stream_code(p::whole(bad), {}) == "bad_pickle");
+}

@@ -230,8 +230,9 @@ class StateDict {
   using Metadata = std::map<std::string, std::string>;
 
   /// Reads safetensors and PyTorch files, told apart by their content. Tensors are found under the
-  /// first of params_ema, params, state_dict, model_state_dict, model and net, or at the top level;
-  /// a prefix `module.` common to all names is removed. Defined in state_dict.hpp.
+  /// first of params_ema, params, state_dict, model_state_dict, model_state, model, net and sd, or
+  /// at the top level; a prefix `module.` common to all names is removed. Defined in
+  /// state_dict.hpp.
   [[nodiscard]] static StateDict open(const std::string& path, const Limits& limits = {});
 
   [[nodiscard]] auto begin() const noexcept { return entries_.begin(); }

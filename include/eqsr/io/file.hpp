@@ -1,27 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-/// Files in and out. Reading uses pread within the size found when the file was opened, never a
-/// mapping: a file that shrinks meanwhile is an error, not a signal. Writing is whole or not at
-/// all.
+/// Files to read: pread within the size found when the file was opened, never a mapping, so that a
+/// file that shrinks meanwhile is an error, not a signal.
 
 #include <eqsr/core/check.hpp>
 #include <eqsr/io/bytes.hpp>
 
 #include <fcntl.h>     // open
 #include <sys/stat.h>  // fstat
-#include <unistd.h>    // pread, fsync
+#include <unistd.h>    // pread
 
 #include <algorithm>     // min
 #include <cerrno>        // errno
 #include <cstddef>       // size_t
 #include <cstdint>       // uint64_t
-#include <cstdio>        // rename
 #include <limits>        // numeric_limits
 #include <string>        // string
 #include <string_view>   // string_view
 #include <system_error>  // generic_category
-#include <utility>       // exchange
+#include <utility>       // move
 
 namespace eqsr::inline EQSR_ABI {
 
@@ -33,6 +31,8 @@ struct Limits {
   std::uint64_t max_pickle_bytes = std::uint64_t{64} << 20;
   std::uint64_t max_tensors = 100'000;
   std::uint64_t memory_budget = std::uint64_t{16} << 30;  ///< tensor bytes held at once
+  /// The file's SHA-256 in hexadecimal digits, if it is known: another file is refused.
+  std::string sha256{};
   /// PyTorch can be told to write archives without valid checksums; false reads them.
   bool check_crc = true;
 };
@@ -138,7 +138,7 @@ class InputFile {
     if (!S_ISREG(status.st_mode)) {
       fail("not_regular_file", "This is ",
            S_ISDIR(status.st_mode) ? "a directory" : "no plain file",
-           "; a weight file is expected.");
+           "; a file with contents is expected.");
     }
   }
 
@@ -149,71 +149,5 @@ class InputFile {
 };
 
 }  // namespace detail
-
-/// A file that appears under its name only when it is complete: `write` fills a temporary file in
-/// the same directory, `commit` makes it durable and renames it. Without `commit` nothing changes.
-class OutputFile {
- public:
-  explicit OutputFile(std::string path) : path_(std::move(path)) {
-    if (path_.empty() || path_.find('\0') != std::string::npos) {
-      throw Error("bad_argument", "The path of a file to write is empty or contains a zero byte.");
-    }
-    for (unsigned attempt = 0; descriptor_ < 0; ++attempt) {
-      temporary_ =
-          path_ + ".eqsr-tmp-" + std::to_string(::getpid()) + "-" + std::to_string(attempt);
-      descriptor_ =
-          ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
-      if (descriptor_ < 0 && (errno != EEXIST || attempt == 99)) fail("cannot be created", errno);
-    }
-  }
-  OutputFile(const OutputFile&) = delete;
-  OutputFile& operator=(const OutputFile&) = delete;
-  ~OutputFile() { discard(); }
-
-  void write(const void* bytes, std::size_t count) {
-    const char* from = static_cast<const char*>(bytes);
-    while (count > 0) {
-      const ::ssize_t put = ::write(descriptor_, from, std::min(count, std::size_t{1} << 30));
-      if (put < 0 && errno == EINTR) continue;
-      if (put <= 0) fail("cannot be written", put < 0 ? errno : ENOSPC);
-      from += put;
-      count -= static_cast<std::size_t>(put);
-    }
-  }
-
-  void commit() {
-    if (::fsync(descriptor_) != 0) fail("cannot be written to the disk", errno);
-    if (::close(std::exchange(descriptor_, -1)) != 0) fail("cannot be closed", errno);
-    if (std::rename(temporary_.c_str(), path_.c_str()) != 0) fail("cannot be renamed", errno);
-    temporary_.clear();
-    // The new name is in the directory; make that durable too. The file itself is complete, so
-    // directories that cannot be synced (some network file systems) are no failure.
-    const std::size_t slash = path_.rfind('/');
-    const std::string folder = slash == std::string::npos ? "." : path_.substr(0, slash + 1);
-    const int directory = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (directory >= 0) {
-      static_cast<void>(::fsync(directory));
-      ::close(directory);
-    }
-  }
-
- private:
-  void discard() noexcept {
-    if (descriptor_ >= 0) ::close(std::exchange(descriptor_, -1));
-    if (!temporary_.empty()) ::unlink(temporary_.c_str());
-    temporary_.clear();
-  }
-  [[noreturn]] void fail(std::string_view what, int error) {
-    const std::string sentence =
-        say(detail::in_quotes(path_), ": The file ", what, ": ", detail::system_message(error),
-            ". What was there before is unchanged.");
-    discard();
-    throw Error("io_error", sentence);
-  }
-
-  std::string path_;
-  std::string temporary_;
-  int descriptor_ = -1;
-};
 
 }  // namespace eqsr::inline EQSR_ABI

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <eqsr/core/image.hpp>       // Image
-#include <eqsr/io/file.hpp>          // InputFile, OutputFile
-#include <eqsr/io/image_header.hpp>  // ImageWalk
-#include <eqsr/io/stb.hpp>           // decoders and encoders
+#include <eqsr/core/image.hpp>         // Image
+#include <eqsr/io/file.hpp>            // InputFile
+#include <eqsr/io/image_metadata.hpp>  // ImageMetadata
+#include <eqsr/io/image_write.hpp>     // write_image
+#include <eqsr/io/jpeg_walk.hpp>       // JpegWalk
+#include <eqsr/io/png_walk.hpp>        // PngWalk
+#include <eqsr/io/stb.hpp>             // decoders
 
-#include <algorithm>   // clamp
-#include <cmath>       // nearbyint, isfinite
+#include <algorithm>   // copy_n
 #include <functional>  // function
 #include <limits>      // numeric_limits
-#include <memory>      // unique_ptr
+#include <optional>    // optional
 
 /// PNG and JPEG files in and out. Needs stb; in CMake link eqsr::io.
 namespace eqsr::inline EQSR_ABI {
@@ -20,8 +22,11 @@ struct ReadOptions {
   std::function<void(const std::string& note)> on_note;  ///< for instance: alpha was dropped
 };
 
-struct WriteOptions {
-  int quality = 95;  ///< of JPEG, 1 to 100
+/// A picture with all that its file says about it.
+struct Picture {
+  Image image;             ///< RGB, or RGB and alpha if the file has any; upright
+  ImageMetadata metadata;  ///< its orientation is upright as well
+  int bits = 8;            ///< a sample in the file
 };
 
 namespace detail {
@@ -49,141 +54,167 @@ inline Image upright(const Image& from, int orientation) {
 }
 
 template <class Sample>
-Image to_float(const Sample* samples, int height, int width) {
-  Image image = blank_image(height, width);
+Image to_float(const Sample* samples, int height, int width, int channels) {
+  Image image = blank_image(height, width, channels);
   constexpr float most = std::numeric_limits<Sample>::max();
   std::transform(samples, samples + image.pixels.size(), image.pixels.begin(),
                  [](Sample sample) { return static_cast<float>(sample) / most; });
   return image;
 }
 
-inline void note(const ReadOptions& options, const std::string& text) {
-  if (options.on_note) options.on_note(text);
+/// The profile in an iCCP chunk: a name, a zero, the method (zero), a zlib stream. Its first four
+/// bytes say how long it is; nothing longer is inflated.
+inline std::string inflated_profile(std::string_view chunk) {
+  const std::size_t end = chunk.find('\0');
+  if (end == std::string_view::npos || end + 2 >= chunk.size() || chunk[end + 1] != 0) return {};
+  const std::string_view packed = chunk.substr(end + 2);
+  constexpr std::size_t most = std::size_t{4} << 20;
+  char start[128] = {};
+  (void)stb::eqsr_stbi_zlib_decode_buffer(start, sizeof start, packed.data(),
+                                          static_cast<int>(packed.size()));
+  std::uint32_t size = 0;
+  for (const char c : {start[0], start[1], start[2], start[3]})
+    size = size << 8U | static_cast<unsigned char>(c);
+  if (size > most || size / 1032 > packed.size()) return {};  // zlib packs no denser
+  std::string profile(size, '\0');
+  const int count = stb::eqsr_stbi_zlib_decode_buffer(
+      profile.data(), static_cast<int>(size), packed.data(), static_cast<int>(packed.size()));
+  return count == static_cast<int>(size) ? profile : std::string();
+}
+
+/// The colour profile, if it is whole and one of RGB.
+inline std::optional<std::string> rgb_profile(const ImageHeader& header) {
+  std::string profile;
+  if (header.is_png) {
+    profile = inflated_profile(header.icc_parts.front());
+  } else if (header.icc_complete) {
+    for (const std::string_view part : header.icc_parts) profile += part;
+  }
+  if (profile.size() < 132 || profile.compare(36, 4, "acsp") != 0 ||
+      profile.compare(16, 4, "RGB ") != 0)
+    return std::nullopt;
+  return profile;
+}
+
+/// Decodes what was walked through; `channels` are wanted.
+inline Image decoded(std::string_view bytes, const ImageHeader& header, int channels,
+                     const ImageBytes& picture) {
+  const bool deep = header.bits == 16;
+  const auto rounded = [](std::size_t extent, std::size_t tile) {
+    return (extent + tile - 1) / tile * tile;
+  };
+  stb_budget = 4 * rounded(header.width, header.tile_x) * rounded(header.height, header.tile_y) *
+                   static_cast<std::size_t>(std::max(channels, header.channels)) * (deep ? 2 : 1) +
+               (header.is_png ? 2 * bytes.size() : 0) + (std::size_t{1} << 20);
+  stb_refused = false;
+  const auto* data = reinterpret_cast<const unsigned char*>(bytes.data());
+  const int size = static_cast<int>(bytes.size());
+  int width = 0, height = 0, stored = 0;
+  const std::unique_ptr<void, void (*)(void*)> samples(
+      deep ? static_cast<void*>(
+                 stb::eqsr_stbi_load_16_from_memory(data, size, &width, &height, &stored, channels))
+           : static_cast<void*>(
+                 stb::eqsr_stbi_load_from_memory(data, size, &width, &height, &stored, channels)),
+      stb_release);
+  if (samples == nullptr && stb_refused)
+    picture.fail("image_limit", "The picture needs more memory than its size allows for.");
+  if (samples == nullptr || static_cast<std::uint32_t>(width) != header.width ||
+      static_cast<std::uint32_t>(height) != header.height)
+    picture.corrupt("its data cannot be decoded, or do not fit its header");
+  return deep ? to_float(static_cast<const std::uint16_t*>(samples.get()), height, width, channels)
+              : to_float(static_cast<const std::uint8_t*>(samples.get()), height, width, channels);
+}
+
+/// Decodes a picture with its alpha, if there is any and it is wanted.
+inline Picture decode(std::string_view bytes, const ReadOptions& options, const std::string& name,
+                      bool with_alpha) {
+  const bool is_png = bytes.starts_with(png_signature);
+  if (!is_png && !(bytes.size() >= 2 && bytes.starts_with(jpeg_signature)))
+    refuse_format(bytes, name);
+  PngWalk png(bytes, name);
+  const ImageHeader header = is_png ? png.read() : JpegWalk(bytes, name).read();
+  const std::size_t pixels = std::size_t{header.width} * header.height;
+  EQSR_EXPECTS(pixels <= options.max_pixels && header.width <= 65535 && header.height <= 65535 &&
+                   pixels * (header.bits == 16 ? 8 : 4) < (std::size_t{1} << 31),
+               "image_limit", name, ": The picture has ", header.width, " x ", header.height,
+               " pixels; the limit is ", options.max_pixels,
+               " pixels, 65535 a side and 2 GiB of samples. Raise ReadOptions::max_pixels "
+               "(--max-megapixels) or cut the picture.");
+
+  const int channels = header.alpha && with_alpha ? 4 : 3;
+  Picture picture;
+  if (is_png) {
+    const std::string essence = png.essence();
+    png.check_rows(essence);
+    picture.image = decoded(essence, header, channels, png);
+  } else {
+    picture.image = decoded(bytes, header, channels, png);
+  }
+  picture.bits = header.bits == 16 ? 16 : 8;
+  const int orientation = exif_orientation(header.exif).value;
+  if (orientation != 1) picture.image = upright(picture.image, orientation);
+
+  const auto note = [&](const auto&... parts) {
+    if (options.on_note) options.on_note(say(name, ": ", parts...));
+  };
+  if (header.exif.starts_with("II") || header.exif.starts_with("MM"))
+    picture.metadata.exif = upright_exif(std::string(header.exif));
+  if (!header.icc_parts.empty()) {
+    if (auto profile = rgb_profile(header)) {
+      picture.metadata.icc_profile = std::move(*profile);
+    } else {
+      note("The colour profile is damaged or not one of RGB; it is dropped.");
+    }
+  }
+  if (header.alpha && !with_alpha) note("The alpha channel is dropped.");
+  if (header.ignored_at_end > 0) note(header.ignored_at_end, " bytes behind the end are ignored.");
+  return picture;
+}
+
+inline std::string read_whole(const std::string& path) {
+  const InputFile file(path);
+  EQSR_EXPECTS(file.size() < (std::uint64_t{1} << 31), "image_limit", path,
+               ": The file is larger than 2 GiB. Save it with stronger compression.");
+  return file.read_some(0, file.size());
+}
+
+inline void expect_small(std::string_view bytes, const std::string& name) {
+  EQSR_EXPECTS(bytes.size() < (std::size_t{1} << 31), "image_limit", name,
+               ": The picture has more than 2 GiB. Save it with stronger compression.");
 }
 
 }  // namespace detail
 
-/// Decodes a PNG or JPEG held in memory to three channels; `name` is for error sentences.
+/// Decodes a PNG or JPEG held in memory, recognised by its content; `name` is for error sentences.
 ///
-/// Grey is replicated. Alpha and colour profiles are dropped with a note; the orientation that a
-/// camera stored is applied. Sixteen bits a channel keep their precision.
+/// Grey is replicated to RGB; alpha, if there is any, is the fourth channel. Sixteen bits a sample
+/// keep their precision. The orientation that a camera stored is applied. Errors:
+/// `image_truncated`, `image_corrupt`, `image_limit` and `image_unsupported`; a picture with holes
+/// is never returned.
+inline Picture decode_picture(std::string_view bytes, const ReadOptions& options = {},
+                              const std::string& name = "picture") {
+  detail::expect_small(bytes, name);
+  return detail::decode(bytes, options, name, true);
+}
+
+/// Reads a PNG or JPEG file as `decode_picture` does.
+inline Picture read_picture(const std::string& path, const ReadOptions& options = {}) {
+  return detail::decode(detail::read_whole(path), options, path, true);
+}
+
+/// The same as plain RGB: alpha and what the file says beside the pixels are dropped.
 inline Image decode_image(std::string_view bytes, const ReadOptions& options = {},
                           const std::string& name = "picture") {
-  const detail::ImageHeader header = detail::ImageWalk(bytes, name).read();
-  const std::size_t pixels = std::size_t{header.width} * header.height;
-  EQSR_EXPECTS(pixels <= options.max_pixels && header.width <= 65535 && header.height <= 65535 &&
-                   pixels * (header.bits == 16 ? 8 : 4) < (std::size_t{1} << 31),
-               "limit_exceeded", name, ": The picture has ", header.width, " x ", header.height,
-               " pixels; the limit is ", options.max_pixels,
-               " pixels and 65535 a side. Raise ReadOptions::max_pixels or cut the picture.");
-  EQSR_EXPECTS(bytes.size() < (std::size_t{1} << 31), "limit_exceeded", name,
-               ": The file is larger than 2 GiB. Save it with stronger compression.");
-
-  const bool sixteen = header.bits == 16;
-  const std::size_t rounded = ((header.width + std::size_t{15}) & ~std::size_t{15}) *
-                              ((header.height + std::size_t{15}) & ~std::size_t{15});
-  detail::stb_budget =
-      4 * rounded * static_cast<std::size_t>(std::max(3, header.channels)) * (sixteen ? 2 : 1) +
-      2 * bytes.size() + (std::size_t{1} << 20);
-  const auto* data = reinterpret_cast<const unsigned char*>(bytes.data());
-  const int size = static_cast<int>(bytes.size());
-  int width = 0, height = 0, channels = 0;
-  const std::unique_ptr<void, void (*)(void*)> samples(
-      sixteen ? static_cast<void*>(detail::stb::eqsr_stbi_load_16_from_memory(
-                    data, size, &width, &height, &channels, 3))
-              : static_cast<void*>(detail::stb::eqsr_stbi_load_from_memory(data, size, &width,
-                                                                           &height, &channels, 3)),
-      detail::stb_release);
-  EQSR_EXPECTS(samples != nullptr && static_cast<std::uint32_t>(width) == header.width &&
-                   static_cast<std::uint32_t>(height) == header.height,
-               "bad_image", name,
-               ": The picture cannot be decoded: its data are damaged or do not fit its header. "
-               "Save it again with an image program.");
-
-  Image image =
-      sixteen ? detail::to_float(static_cast<const std::uint16_t*>(samples.get()), height, width)
-              : detail::to_float(static_cast<const std::uint8_t*>(samples.get()), height, width);
-  if (header.orientation != 1) image = detail::upright(image, header.orientation);
-  if (header.alpha) detail::note(options, name + ": The alpha channel is dropped.");
-  if (header.colour_profile)
-    detail::note(options, name + ": The colour profile is dropped; colours count as sRGB.");
-  if (header.ignored_at_end > 0)
-    detail::note(options,
-                 say(name, ": ", header.ignored_at_end, " bytes behind the end are ignored."));
-  return image;
+  detail::expect_small(bytes, name);
+  Picture picture = detail::decode(bytes, options, name, false);
+  if (!picture.metadata.icc_profile.empty() && options.on_note)
+    options.on_note(name + ": The colour profile is dropped; colours count as sRGB.");
+  return std::move(picture.image);
 }
 
-/// Reads a PNG or JPEG file, recognised by its content, as `decode_image` does.
+/// Reads a PNG or JPEG file as `decode_image` does.
 inline Image read_image(const std::string& path, const ReadOptions& options = {}) {
-  const detail::InputFile file(path);
-  EQSR_EXPECTS(file.size() < (std::uint64_t{1} << 31), "limit_exceeded", path,
-               ": The file is larger than 2 GiB. Save it with stronger compression.");
-  return decode_image(file.read_some(0, file.size()), options, path);
-}
-
-/// The pixels clamped to [0,1] and rounded to bytes. A value that is not finite is an error: a
-/// picture with holes is never written as if it were one.
-inline std::vector<std::uint8_t> to_bytes(const Image& image) {
-  const auto expected = static_cast<std::size_t>(std::max(0, image.height)) *
-                        static_cast<std::size_t>(std::max(0, image.width)) *
-                        static_cast<std::size_t>(std::max(0, image.channels));
-  EQSR_EXPECTS(expected > 0 && image.pixels.size() == expected, "bad_argument", "An image of ",
-               image.height, " x ", image.width, " x ", image.channels, " must hold ", expected,
-               " values, but holds ", image.pixels.size(), ". It needs at least one pixel.");
-  std::vector<std::uint8_t> bytes(expected);
-  for (std::size_t i = 0; i < expected; ++i) {
-    const float value = image.pixels[i];
-    EQSR_EXPECTS(std::isfinite(value), "nonfinite_output",
-                 "The image holds values that are not finite, so it is not written. Check the "
-                 "input and the weights.");
-    bytes[i] = static_cast<std::uint8_t>(std::nearbyint(std::clamp(value, 0.0f, 1.0f) * 255.0f));
-  }
-  return bytes;
-}
-
-/// Encodes one (grey) or three channels as PNG or JPEG, chosen by the extension of `name`.
-inline std::string encode_image(const std::string& name, const Image& image,
-                                const WriteOptions& options = {}) {
-  std::string extension = name.substr(std::min(name.rfind('.'), name.size()));
-  std::transform(extension.begin(), extension.end(), extension.begin(),
-                 [](char c) { return static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c); });
-  const bool png = extension == ".png";
-  EQSR_EXPECTS(png || extension == ".jpg" || extension == ".jpeg", "unknown_format", name,
-               ": Pictures are written as .png, .jpg or .jpeg. Choose a name that ends so.");
-  EQSR_EXPECTS(image.channels == 1 || image.channels == 3, "bad_argument", name, ": An image of ",
-               image.channels, " channels cannot be written. Give it one (grey) or three (RGB).");
-  EQSR_EXPECTS(options.quality >= 1 && options.quality <= 100, "bad_argument",
-               "The JPEG quality is ", options.quality, "; it must be 1 to 100.");
-  const std::vector<std::uint8_t> bytes = to_bytes(image);
-  EQSR_EXPECTS(
-      bytes.size() + static_cast<std::size_t>(image.height) < (std::size_t{1} << 31) - 65536 &&
-          (png || (image.width <= 65535 && image.height <= 65535)),
-      "limit_exceeded", name, ": ", image.width, " x ", image.height,
-      " pixels are too many for this format: JPEG takes 65535 a side, PNG is written up "
-      "to 2 GiB of pixels. Choose a smaller size.");
-  std::string encoded;
-  const auto append = [](void* to, void* data, int count) {
-    static_cast<std::string*>(to)->append(static_cast<const char*>(data),
-                                          static_cast<std::size_t>(count));
-  };
-  const int done =
-      png ? detail::stb::stbi_write_png_to_func(append, &encoded, image.width, image.height,
-                                                image.channels, bytes.data(), 0)
-          : detail::stb::stbi_write_jpg_to_func(append, &encoded, image.width, image.height,
-                                                image.channels, bytes.data(), options.quality);
-  EQSR_EXPECTS(done != 0 && !encoded.empty(), "out_of_memory", name,
-               ": There was not enough memory to encode the picture. Choose a smaller size.");
-  return encoded;
-}
-
-/// Writes a PNG or JPEG file, chosen by the extension. The values are clamped to [0,1] and rounded.
-/// The file appears complete or not at all; what was there before stays until then.
-inline void write_image(const std::string& path, const Image& image,
-                        const WriteOptions& options = {}) {
-  const std::string encoded = encode_image(path, image, options);
-  OutputFile file(path);
-  file.write(encoded.data(), encoded.size());
-  file.commit();
+  return decode_image(detail::read_whole(path), options, path);
 }
 
 }  // namespace eqsr::inline EQSR_ABI

@@ -190,8 +190,8 @@ class JsonReader {
     const std::string_view rest = text_.substr(position_);
     if (rest.empty()) fail("bad_json", "The text ends too early.");
     if (utf8_length(rest) == 0)
-      fail("bad_utf8", "This is not UTF-8: ", in_quotes(rest.substr(0, 4)));
-    fail("bad_json", "This is not expected here: ", in_quotes(rest.substr(0, 8)));
+      fail("bad_utf8", "This is not UTF-8: ", in_quotes(rest.substr(0, 4)), ".");
+    fail("bad_json", "This is not expected here: ", in_quotes(rest.substr(0, 8)), ".");
   }
 
   void begin(char open, std::string_view what, std::string_view expected) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-/// The pickles of PyTorch files: 31 opcodes, a fixed table of names, no callable anywhere, so there
-/// is nothing that a file could execute.
+/// The pickles of PyTorch files: 31 opcodes (two more in the older stream), a fixed table of names,
+/// no callable anywhere, so there is nothing that a file could execute.
 
 #include <eqsr/io/pickle_names.hpp>
 
@@ -113,6 +113,17 @@ inline void Pickle::run() {
             V{.kind = V::text, .size = size, .value = static_cast<std::int64_t>(position_ - size)});
         break;
       }
+      // Python 2 wrote texts so; PyTorch ran under it until its files became archives.
+      case 'U':
+      case 'T': {  // SHORT_BINSTRING, BINSTRING
+        if (!older_stream_) unsupported(opcode);
+        const std::uint32_t size =
+            opcode == 'U' ? take_little<std::uint8_t>() : take_little<std::uint32_t>();
+        static_cast<void>(take(size));
+        push(
+            V{.kind = V::text, .size = size, .value = static_cast<std::int64_t>(position_ - size)});
+        break;
+      }
       case 'c': {  // GLOBAL
         const std::string module = take_line();
         find_name(module, take_line());
@@ -157,10 +168,14 @@ inline void Pickle::run() {
         append(pop_to_mark());
         break;
       default:
-        fail("unsupported_opcode", "The operation 0x", hex_byte(opcode),
-             " is not one that a file of plain tensors needs. Save a state dict with torch.save.");
+        unsupported(opcode);
     }
   }
+}
+
+inline void Pickle::unsupported(char opcode) const {
+  fail("unsupported_opcode", "The operation 0x", hex_byte(opcode),
+       " is not one that a file of plain tensors needs. Save a state dict with torch.save.");
 }
 
 }  // namespace detail

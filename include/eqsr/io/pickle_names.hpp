@@ -13,6 +13,7 @@ inline void Pickle::find_name(std::string_view module, std::string_view name) {
   bool known = false;  // known, but nothing this library can use
   if (module == "torch._utils") {
     if (name == "_rebuild_tensor_v2") found = rebuild_tensor;
+    if (name == "_rebuild_tensor" && older_stream_) found = rebuild_old_tensor;
     if (name == "_rebuild_parameter") found = rebuild_parameter;
     for (const std::string_view other :
          {"_rebuild_tensor_v3", "_rebuild_qtensor", "_rebuild_sparse_tensor",
@@ -20,6 +21,8 @@ inline void Pickle::find_name(std::string_view module, std::string_view name) {
           "_rebuild_nested_tensor"}) {
       known = known || name == other;
     }
+  } else if (module == "torch.nn.parameter") {
+    if (name == "Parameter" && older_stream_) found = make_parameter;
   } else if (module == "collections") {
     if (name == "OrderedDict") found = make_ordered_dict;
   } else if (module == "torch") {
@@ -56,32 +59,62 @@ inline void Pickle::reduce() {
   }
   const std::vector<V> list(items(arguments).begin(), items(arguments).end());
   const auto no_hooks = [&](V hooks) {
-    if (hooks.kind != V::ordered_dict || !items(hooks).empty()) {
-      fail("bad_pickle", "A tensor comes with hooks.");
-    }
+    const bool none = hooks.kind == V::ordered_dict ? items(hooks).empty()
+                                                    : older_stream_ && hooks.kind == V::none;
+    if (!none) fail("bad_pickle", "A tensor comes with hooks.");
   };
   if (name.value == make_ordered_dict) {
-    if (!list.empty()) fail("bad_pickle", "An OrderedDict must be made empty.");
+    // Python 2 wrote one as a list of pairs.
+    const bool pairs = older_stream_ && list.size() == 1 && list[0].kind == V::list;
+    if (!list.empty() && !pairs) fail("bad_pickle", "An OrderedDict must be made empty.");
+    std::vector<V> members;
+    for (const V pair : pairs ? items(list[0]) : std::span<const V>{}) {
+      if (pair.kind != V::list || items(pair).size() != 2) {
+        fail("bad_pickle", "An OrderedDict is made of something else than pairs.");
+      }
+      members.insert(members.end(), items(pair).begin(), items(pair).end());
+    }
     push_container(V::ordered_dict);
+    set_items(members);
   } else if (name.value == rebuild_parameter) {
     if (list.size() != 3 || list[0].kind != V::tensor || list[1].kind != V::boolean) {
       fail("bad_pickle", "A parameter is made of a tensor, a flag and hooks.");
     }
     no_hooks(list[2]);
     push(list[0]);
+  } else if (name.value == make_parameter) {
+    if (list.empty() || list.size() > 2 || list[0].kind != V::tensor ||
+        (list.size() == 2 && list[1].kind != V::boolean)) {
+      fail("bad_pickle", "A parameter is made of a tensor and a flag.");
+    }
+    push(V{.kind = V::tensor, .size = 1, .value = list[0].value});
   } else {
-    if (list.size() != 6 || list[0].kind != V::storage || list[1].kind != V::integer ||
-        list[2].kind != V::tuple || list[3].kind != V::tuple || list[4].kind != V::boolean) {
+    const bool old = name.value == rebuild_old_tensor;
+    if (list.size() != (old ? 4 : 6) || list[0].kind != V::storage || list[1].kind != V::integer ||
+        list[2].kind != V::tuple || list[3].kind != V::tuple) {
       fail("bad_pickle", "A tensor is made of a storage, offset, size, stride, flag and hooks.");
     }
-    no_hooks(list[5]);
+    if (!old) {
+      if (list[4].kind != V::boolean) fail("bad_pickle", "The flag of a tensor is no boolean.");
+      no_hooks(list[5]);
+    }
     make_tensor(list);
   }
 }
 
-/// BUILD gives an OrderedDict attributes (a module's `_metadata`); they are of no use here.
+/// BUILD gives an OrderedDict attributes (a module's `_metadata`), or a parameter of the oldest
+/// files its flags and hooks; they are of no use here.
 inline void Pickle::build() {
   const V state = pop();
+  if (top().kind == V::tensor && top().size == 1) {
+    const auto flags = state.kind == V::tuple ? items(state) : std::span<const V>{};
+    if (flags.size() != 3 || flags[0].kind != V::boolean || flags[1].kind != V::boolean ||
+        flags[2].kind != V::ordered_dict || !items(flags[2]).empty()) {
+      fail("bad_pickle", "A parameter gets other attributes than two flags and no hooks.");
+    }
+    top().size = 0;
+    return;
+  }
   if (!state.is_dict())
     fail("bad_pickle", "An OrderedDict gets attributes that are no dictionary.");
   if (top().kind != V::ordered_dict) fail("bad_pickle", "Only an OrderedDict has attributes.");

@@ -38,7 +38,7 @@ struct PickleValue {
     tensor
   };
   Kind kind = unset;
-  std::uint32_t size = 0;  // of a text: its bytes
+  std::uint32_t size = 0;  // of a text: its bytes; of a tensor: 1 if it may get attributes
   std::int64_t value = 0;  // the number itself, the text's offset, or an index into a table
 
   [[nodiscard]] std::size_t index() const { return static_cast<std::size_t>(value); }
@@ -115,7 +115,14 @@ class Pickle {
  private:
   using V = PickleValue;
   /// The names a pickle may mention. Storage classes are `first_storage` plus their Dtype.
-  enum Name : std::int64_t { rebuild_tensor, rebuild_parameter, make_ordered_dict, first_storage };
+  enum Name : std::int64_t {
+    rebuild_tensor,
+    rebuild_old_tensor,
+    rebuild_parameter,
+    make_parameter,
+    make_ordered_dict,
+    first_storage
+  };
 
   static constexpr std::uint32_t max_nesting = 64;
   static constexpr std::size_t max_stack = 65'536;
@@ -248,8 +255,7 @@ class Pickle {
     }
   }
 
-  // ---- what the names stand for; in pickle_names.hpp
-  // ---------------------------------------------
+  // ---- what the names stand for; in pickle_names.hpp -------------------------------------------
 
   void find_name(std::string_view module, std::string_view name);
   void reduce();
@@ -258,6 +264,7 @@ class Pickle {
   void make_storage(V id);
 
   void run();
+  [[noreturn]] void unsupported(char opcode) const;
   void remember(std::size_t slot);
   void recall(std::size_t slot);
   void push_long(std::string_view bytes);

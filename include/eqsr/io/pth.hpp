@@ -53,8 +53,8 @@ inline PthSelection select_tensors(const InputFile& file, const Pickle& pickle) 
       keys.insert(std::move(key));
     }
     std::string taken;
-    for (const char* name :
-         {"params_ema", "params", "state_dict", "model_state_dict", "model", "net"}) {
+    for (const char* name : {"params_ema", "params", "state_dict", "model_state_dict",
+                             "model_state", "model", "net", "sd"}) {
       const auto inner = pickle.get(selection.dict, name);
       if (inner && inner->is_dict() && level < 4) {
         taken = name;
@@ -102,8 +102,8 @@ inline StateDict collect_tensors(const InputFile& file, const Limits& limits, co
       keys += (i == 0 ? " It holds " : ", ") + in_quotes(selection.dropped[i]);
     }
     file.fail("ambiguous_model",
-              "No tensors were found at the top level or under params_ema, params, "
-              "state_dict, model_state_dict, model or net.",
+              "No tensors were found at the top level or under params_ema, params, state_dict, "
+              "model_state_dict, model_state, model, net or sd.",
               keys.empty() ? "" : keys + ".");
   }
   if (bytes > limits.memory_budget) {

@@ -6,6 +6,7 @@
 
 #include <eqsr/io/dictionary.hpp>
 #include <eqsr/io/json.hpp>
+#include <eqsr/io/output_file.hpp>
 
 #include <algorithm>  // sort
 #include <array>      // array

@@ -7,6 +7,7 @@
 #include <eqsr/io/pth.hpp>
 #include <eqsr/io/pth_legacy.hpp>
 #include <eqsr/io/safetensors.hpp>
+#include <eqsr/io/sha256.hpp>
 
 #include <algorithm>    // all_of
 #include <string>       // string
@@ -78,6 +79,7 @@ inline StateDict StateDict::open(const std::string& path, const Limits& limits) 
   if (file.size() < 8) {
     file.fail("truncated", "The file has ", file.size(), " bytes; no weight file is that short.");
   }
+  if (!limits.sha256.empty()) detail::expect_sha256(file, limits.sha256);
   const std::string head = file.read_some(0, 512);
   if (head.starts_with("PK\x03\x04") || head.starts_with("PK\x05\x06")) {
     return detail::read_pth(file, limits);

@@ -10,8 +10,10 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>  // free, malloc
+#include <stdlib.h>  // calloc, free, malloc
 #include <string.h>  // memcpy
+
+#include <new>  // bad_alloc
 #if defined(__SSE2__)
 #include <emmintrin.h>
 #endif
@@ -27,12 +29,17 @@ namespace eqsr::inline EQSR_ABI::detail {
 /// What the decoder may still allocate on this thread. The announced size of a picture sets it, so
 /// a small file cannot claim much memory.
 inline thread_local std::size_t stb_budget = 0;
+inline thread_local bool stb_refused = false;  ///< whether it asked for more than that
 
 inline constexpr std::size_t stb_prefix = 16;  // each block starts with its size
 
 inline void* stb_allocate(std::size_t bytes) {
-  if (bytes > stb_budget) return nullptr;
-  auto* block = static_cast<unsigned char*>(malloc(bytes + stb_prefix));
+  if (bytes > stb_budget) {
+    stb_refused = true;
+    return nullptr;
+  }
+  // Zeros, because the decoder of a JPEG without tables looks into the ones that are not there.
+  auto* block = static_cast<unsigned char*>(calloc(1, bytes + stb_prefix));
   if (block == nullptr) return nullptr;
   stb_budget -= bytes;
   memcpy(block, &bytes, sizeof bytes);
@@ -55,6 +62,51 @@ inline void* stb_reallocate(void* memory, std::size_t old_bytes, std::size_t byt
   stb_release(memory);
   return larger;
 }
+
+/// The memory of the compressor, which does not expect that it gets none: here it throws, and what
+/// it held until then goes with the arena.
+class StbArena {
+ public:
+  StbArena() : outer_(current_) { current_ = this; }
+  StbArena(const StbArena&) = delete;
+  StbArena& operator=(const StbArena&) = delete;
+  ~StbArena() {
+    while (blocks_ != nullptr) release(blocks_ + 1);
+    current_ = outer_;
+  }
+
+  static void* allocate(std::size_t bytes) {
+    auto* block = static_cast<Block*>(malloc(sizeof(Block) + bytes));
+    if (block == nullptr) throw std::bad_alloc();
+    Block*& first = current_->blocks_;
+    *block = {nullptr, first};
+    if (first != nullptr) first->before = block;
+    first = block;
+    return block + 1;
+  }
+  static void* reallocate(void* memory, std::size_t old_bytes, std::size_t bytes) {
+    void* larger = allocate(bytes);
+    if (memory != nullptr) memcpy(larger, memory, old_bytes);
+    release(memory);
+    return larger;
+  }
+  static void release(void* memory) noexcept {
+    if (memory == nullptr) return;
+    Block* block = static_cast<Block*>(memory) - 1;
+    (block->before != nullptr ? block->before->after : current_->blocks_) = block->after;
+    if (block->after != nullptr) block->after->before = block->before;
+    free(block);
+  }
+
+ private:
+  struct alignas(16) Block {
+    Block* before;
+    Block* after;
+  };
+  static inline thread_local StbArena* current_ = nullptr;
+  StbArena* outer_;
+  Block* blocks_ = nullptr;
+};
 
 }  // namespace eqsr::inline EQSR_ABI::detail
 
