@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <exception>
 #include <new>
+#include <optional>
 
 #include "upscale/files.hpp"
 #include "upscale/memory.hpp"
@@ -150,8 +151,9 @@ int run(const Options& options) {
     const std::string path =
         (options.weights.empty() ? find_shipped_weights() : options.weights).string();
     const eqsr::Limits limits{.sha256 = options.sha256};
-    const eqsr::StateDict weights = eqsr::StateDict::open(path, limits);
-    return with_configuration(weights, path, [&]<eqsr::Config config>() {
+    std::optional<eqsr::StateDict> weights = eqsr::StateDict::open(path, limits);
+    return with_configuration(*weights, path, [&]<eqsr::Config config>() {
+      weights.reset();  // the memory is better used for pictures
       auto net = eqsr::load<config>(ctx, path, limits);
       if (!options.encoding.empty())
         net.encoding =

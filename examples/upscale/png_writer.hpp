@@ -9,6 +9,9 @@
 #include <string>
 #include <vector>
 
+#ifndef EQSR_HAS_SPNG
+#define EQSR_HAS_SPNG 0
+#endif
 #if EQSR_HAS_SPNG
 #include <spng.h>
 #endif

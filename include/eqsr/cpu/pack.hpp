@@ -76,9 +76,7 @@ inline constexpr Index stretch = 96;
 /// y = residual + activation(x w + bias) for contiguous rows, on one thread.
 inline void dense(Isa isa, const float* x, Index rows, const PackedWeights& weights, float* y,
                   Activation activation = Activation::none, const float* residual = nullptr) {
-  multiply_rows(isa,
-                {.data = x, .rows = rows, .row_stride = weights.depth},
-                weights.matrix(),
+  multiply_rows(isa, {.data = x, .rows = rows, .row_stride = weights.depth}, weights.matrix(),
                 {.data = y,
                  .row_stride = weights.columns,
                  .bias = weights.bias.data(),
