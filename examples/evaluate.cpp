@@ -42,10 +42,10 @@ std::string set_name(const fs::path& folder) {
 }
 
 void save(const fs::path& root, const std::string& set, const Scale& scale, const fs::path& picture,
-          const eqsr::Image& image) {
+          const eqsr::Image& image, const char* suffix = "") {
   const fs::path folder = root / set / ("x" + scale.text);
   fs::create_directories(folder);
-  eqsr::write_image((folder / picture.stem()).string() + ".png", image);
+  eqsr::write_image((folder / picture.stem()).string() + suffix + ".png", image);
 }
 
 /// A test picture. Grey means a file of one channel: the MATLAB scripts behind the published tables
@@ -89,6 +89,8 @@ Judged judge(const Picture& picture, const Scale& scale, const EvaluateOptions& 
   const Bytes bicubic = resample(made.low, made.truth.height, made.truth.width, filter);
   judged.bicubic_seconds = seconds_since(start);
   judged.bicubic = compare(image_of(bicubic), truth, border, full_range);
+  if (!options.save_results.empty())
+    save(options.save_results, set, scale, path, image_of(bicubic), "_bicubic");
   if (!network) return judged;
 
   start = std::chrono::steady_clock::now();

@@ -103,7 +103,7 @@ inline std::optional<int> parse(int argc, char** argv, EvaluateOptions& options)
   app.add_option("--plot", options.plot, "Where --sweep draws the curve; sweep.svg if not given")
       ->needs(sw);
   app.add_option("--save-inputs", options.save_inputs, "Keep the inputs in this folder, as PNG");
-  app.add_option("--save-results", options.save_results, "Keep the network's pictures there");
+  app.add_option("--save-results", options.save_results, "Keep the enlarged pictures in this one");
   app.add_option("-j,--threads", options.threads, "Threads; 0 takes every core")
       ->check(CLI::Range(0, 4096));
   app.add_flag("-q,--quiet", options.quiet, "No progress");
