@@ -38,12 +38,12 @@ TEST_CASE("both filters make the stored pictures, pixel by pixel") {
     const std::string end = "_" + std::string(wanted.from) + "_" + std::to_string(wanted.width) +
                             "x" + std::to_string(wanted.height) + ".png";
     CAPTURE(end);
-    for (const auto& [filter, name] :
-         {std::pair(tool::Filter::matlab, "matlab"), std::pair(tool::Filter::pillow, "pillow")}) {
+    for (const tool::Filter filter : {tool::Filter::matlab, tool::Filter::pillow}) {
+      const std::string name = filter == tool::Filter::matlab ? "matlab" : "pillow";
       CAPTURE(name);
       const tool::Bytes ours =
           tool::resample(is_photo ? photo : noise, wanted.height, wanted.width, filter);
-      CHECK(differing(ours, read("evaluate/" + std::string(name) + end)) == 0);
+      CHECK(differing(ours, read("evaluate/" + name + end)) == 0);
     }
   }
 }
