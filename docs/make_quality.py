@@ -11,6 +11,7 @@ import argparse
 import csv
 import hashlib
 import json
+import math
 import pathlib
 import re
 import shutil
@@ -18,7 +19,8 @@ import subprocess
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 EVERY = ["2", "3", "4", "6", "8"]
-CROPS = [("kodim08", "4", (280, 200)), ("kodim23", "3", (300, 90))]  # photo, scale, corner of the crop
+EARLIER = ["SRCNN", "VDSR", "EDSR-LIIF"]  # columns of published.csv that go with the first table
+CROPS = [("kodim08", "4", (280, 200)), ("kodim23", "3", (380, 80))]  # photo, scale, corner of the crop
 CROP = 128
 
 
@@ -84,7 +86,7 @@ def table(head, rows):
     return text + "".join("| " + " | ".join(row) + " |\n" for row in rows)
 
 
-def literature(measured, sets):
+def literature(measured, sets, theirs):
     rows = []
     for name in sets:
         rows_of = measured.run(f"{name}-basicsr", measured.args.data / name, "-s", ",".join(EVERY))
@@ -92,12 +94,12 @@ def literature(measured, sets):
             low, high = rows_of[scale, "bicubic"], rows_of[scale, "ours"]
             rows.append([f"{name} x{scale}", f"{low['psnr_y']:.2f} / {low['ssim_y']:.4f}",
                          f"{high['psnr_y']:.2f} / {high['ssim_y']:.4f}", f"{high['psnr_y'] - low['psnr_y']:+.2f}",
-                         f"{high['psnr_rgb']:.2f}", f"{high['seconds_per_image']:.2f}"])
-    return table(["", "bicubic, Y", "ours, Y", "gain", "ours, RGB", "s a picture"], rows)
+                         f"{high['psnr_rgb']:.2f}", *(theirs.get((name, scale), {}).get(of) or "-" for of in EARLIER)])
+    return table(["", "bicubic, Y", "ours, Y", "gain", "ours, RGB", *(f"*{of}, Y*" for of in EARLIER)], rows)
 
 
 def table_one(measured, sets, theirs):
-    names = list(next(iter(theirs.values())))
+    names = [of for of in next(iter(theirs.values())) if of not in EARLIER]
     rows = []
     for name in sets:
         scales = sorted((scale for of, scale in theirs if of == name), key=float)
@@ -142,7 +144,6 @@ def sweep(measured, name):
                         keep=[local])
     measured.commands[-1] = f"evaluate {name} --sweep 1.1:8:0.1"
     shutil.copy(local, curve)
-    import math
     lines = []
     for method in ("bicubic", "ours"):
         points = [(math.log2(float(scale)), row["psnr_y"]) for (scale, of), row in rows.items() if of == method]
@@ -169,12 +170,13 @@ def main():
              f"`{measured.digest}`; commit {commit}; {machine()}; {flags(args.evaluate)}. PSNR in dB, means over pictures.\n",
              "## By the protocol of the literature\n",
              "Inputs by MATLAB's filter, results rounded to bytes, border = scale. PSNR and SSIM on Y of BT.601; the network\n"
-             "was trained for factors up to 4, so 6 and 8 are extrapolation.\n", literature(measured, args.sets),
+             "was trained for factors up to 4, so 6 and 8 are extrapolation. *Columns in italics are their authors' numbers, not\n"
+             "measured here.*\n", literature(measured, args.sets, theirs),
              "## Scales of EQSR's Table 1, beside published numbers\n",
              "Protocol `eqsr`: x2, x3, x4 from MATLAB's filter, other scales from Pillow's; border 4, or 6 at x6. *Columns in\n"
-             "italics are their authors' numbers, not measured here*, of networks with 12 to 25 times the parameters. "
-             "† also trained on ImageNet.\n", table_one(measured, args.sets, theirs),
-             notes.replace("*", "†") + "\n", "## Quality against scale\n", sweep(measured, args.sets[0])]
+             "italics are their authors' numbers, not measured here*; those networks have 20 to 40 times the parameters.\n", table_one(measured, args.sets, theirs),
+             "Sources of the published numbers: " + notes.replace("*", "†") + "\n", "## Quality against scale\n",
+             "Protocol `basicsr`.\n", sweep(measured, args.sets[0])]
     if args.photos:
         parts += ["## Pictures\n", crops(measured, args.photos),
                   "Pictures of the [Kodak Lossless True Color Image Suite](https://r0k.us/graphics/kodak/), released by Kodak for\n"
