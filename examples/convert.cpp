@@ -126,6 +126,7 @@ std::optional<int> parse(int argc, char** argv, Options& options) {
                  "published checkpoints, which were trained on GPUs")
       ->check(CLI::IsMember({"division", "reciprocal"}));
   app.add_option("--note", options.notes, "NAME=VALUE for the file's metadata; may be repeated")
+      ->allow_extra_args(false)
       ->check([](const std::string& note) {
         return note.find('=') > 0 && note.find('=') != std::string::npos
                    ? std::string()

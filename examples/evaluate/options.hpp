@@ -73,7 +73,8 @@ inline std::optional<int> parse(int argc, char** argv, EvaluateOptions& options)
 
   app.add_option("folders", options.folders, "Folders of PNG or JPEG files: the truth")->required();
   auto* s = app.add_option("-s,--scales", scales, "Scales such as 2,3,4,2.5,2x3.5; 2,3,4 if none")
-                ->delimiter(',');
+                ->delimiter(',')
+                ->allow_extra_args(false);
   auto* sw =
       app.add_option("--sweep", sweep, "FROM:TO:STEP instead: a curve over the scale")->excludes(s);
   app.add_option("-p,--protocol", protocol, "How results are compared; see below")
@@ -95,6 +96,7 @@ inline std::optional<int> parse(int argc, char** argv, EvaluateOptions& options)
   app.add_option("-f,--format", options.format, "What is printed: text, csv, json or markdown")
       ->check(CLI::IsMember(format_names()));
   app.add_option("-o,--output", options.outputs, "Also write .txt, .csv, .json or .md files")
+      ->allow_extra_args(false)
       ->check([](const std::string& path) {
         return format_of(path).empty()
                    ? path + ": The name of a table must end in .txt, .csv, .json or .md."

@@ -83,7 +83,7 @@ class Convert(unittest.TestCase):
     def test_and_back(self):
         """Half of the shipped weights, widened again, are the half ones exactly."""
         half, wide = self.folder / "half.safetensors", self.folder / "wide.safetensors"
-        said = self.convert(WEIGHTS, half, "--type", "f16", "--note", "made=here", "--encoding", "division")
+        said = self.convert("--type", "f16", "--encoding", "division", "--note", "made=here", WEIGHTS, half)
         self.assertIn("534554 elements, 1069108 bytes", said)
         self.convert(half, wide, "--type", "f32")
         self.convert(wide, self.out, "--type", "f16", words=("dropped    nothing",))

@@ -100,8 +100,8 @@ class Evaluate(unittest.TestCase):
                 self.assertGreater(ours[measure], bicubic[measure], f"{measure} x{scale}")
 
     def test_formats(self):
-        self.run_tool(self.set, "--no-network", "-s", "2,3", "-o", "a.csv", "-o", "a.json", "-o", "a.md", "-o",
-                      "a.txt", words=("PSNR Y", "bicubic"))
+        self.run_tool("--no-network", "-s", "2,3", "-o", "a.csv", "-o", "a.json", "-o", "a.md", "-o", "a.txt", self.set,
+                      words=("PSNR Y", "bicubic"))
         table = list(csv.DictReader(io.StringIO((self.folder / "a.csv").read_text())))
         report = json.loads((self.folder / "a.json").read_text())
         self.assertEqual([row["scale"] for row in table], ["2", "3"])
