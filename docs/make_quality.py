@@ -11,7 +11,6 @@ import argparse
 import csv
 import hashlib
 import json
-import math
 import pathlib
 import re
 import shutil
@@ -77,8 +76,9 @@ class Measurements:
             subprocess.run([str(self.args.evaluate), *command, "--weights", str(self.weights), "-o",
                             str(report) + ".part.json"], check=True, stdout=subprocess.DEVNULL)
             pathlib.Path(str(report) + ".part.json").rename(report)
-        rows = json.loads(report.read_text())["rows"]
-        return {(row["scale"], "bicubic" if row["method"] == "bicubic" else "ours"): row for row in rows}
+        read = json.loads(report.read_text())
+        return ({(row["scale"], "bicubic" if row["method"] == "bicubic" else "ours"): row for row in read["rows"]},
+                read["trends"])
 
 
 def table(head, rows):
@@ -89,7 +89,7 @@ def table(head, rows):
 def literature(measured, sets, theirs):
     rows = []
     for name in sets:
-        rows_of = measured.run(f"{name}-basicsr", measured.args.data / name, "-s", ",".join(EVERY))
+        rows_of, _ = measured.run(f"{name}-basicsr", measured.args.data / name, "-s", ",".join(EVERY))
         for scale in EVERY:
             low, high = rows_of[scale, "bicubic"], rows_of[scale, "ours"]
             rows.append([f"{name} x{scale}", f"{low['psnr_y']:.2f} / {low['ssim_y']:.4f}",
@@ -103,7 +103,7 @@ def table_one(measured, sets, theirs):
     rows = []
     for name in sets:
         scales = sorted((scale for of, scale in theirs if of == name), key=float)
-        rows_of = measured.run(f"{name}-eqsr", measured.args.data / name, "-p", "eqsr", "-s", ",".join(scales))
+        rows_of, _ = measured.run(f"{name}-eqsr", measured.args.data / name, "-p", "eqsr", "-s", ",".join(scales))
         for scale in scales:
             rows.append([f"{name} x{scale}", f"{rows_of[scale, 'bicubic']['psnr_y']:.2f}",
                          f"{rows_of[scale, 'ours']['psnr_y']:.2f}",
@@ -120,7 +120,7 @@ def crops(measured, photos):
         one.mkdir(exist_ok=True)
         shutil.copy(photos / f"{photo}.png", one)
         results = kept / photo / f"x{scale}"
-        rows = measured.run(f"{photo}-x{scale}", one, "-s", scale, "--save-results", str(kept),
+        rows, _ = measured.run(f"{photo}-x{scale}", one, "-s", scale, "--save-results", str(kept),
                             keep=[results / f"{photo}.png"])
         measured.commands.pop()
         panels = [("original", Image.open(one / f"{photo}.png")),
@@ -140,16 +140,12 @@ def crops(measured, photos):
 def sweep(measured, name):
     curve = ROOT / "docs/images/sweep.svg"
     local = measured.folder / "sweep.svg"
-    rows = measured.run(f"{name}-sweep", measured.args.data / name, "--sweep", "1.1:8:0.1", "--plot", str(local),
-                        keep=[local])
+    _, trends = measured.run(f"{name}-sweep", measured.args.data / name, "--sweep", "1.1:8:0.1", "--plot", str(local),
+                             keep=[local])
     measured.commands[-1] = f"evaluate {name} --sweep 1.1:8:0.1"
     shutil.copy(local, curve)
-    lines = []
-    for method in ("bicubic", "ours"):
-        points = [(math.log2(float(scale)), row["psnr_y"]) for (scale, of), row in rows.items() if of == method]
-        mx, my = (sum(axis) / len(points) for axis in zip(*points))
-        rate = -sum((x - mx) * (y - my) for x, y in points) / sum((x - mx) ** 2 for x, _ in points)
-        lines.append(f"{method}: {rate:.2f} dB lost for each doubling of the scale")
+    lines = [f"{'bicubic' if trend['method'] == 'bicubic' else 'ours'}: {trend['degradation_rate']:.2f} dB lost for each doubling of "
+             f"the scale, no point more than {trend['roughness']:.2f} dB off the line of its neighbours" for trend in trends]
     return f"![PSNR against scale on {name}](images/sweep.svg)\n\n" + "; ".join(lines) + ".\n"
 
 

@@ -155,17 +155,19 @@ void write_file(const fs::path& path, const std::string& text) {
 }
 
 /// Prints and writes the tables; the curve too after a sweep. The result is an exit code.
-int publish(const Report& report, const EvaluateOptions& options) {
-  std::fputs(text_of(report, options.format).c_str(), stdout);
-  for (const fs::path& path : options.outputs) write_file(path, text_of(report, format_of(path)));
-  if (options.sweep) {
-    std::vector<std::pair<std::string, std::vector<Curve>>> panels;
+int publish(Report report, const EvaluateOptions& options) {
+  std::vector<std::pair<std::string, std::vector<Curve>>> panels;
+  if (options.sweep)
     for (const fs::path& folder : options.folders) {
       const std::string set = set_name(folder);
       panels.emplace_back(set, curves_of(report, set));
       for (const Curve& curve : panels.back().second)
-        std::fprintf(stderr, "%s\n", sentence(set, curve).c_str());
+        report.trends.push_back({set, curve.name, curve.degradation_rate(), curve.roughness()});
     }
+  std::fputs(text_of(report, options.format).c_str(), stdout);
+  for (const fs::path& path : options.outputs) write_file(path, text_of(report, format_of(path)));
+  if (options.sweep) {
+    for (const Trend& trend : report.trends) std::fprintf(stderr, "%s\n", sentence(trend).c_str());
     write_file(options.plot, draw(panels));
     std::fprintf(stderr, "The curve is %s\n", options.plot.c_str());
   }
@@ -202,7 +204,7 @@ int run(const EvaluateOptions& options) {
     Report report = new_report(options, fs::path(path).filename().string());
     for (const fs::path& folder : options.folders)
       evaluate_folder(folder, options, network, fs::path(path).stem().string(), report);
-    return publish(report, options);
+    return publish(std::move(report), options);
   };
   if (options.no_network) return evaluate({}, "");
 

@@ -47,9 +47,17 @@ struct Setting {
   std::string protocol, inputs, border, weights;
 };
 
+/// How PSNR of Y falls over a sweep of scales.
+struct Trend {
+  std::string set, method;
+  double degradation_rate = 0;  ///< dB lost for each doubling of the scale
+  double roughness = 0;         ///< dB that a point is off the line of its neighbours, at most
+};
+
 struct Report {
   Setting setting{};
   std::vector<Row> rows{};
+  std::vector<Trend> trends{};
   std::vector<std::string> failures{};
 };
 
@@ -129,12 +137,19 @@ inline std::string json_text(const Report& report) {
                   {"images", images}});
     rows.push_back(entry);
   }
+  nlohmann::json trends = nlohmann::json::array();
+  for (const Trend& trend : report.trends)
+    trends.push_back({{"set", trend.set},
+                      {"method", trend.method},
+                      {"degradation_rate", trend.degradation_rate},
+                      {"roughness", trend.roughness}});
   const Setting& setting = report.setting;
   const nlohmann::json all = {{"protocol", setting.protocol},
                               {"inputs", setting.inputs},
                               {"border", setting.border},
                               {"weights", setting.weights},
                               {"rows", rows},
+                              {"trends", trends},
                               {"failures", report.failures}};
   // File names need not be UTF-8.
   return all.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";

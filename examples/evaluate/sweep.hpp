@@ -55,13 +55,11 @@ inline std::vector<Curve> curves_of(const Report& report, const std::string& set
   return curves;
 }
 
-inline std::string sentence(const std::string& set, const Curve& curve) {
-  char text[256];
-  std::snprintf(text, sizeof text,
-                "%s, %s: PSNR Y falls by %.2f dB for each doubling of the scale; no point is more "
-                "than %.2f dB off its neighbours' line",
-                set.c_str(), curve.name.c_str(), curve.degradation_rate(), curve.roughness());
-  return text;
+inline std::string sentence(const Trend& trend) {
+  return trend.set + ", " + trend.method + ": PSNR Y falls by " +
+         detail::fixed(trend.degradation_rate, 2) +
+         " dB for each doubling of the scale; no point is more than " +
+         detail::fixed(trend.roughness, 2) + " dB off its neighbours' line";
 }
 
 /// `&`, `<` and `>` of foreign names.

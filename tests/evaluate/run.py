@@ -135,8 +135,13 @@ class Evaluate(unittest.TestCase):
     def test_sweep(self):
         self.run_tool(self.set, "--no-network", "--sweep", "1.5:3:0.25", "--plot", "curve.svg", "-o", "a.json",
                       words=("falls by", "dB for each doubling"))
-        scales = [row["scale"] for row in json.loads((self.folder / "a.json").read_text())["rows"]]
+        report = json.loads((self.folder / "a.json").read_text())
+        scales = [row["scale"] for row in report["rows"]]
         self.assertEqual(scales, ["1.5", "1.75", "2", "2.25", "2.5", "2.75", "3"])
+        trend, = report["trends"]
+        first, last = report["rows"][0]["psnr_y"], report["rows"][-1]["psnr_y"]
+        self.assertAlmostEqual(trend["degradation_rate"], first - last, delta=0.7)  # one doubling
+        self.assertLess(trend["roughness"], 0.5)
         curve = (self.folder / "curve.svg").read_text()
         self.assertEqual(curve.count("<polyline"), 1)
         self.assertEqual(curve.count(","), 7 + 1)  # seven points; the legend
