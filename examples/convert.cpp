@@ -7,6 +7,7 @@
 
 #include <cmath>
 #include <cstdio>
+#include <cstring>
 #include <exception>
 #include <map>
 #include <optional>
@@ -28,29 +29,43 @@ struct Tally {
 };
 
 /// Rounded as `type` stores it, and widened again.
-float stored(float value, eqsr::Dtype type) {
-  if (type == eqsr::Dtype::f16) return eqsr::half_to_float(eqsr::float_to_half(value));
-  if (type == eqsr::Dtype::bf16) return eqsr::bfloat16_to_float(eqsr::float_to_bfloat16(value));
-  return value;
+double stored(double value, eqsr::Dtype type) {
+  const float narrow = static_cast<float>(value);
+  if (type == eqsr::Dtype::f16) return double{eqsr::half_to_float(eqsr::float_to_half(narrow))};
+  if (type == eqsr::Dtype::bf16)
+    return double{eqsr::bfloat16_to_float(eqsr::float_to_bfloat16(narrow))};
+  return double{narrow};
+}
+
+/// The elements without rounding, also those of f64.
+std::vector<double> exact(const eqsr::StoredTensor& tensor) {
+  if (tensor.dtype() != eqsr::Dtype::f64) {
+    const std::vector<float> values = tensor.to_float();
+    return {values.begin(), values.end()};
+  }
+  std::vector<double> values(tensor.numel());
+  const std::vector<std::byte> bytes = tensor.to_bytes();
+  if (!bytes.empty()) std::memcpy(values.data(), bytes.data(), bytes.size());
+  return values;
 }
 
 void insert_as(eqsr::StateDict& to, const std::string& name, const eqsr::StoredTensor& from,
                eqsr::Dtype type, Tally& tally) {
-  const std::vector<float> values = from.to_float();
+  const std::vector<double> values = exact(from);
   for (std::size_t i = 0; i < values.size(); ++i) {
-    const float now = stored(values[i], type);
-    EQSR_EXPECTS(std::isfinite(now) || !std::isfinite(values[i]), "overflow", "Element ", i, " of ",
-                 name, " is ", double{values[i]}, ", too large for ", eqsr::name_of(type),
-                 ". Choose bf16 or f32.");
-    if (now == values[i] || !std::isfinite(values[i])) continue;
+    if (!std::isfinite(values[i])) continue;  // stays what it is
+    const double now = stored(values[i], type);
+    EQSR_EXPECTS(std::isfinite(now), "overflow", "Element ", i, " of ", name, " is ", values[i],
+                 ", too large for ", eqsr::name_of(type), ". Choose bf16 or f32.");
+    if (now == values[i]) continue;
     ++tally.changed;
     tally.vanished += now == 0 ? 1 : 0;
-    const double change = std::abs(double{now} - double{values[i]});
+    const double change = std::abs(now - values[i]);
     if (change <= tally.largest_change) continue;
     tally.largest_change = change;
     tally.largest_in = name;
   }
-  to.insert(name, from.shape(), values, type);
+  to.insert(name, from.shape(), from.to_float(), type);
 }
 
 void print(const eqsr::StateDict& from, const std::vector<std::string>& derived,

@@ -99,6 +99,17 @@ class Convert(unittest.TestCase):
         self.assertFalse(self.out.exists())
         self.convert(source, self.out, "--type", "bf16")
 
+    def test_doubles(self):
+        source = self.folder / "in.safetensors"
+        for value, code in ((1 / 3, 0), (1e300, 1)):
+            body = struct.pack("<2d", value, 0.5)
+            text = json.dumps({"a": {"dtype": "F64", "shape": [2], "data_offsets": [0, 16]}}).encode()
+            source.write_bytes(struct.pack("<Q", len(text)) + text + body)
+            said = self.convert(source, self.out, "--type", "f32", code=code)
+            if code == 0:
+                self.assertIn("rounded    1 elements, 0 of them to zero", said)
+                self.assertEqual(read(self.out)[0]["a"], ("F32", [2], struct.pack("<2f", value, 0.5)))
+
     def test_derived_buffers(self):
         source = self.folder / "in.safetensors"
         write(source, {"weight": [1.0], "layers.relative_position_index_SA": [3.0]})
