@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Trains EQSR on photographs: train.py path/to/stage.json --photos path/to/photos --work path/to/folder
 
-Stops after the stage's `hours` of training time and may be interrupted at any point: the same command goes on from the
-last saved state. The learning rate follows the training time, which counts no pause longer than a minute.
+Stops after the stage's `hours` of training time (or --steps) and may be interrupted at any point: the same command goes on
+from the last saved state. The learning rate follows the training time, which counts no pause longer than a minute.
+--initial begins a stage where another one ended: with its state, moments included, or with a weights file alone.
 Several processes: `torchrun --nproc-per-node N train.py ...`; the step's sub-batches are dealt out among them. On a busy
 CPU, one process of one thread a core (--threads 1) is faster than one process of several threads.
 """
@@ -20,6 +21,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.distributed as dist
+from safetensors import safe_open
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "reference"))
@@ -50,7 +52,7 @@ def initialise(net):
 
 
 def rate(stage, progress, step):
-    """Linear warm-up over steps, then a cosine over the planned training time down to `floor`."""
+    """Linear warm-up over the stage's first steps, then a cosine over its planned training time down to `floor`."""
     cosine = 0.5 + 0.5 * math.cos(math.pi * min(progress, 1.0))
     return stage["rate"] * min(1.0, (step + 1) / stage["warmup"]) * (stage["floor"] + (1 - stage["floor"]) * cosine)
 
@@ -59,7 +61,8 @@ class Batches:
     """This process's share of a step's `groups` sub-batches, whose scales are stratified over [1, max_scale]."""
 
     def __init__(self, stage, cache, seed, rank=0, world=1):
-        self.stage, self.patches = stage, Patches(cache, seed)
+        self.stage = stage
+        self.patches = Patches(cache, seed, stage.get("sources", [""]), stage.get("resamplers", ["pillow"]))
         self.shares = [g for g in range(stage["groups"]) if share(g, world) == rank]
 
     def __call__(self):
@@ -94,32 +97,42 @@ class Trainer:
         self.average = {n: p.detach().clone() for n, p in self.net.named_parameters()}
         self.adam = torch.optim.Adam(self.net.parameters(), lr=0.0, betas=tuple(stage["betas"]),
                                      fused=True)
-        self.step, self.seconds, self.progress, self.stopping = 0, 0.0, 0.0, 0.0
+        self.step, self.begun, self.seconds, self.progress, self.stopping = 0, 0, 0.0, 0.0, 0.0
         self.until = datetime.fromisoformat(args.until).timestamp() if args.until else None
         self.compute = torch.compile(self.net.compute, dynamic=True) if args.compile else self.net.compute
 
-    def planned(self):
-        """Training seconds in all; with --until, what will have been trained if nothing interrupts from now on."""
+    def done(self):
+        """The part of the stage that is trained; with --until, of what will be if nothing interrupts from now on."""
+        if self.args.steps:
+            return (self.step + 1 - self.begun) / self.args.steps
         if self.until is None:
-            return 3600 * self.stage["hours"]
-        return self.seconds + max(self.until - time.time(), 0.001)
+            return self.seconds / (3600 * self.stage["hours"])
+        return self.seconds / (self.seconds + max(self.until - time.time(), 0.001))
 
     def stop(self, *_):
         self.stopping = 1.0
 
     def save(self, path):
         state = {"net": self.net.state_dict(), "average": self.average, "adam": self.adam.state_dict(),
-                 "step": self.step, "seconds": self.seconds, "stage": self.stage}
+                 "step": self.step, "begun": self.begun, "seconds": self.seconds, "stage": self.stage}
         torch.save(state, f"{path}.part")
         os.replace(f"{path}.part", path)
 
     def load(self, path, restart):
         """Goes on from a state; `restart` keeps its weights and moments but begins this stage's clock anew."""
         state = torch.load(path, map_location=self.device, weights_only=True)
-        self.net.load_state_dict(state["net"])
+        self.net.load_state_dict(state["average" if restart else "net"])
         self.average = {n: p.to(self.device) for n, p in state["average"].items()}
         self.adam.load_state_dict(state["adam"])
-        self.step, self.seconds = state["step"], 0.0 if restart else state["seconds"]
+        self.step = state["step"]
+        self.begun, self.seconds = (self.step, 0.0) if restart else (state.get("begun", 0), state["seconds"])
+
+    def load_weights(self, path):
+        """Begins from a weights file: the average starts there, Adam's moments start from nothing."""
+        with safe_open(path, "pt") as file:
+            self.net.load_state_dict({name: file.get_tensor(name).float() for name in file.keys()})
+            self.step = self.begun = max(1, int((file.metadata() or {}).get("steps", 1)))
+        self.average = {n: p.detach().clone() for n, p in self.net.named_parameters()}
 
     def backward(self, inputs, targets):
         """Accumulates the gradient of one sub-batch's L1 error; returns the error."""
@@ -134,7 +147,7 @@ class Trainer:
 
     def exchange(self, error):
         """Sums gradients and errors over the processes; they follow the first one's clock and stop together."""
-        self.progress = self.seconds / self.planned()
+        self.progress = self.done()
         if self.world == 1:
             return error
         gradients = [p.grad for p in self.net.parameters()]
@@ -151,9 +164,9 @@ class Trainer:
         error = self.exchange(sum(self.backward(x, y) for x, y in batches))
         norm = torch.nn.utils.clip_grad_norm_(self.net.parameters(), self.stage["clip"])
         if torch.isfinite(norm):
-            self.adam.param_groups[0]["lr"] = rate(self.stage, self.progress, self.step)
+            self.adam.param_groups[0]["lr"] = rate(self.stage, self.progress, self.step - self.begun)
             self.adam.step()
-            decay = min(self.stage["ema"], (1 + self.step) / (10 + self.step))
+            decay = self.stage["ema"] if self.begun else min(self.stage["ema"], (1 + self.step) / (10 + self.step))
             torch._foreach_lerp_(list(self.average.values()), [p.detach() for p in self.net.parameters()], 1 - decay)
         self.adam.zero_grad()
         self.step += 1
@@ -164,6 +177,8 @@ class Trainer:
         seed = self.stage["seed"], self.rank, self.step
         batches = Prefetch(Batches(self.stage, work / "photos", seed, self.rank, self.world))
         errors, saved, validated = [], time.time(), time.time()
+        if self.rank == 0 and self.step == self.begun > 0:
+            log(step=self.step, seconds=0.0, validation=self.validation())
         signal.signal(signal.SIGTERM, self.stop)
         while self.progress < 1 and not self.stopping:
             start = time.time()
@@ -204,7 +219,8 @@ def main():
     parser.add_argument("stage", type=Path)
     parser.add_argument("--photos", type=Path, required=True, help="folder of photographs")
     parser.add_argument("--work", type=Path, required=True, help="folder for the cache, the log and the state")
-    parser.add_argument("--initial", type=Path, help="a state to begin from where --work has none")
+    parser.add_argument("--initial", type=Path, help="a state or a .safetensors file to begin from where --work has no state")
+    parser.add_argument("--steps", type=int, help="end after so many steps instead of after the stage's hours")
     parser.add_argument("--until", help="end at this time (2030-01-31T12:00:00Z) instead of after the stage's hours")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
@@ -217,12 +233,19 @@ def main():
     if args.native:
         import native
         upsampler.involution = native.involution()
+    if int(os.environ.get("WORLD_SIZE", 1)) > stage["groups"]:
+        raise SystemExit(f"{args.stage}: {stage['groups']} groups cannot be dealt to {os.environ['WORLD_SIZE']} processes. "
+                         "Raise groups, or start fewer processes.")
     args.work.mkdir(parents=True, exist_ok=True)
-    if not (args.work / "photos.json").exists():
-        build_cache(args.photos, args.work / "photos", held_out())
     trainer = Trainer(stage, args)
+    if trainer.rank == 0 and not (args.work / "photos.index").exists():
+        build_cache(args.photos, args.work / "photos", held_out())
+    if trainer.world > 1:
+        dist.barrier()
     if (args.work / "state.pt").exists():
         trainer.load(args.work / "state.pt", restart=False)
+    elif args.initial and args.initial.suffix == ".safetensors":
+        trainer.load_weights(args.initial)
     elif args.initial:
         trainer.load(args.initial, restart=True)
     print(sum(p.numel() for p in trainer.net.parameters()), "parameters, from step", trainer.step, flush=True)

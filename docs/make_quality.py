@@ -1,0 +1,187 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Writes docs/quality.md and its pictures with the evaluation tool; needs Pillow for the pictures.
+
+    docs/make_quality.py --data FOLDER [--photos FOLDER] [--evaluate TOOL] [--weights FILE] [--sets Set5 Set14 B100]
+
+FOLDER of --data holds the sets, one folder each; --photos holds kodim08.png and kodim23.png of the Kodak suite.
+What was measured for these weights lies in build/quality and is not measured again; --fresh forgets it.
+"""
+import argparse
+import csv
+import hashlib
+import json
+import pathlib
+import re
+import shutil
+import subprocess
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+EVERY = ["2", "3", "4", "6", "8"]
+EARLIER = ["SRCNN", "VDSR", "EDSR-LIIF"]  # columns of published.csv that go with the first table
+CROPS = [("kodim08", "4", (280, 200)), ("kodim23", "3", (380, 80))]  # photo, scale, corner of the crop
+CROP = 128
+
+
+def published():
+    lines = (ROOT / "docs/published.csv").read_text().splitlines()
+    notes = " ".join(line[2:] for line in lines if line.startswith("# "))
+    rows = list(csv.DictReader(line for line in lines if not line.startswith("#")))
+    return notes, {(row.pop("set"), row.pop("scale")): row for row in rows}
+
+
+def command_output(*command):
+    return subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT).stdout.strip()
+
+
+def machine():
+    names = re.findall(r"model name\s*:\s*(.*)", pathlib.Path("/proc/cpuinfo").read_text())
+    return f"{names[0] if names else 'unknown processor'}, {len(names)} cores"
+
+
+def flags(tool):
+    """How the tool was compiled, from its build folder."""
+    for folder in tool.parents:
+        cache = folder / "CMakeCache.txt"
+        if cache.exists():
+            text = cache.read_text()
+            kind = re.search(r"CMAKE_BUILD_TYPE:\w+=(.*)", text)[1]
+            compiler = re.search(r"CMAKE_CXX_COMPILER:\w+=(.*)", text)[1]
+            given = re.search(rf"CMAKE_CXX_FLAGS_{kind.upper()}:\w+=(.*)", text)
+            native = " -march=native" if re.search(r"EQSR_HAS_MARCH_NATIVE:\w+=1", text) else ""
+            version = command_output(compiler, "--version").splitlines()[0]
+            return f"{version}; {given[1] if given else ''}{native}"
+    return "unknown flags"
+
+
+class Measurements:
+    """Runs the tool; keeps its JSON by the weights' hash."""
+
+    def __init__(self, args):
+        self.args = args
+        self.weights = args.weights
+        self.digest = hashlib.sha256(self.weights.read_bytes()).hexdigest()
+        self.folder = ROOT / "build/quality" / self.digest[:16]
+        if args.fresh:
+            shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.commands = []
+
+    def run(self, name, folder, *options, keep=()):
+        report = self.folder / f"{name}.json"
+        command = [str(folder), *options]
+        self.commands.append("evaluate " + " ".join([pathlib.Path(folder).name, *options]))
+        if not report.exists() or not all(pathlib.Path(path).exists() for path in keep):
+            print("evaluate", *command, flush=True)
+            subprocess.run([str(self.args.evaluate), *command, "--weights", str(self.weights), "-o",
+                            str(report) + ".part.json"], check=True, stdout=subprocess.DEVNULL)
+            pathlib.Path(str(report) + ".part.json").rename(report)
+        read = json.loads(report.read_text())
+        return ({(row["scale"], "bicubic" if row["method"] == "bicubic" else "ours"): row for row in read["rows"]},
+                read["trends"])
+
+
+def table(head, rows):
+    text = "| " + " | ".join(head) + " |\n|" + " --- |" + " ---: |" * (len(head) - 1) + "\n"
+    return text + "".join("| " + " | ".join(row) + " |\n" for row in rows)
+
+
+def literature(measured, sets, theirs):
+    rows = []
+    for name in sets:
+        rows_of, _ = measured.run(f"{name}-basicsr", measured.args.data / name, "-s", ",".join(EVERY))
+        for scale in EVERY:
+            low, high = rows_of[scale, "bicubic"], rows_of[scale, "ours"]
+            rows.append([f"{name} x{scale}", f"{low['psnr_y']:.2f} / {low['ssim_y']:.4f}",
+                         f"{high['psnr_y']:.2f} / {high['ssim_y']:.4f}", f"{high['psnr_y'] - low['psnr_y']:+.2f}",
+                         f"{high['psnr_rgb']:.2f}", *(theirs.get((name, scale), {}).get(of) or "-" for of in EARLIER)])
+    return table(["", "bicubic, Y", "ours, Y", "gain", "ours, RGB", *(f"*{of}, Y*" for of in EARLIER)], rows)
+
+
+def table_one(measured, sets, theirs):
+    names = [of for of in next(iter(theirs.values())) if of not in EARLIER]
+    rows = []
+    for name in sets:
+        scales = sorted((scale for of, scale in theirs if of == name), key=float)
+        rows_of, _ = measured.run(f"{name}-eqsr", measured.args.data / name, "-p", "eqsr", "-s", ",".join(scales))
+        for scale in scales:
+            rows.append([f"{name} x{scale}", f"{rows_of[scale, 'bicubic']['psnr_y']:.2f}",
+                         f"{rows_of[scale, 'ours']['psnr_y']:.2f}",
+                         *(theirs[name, scale][other] or "-" for other in names)])
+    return table(["", "bicubic", "ours", *(f"*{other}*" for other in (n.replace("*", "†") for n in names))], rows)
+
+
+def crops(measured, photos):
+    """Truth, bicubic and ours side by side, enlarged twice by repeated pixels."""
+    from PIL import Image, ImageDraw
+    kept, texts = measured.folder / "pictures", []
+    for photo, scale, (x, y) in CROPS:
+        one = measured.folder / photo
+        one.mkdir(exist_ok=True)
+        shutil.copy(photos / f"{photo}.png", one)
+        results = kept / photo / f"x{scale}"
+        rows, _ = measured.run(f"{photo}-x{scale}", one, "-s", scale, "--save-results", str(kept),
+                            keep=[results / f"{photo}.png"])
+        measured.commands.pop()
+        panels = [("original", Image.open(one / f"{photo}.png")),
+                  (f"bicubic, {rows[scale, 'bicubic']['psnr_y']:.2f} dB", Image.open(results / f"{photo}_bicubic.png")),
+                  (f"ours, {rows[scale, 'ours']['psnr_y']:.2f} dB", Image.open(results / f"{photo}.png"))]
+        sheet = Image.new("RGB", (3 * (2 * CROP + 8) - 8, 2 * CROP + 16), "white")
+        for i, (title, image) in enumerate(panels):
+            crop = image.convert("RGB").crop((x, y, x + CROP, y + CROP)).resize((2 * CROP, 2 * CROP), Image.NEAREST)
+            sheet.paste(crop, (i * (2 * CROP + 8), 16))
+            ImageDraw.Draw(sheet).text((i * (2 * CROP + 8), 2), title, fill="black")
+        sheet.save(ROOT / f"docs/images/quality_{photo}.png", optimize=True)
+        texts.append(f"![{photo} x{scale}: original, bicubic, ours](images/quality_{photo}.png)\n\n"
+                     f"*{photo}, reduced {scale} times and enlarged again; PSNR is that of the whole picture.*\n")
+    return "\n".join(texts)
+
+
+def sweep(measured, name):
+    curve = ROOT / "docs/images/sweep.svg"
+    local = measured.folder / "sweep.svg"
+    _, trends = measured.run(f"{name}-sweep", measured.args.data / name, "--sweep", "1.1:8:0.1", "--plot", str(local),
+                             keep=[local])
+    measured.commands[-1] = f"evaluate {name} --sweep 1.1:8:0.1"
+    shutil.copy(local, curve)
+    lines = [f"{'bicubic' if trend['method'] == 'bicubic' else 'ours'}: {trend['degradation_rate']:.2f} dB lost for each doubling of "
+             f"the scale, no point more than {trend['roughness']:.2f} dB off the line of its neighbours" for trend in trends]
+    return f"![PSNR against scale on {name}](images/sweep.svg)\n\n" + "; ".join(lines) + ".\n"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--data", type=pathlib.Path, required=True)
+    parser.add_argument("--photos", type=pathlib.Path)
+    parser.add_argument("--evaluate", type=pathlib.Path, default=ROOT / "build/release/examples/evaluate")
+    parser.add_argument("--weights", type=pathlib.Path, default=ROOT / "weights/eqsr-lite.safetensors")
+    parser.add_argument("--sets", nargs="+", default=["Set5", "Set14", "B100"])
+    parser.add_argument("--fresh", action="store_true")
+    args = parser.parse_args()
+    args.evaluate = args.evaluate.resolve()
+    measured = Measurements(args)
+    notes, theirs = published()
+    commit = command_output("git", "describe", "--always", "--dirty", "--abbrev=12")
+    parts = ["# Quality\n", f"`docs/make_quality.py` wrote this page. Weights `{measured.weights.name}`, SHA-256\n"
+             f"`{measured.digest}`; commit {commit}; {machine()}; {flags(args.evaluate)}. PSNR in dB, means over pictures.\n",
+             "## By the protocol of the literature\n",
+             "Inputs by MATLAB's filter, results rounded to bytes, border = scale. PSNR and SSIM on Y of BT.601; the network\n"
+             "was trained for factors up to 4, so 6 and 8 are extrapolation. *Columns in italics are their authors' numbers, not\n"
+             "measured here.*\n", literature(measured, args.sets, theirs),
+             "## Scales of EQSR's Table 1, beside published numbers\n",
+             "Protocol `eqsr`: x2, x3, x4 from MATLAB's filter, other scales from Pillow's; border 4, or 6 at x6. *Columns in\n"
+             "italics are their authors' numbers, not measured here*; those networks have 20 to 40 times the parameters.\n", table_one(measured, args.sets, theirs),
+             "Sources of the published numbers: " + notes.replace("*", "†") + "\n", "## Quality against scale\n",
+             "Protocol `basicsr`.\n", sweep(measured, args.sets[0])]
+    if args.photos:
+        parts += ["## Pictures\n", crops(measured, args.photos),
+                  "Pictures of the [Kodak Lossless True Color Image Suite](https://r0k.us/graphics/kodak/), released by Kodak for\n"
+                  "unrestricted use; never trained on.\n"]
+    parts += ["## Again\n", "```sh\n" + "\n".join(measured.commands) + "\ndocs/make_quality.py --data FOLDER --photos FOLDER"
+              " # all of it\n```\n"]
+    (ROOT / "docs/quality.md").write_text("\n".join(parts))
+    print("wrote docs/quality.md")
+
+
+if __name__ == "__main__":
+    main()

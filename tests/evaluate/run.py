@@ -1,0 +1,182 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The command line of the evaluation tool: tables, protocols, failures, the curve.
+
+    run.py EVALUATE SOURCE_FOLDER
+
+With the environment variable EQSR_DATA naming a folder that holds Set5, Set14, B100 and Set5_LR_matlab,
+the inputs are compared with the published ones and the bicubic rows with the literature.
+"""
+import csv
+import io
+import json
+import os
+import pathlib
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+import unittest
+import zlib
+
+TOOL, SOURCE = os.path.abspath(sys.argv[1]), pathlib.Path(sys.argv[2])
+DATA = os.environ.get("EQSR_DATA")
+
+
+def png_rows(path):
+    """The bytes of an 8-bit RGB PNG."""
+    data, at, body = path.read_bytes(), 8, b""
+    while at < len(data):
+        size, kind = struct.unpack(">I4s", data[at:at + 8])
+        if kind == b"IHDR":
+            width, height = struct.unpack(">II", data[at + 8:at + 16])
+        if kind == b"IDAT":
+            body += data[at + 8:at + 8 + size]
+        at += 12 + size
+    raw, stride, out = zlib.decompress(body), 3 * width, []
+    before = bytes(stride)
+    for y in range(height):
+        mode, row = raw[y * (stride + 1)], bytearray(raw[y * (stride + 1) + 1:(y + 1) * (stride + 1)])
+        for i in range(stride):
+            a, b, c = (row[i - 3] if i >= 3 else 0), before[i], (before[i - 3] if i >= 3 else 0)
+            p = a + b - c
+            paeth = min((abs(p - a), 0, a), (abs(p - b), 1, b), (abs(p - c), 2, c))[2]
+            row[i] = (row[i] + (0, a, b, (a + b) // 2, paeth)[mode]) & 255
+        before = bytes(row)
+        out.append(before)
+    return out
+
+
+def bmp_rows(path):
+    """The bytes of a 24-bit BMP as RGB rows from the top."""
+    data = path.read_bytes()
+    start, = struct.unpack("<I", data[10:14])
+    width, height = struct.unpack("<ii", data[18:26])
+    stride = (3 * width + 3) // 4 * 4
+    rows = []
+    for y in range(height - 1, -1, -1):
+        row = bytearray(data[start + y * stride:start + y * stride + 3 * width])
+        row[0::3], row[2::3] = row[2::3], row[0::3]
+        rows.append(bytes(row))
+    return rows
+
+
+class Evaluate(unittest.TestCase):
+    def setUp(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.set = self.folder / "set"
+        self.set.mkdir()
+        shutil.copy(SOURCE / "examples/photo.png", self.set)
+
+    def run_tool(self, *arguments, code=0, words=()):
+        run = subprocess.run([TOOL, *map(str, arguments)], capture_output=True, text=True, check=False,
+                             timeout=600, cwd=self.folder)
+        self.assertEqual(run.returncode, code, f"{arguments}: {run.stdout}{run.stderr}")
+        for word in words:
+            self.assertIn(word, run.stdout + run.stderr)
+        return run
+
+    def rows(self, *arguments):
+        report = json.loads(self.run_tool(*arguments, "-f", "json").stdout)
+        self.assertEqual(report["failures"], [])
+        return {(row["set"], row["scale"], row["method"]): row for row in report["rows"]}
+
+    def test_help_and_usage(self):
+        text = self.run_tool("--help", words=("liif-div2k", "Exit codes", "--sweep")).stdout
+        self.assertLessEqual(len(max(text.splitlines(), key=len)), 130)
+        for wrong in ([], [self.folder / "none"], [self.set, "-s", "0.5"], [self.set, "-s", "two"],
+                      [self.set, "-p", "other"], [self.set, "--sweep", "3:1:0.1"], [self.folder],
+                      [self.set, "--sweep", "1:2:0.5", "-s", "2"], [self.set, "-o", "table.doc"]):
+            self.assertTrue(self.run_tool(*wrong, code=2).stderr.strip(), wrong)
+        self.run_tool(self.set, "-m", "none.safetensors", code=3)
+
+    def test_network_beats_bicubic(self):
+        rows = self.rows(self.set, "-s", "2,2.5,2x3")
+        for scale in ("2", "2.5", "2x3"):
+            bicubic, ours = rows["set", scale, "bicubic"], rows["set", scale, "eqsr-lite"]
+            for measure in ("psnr_y", "ssim_y", "psnr_rgb", "ssim_rgb"):
+                self.assertGreater(ours[measure], bicubic[measure], f"{measure} x{scale}")
+
+    def test_formats(self):
+        self.run_tool("--no-network", "-s", "2,3", "-o", "a.csv", "-o", "a.json", "-o", "a.md", "-o", "a.txt", self.set,
+                      words=("PSNR Y", "bicubic"))
+        table = list(csv.DictReader(io.StringIO((self.folder / "a.csv").read_text())))
+        report = json.loads((self.folder / "a.json").read_text())
+        self.assertEqual([row["scale"] for row in table], ["2", "3"])
+        self.assertAlmostEqual(float(table[0]["PSNR Y"]), report["rows"][0]["psnr_y"], delta=0.006)
+        self.assertEqual(report["rows"][0]["images"][0]["image"], "photo.png")
+        lines = [line for line in (self.folder / "a.md").read_text().splitlines() if line.startswith("|")]
+        self.assertEqual(len(lines), 4)
+        self.assertEqual(len({line.count("|") for line in lines}), 1)
+        self.assertIn(table[1]["PSNR Y"], (self.folder / "a.txt").read_text())
+
+    def test_protocols_differ_where_they_should(self):
+        def psnr(*arguments):
+            return self.rows(self.set, "--no-network", "-s", "2", *arguments)["set", "2", "bicubic"]["psnr_y"]
+        plain = psnr()
+        self.assertEqual(plain, psnr("-p", "liif"))  # the filter rounds to bytes anyway
+        self.assertEqual(psnr("-p", "eqsr"), psnr("--border", "4"))
+        self.assertEqual(psnr("-p", "liif-div2k"), psnr("--border", "8"))
+        self.assertNotEqual(plain, psnr("--inputs", "pillow"))
+
+    def test_failures_come_at_the_end(self):
+        (self.set / "a.png").write_bytes(b"no picture")
+        (self.set / "z.png").write_bytes((self.set / "photo.png").read_bytes()[:900])
+        run = self.run_tool(self.set, "--no-network", "-s", "2", "-f", "json", code=1,
+                            words=("a.png", "z.png", "2 of the pictures failed"))
+        report = json.loads(run.stdout)
+        self.assertEqual([image["image"] for image in report["rows"][0]["images"]], ["photo.png"])
+        self.assertEqual(len(report["failures"]), 2)
+        run = self.run_tool(self.set, "--no-network", "-s", "80", code=1, words=("photo.png", "SSIM"))
+        self.assertNotIn("bicubic", run.stdout)
+
+    def test_sweep(self):
+        self.run_tool(self.set, "--no-network", "--sweep", "1.5:3:0.25", "--plot", "curve.svg", "-o", "a.json",
+                      words=("falls by", "dB for each doubling"))
+        report = json.loads((self.folder / "a.json").read_text())
+        scales = [row["scale"] for row in report["rows"]]
+        self.assertEqual(scales, ["1.5", "1.75", "2", "2.25", "2.5", "2.75", "3"])
+        trend, = report["trends"]
+        first, last = report["rows"][0]["psnr_y"], report["rows"][-1]["psnr_y"]
+        self.assertAlmostEqual(trend["degradation_rate"], first - last, delta=0.7)  # one doubling
+        self.assertLess(trend["roughness"], 0.5)
+        curve = (self.folder / "curve.svg").read_text()
+        self.assertEqual(curve.count("<polyline"), 1)
+        self.assertEqual(curve.count(","), 7 + 1)  # seven points; the legend
+
+    def test_neighbouring_scales_agree(self):
+        """Scale-equivariance: quality at 3.99, 4 and 4.01 is the same but for what another crop changes."""
+        rows = self.rows(self.set, "-s", "3.99,4,4.01", "--border", "8")
+        for method in ("bicubic", "eqsr-lite"):
+            psnr = [rows["set", scale, method]["psnr_y"] for scale in ("3.99", "4", "4.01")]
+            self.assertLess(max(psnr) - min(psnr), 0.2, f"{method}: {psnr}")
+        gains = [rows["set", s, "eqsr-lite"]["psnr_y"] - rows["set", s, "bicubic"]["psnr_y"]
+                 for s in ("3.99", "4", "4.01")]
+        self.assertLess(max(gains) - min(gains), 0.1, gains)
+
+    def test_saved_pictures(self):
+        self.run_tool(self.set, "-s", "3", "--save-inputs", "low", "--save-results", "high")
+        low, high = png_rows(self.folder / "low/set/x3/photo.png"), png_rows(self.folder / "high/set/x3/photo.png")
+        self.assertEqual((len(low), len(low[0]), len(high), len(high[0])), (53, 3 * 80, 159, 3 * 240))
+
+    @unittest.skipUnless(DATA, "EQSR_DATA names no folder")
+    def test_published_inputs(self):
+        self.run_tool(f"{DATA}/Set5", "--no-network", "--save-inputs", "low")
+        for path in sorted(pathlib.Path(DATA, "Set5_LR_matlab").glob("x*/*.bmp")):
+            scale = path.parent.name
+            ours = png_rows(self.folder / "low/Set5" / scale / (path.stem.removesuffix(scale) + ".png"))
+            self.assertEqual(ours, bmp_rows(path), path)
+
+    @unittest.skipUnless(DATA, "EQSR_DATA names no folder")
+    def test_bicubic_of_the_literature(self):
+        rows = self.rows(*(f"{DATA}/{name}" for name in ("Set5", "Set14", "B100")), "--no-network")
+        for name, wanted in (("Set5", (33.66, 30.39, 28.42)), ("Set14", (30.24, 27.55, 26.00)),
+                             ("B100", (29.56, 27.21, 25.96))):
+            for scale, psnr in zip("234", wanted):
+                self.assertAlmostEqual(rows[name, scale, "bicubic"]["psnr_y"], psnr, delta=0.02)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=[sys.argv[0], "-v"])
