@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // evaluate: PSNR and SSIM of weights on folders of pictures. `evaluate --help` shows how.
+#include <eqsr/alpha.hpp>
 #include <eqsr/eqsr.hpp>
 #include <eqsr/io/image.hpp>
 
@@ -56,11 +57,9 @@ struct Picture {
 };
 
 Picture read(const fs::path& path) {
-  const eqsr::detail::InputFile file(path.string());
-  const std::string content = file.read_some(0, file.size());
-  const std::string name = path.string();
-  return {bytes_of(eqsr::decode_image(content, {}, name)),
-          eqsr::detail::ImageWalk(content, name).read().channels <= 2};
+  const eqsr::Picture picture = eqsr::read_picture(path.string());
+  return {bytes_of(picture.image.channels == 4 ? eqsr::opaque(picture.image) : picture.image),
+          picture.grey};
 }
 
 struct Judged {

@@ -27,6 +27,7 @@ struct Picture {
   Image image;             ///< RGB, or RGB and alpha if the file has any; upright
   ImageMetadata metadata;  ///< its orientation is upright as well
   int bits = 8;            ///< a sample in the file
+  bool grey = false;       ///< whether the file has one channel, alpha not counted
 };
 
 namespace detail {
@@ -151,6 +152,7 @@ inline Picture decode(std::string_view bytes, const ReadOptions& options, const 
     picture.image = decoded(bytes, header, channels, png);
   }
   picture.bits = header.bits == 16 ? 16 : 8;
+  picture.grey = header.channels <= 2;
   const int orientation = exif_orientation(header.exif).value;
   if (orientation != 1) picture.image = upright(picture.image, orientation);
 
