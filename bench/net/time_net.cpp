@@ -21,6 +21,8 @@ namespace {
 struct Options {
   std::string config = "base";
   int height = 64, width = 64, threads = 0, repeats = 3;
+  eqsr::Storage storage = eqsr::Storage::both;
+  double max_memory = 0;  // MB
   double scale = 4;
 };
 
@@ -42,19 +44,45 @@ Options parsed(const std::vector<std::string>& arguments) {
       options.repeats = std::atoi(value.c_str());
     else if (name == "--scale")
       options.scale = std::atof(value.c_str());
+    else if (name == "--max-memory")
+      options.max_memory = std::atof(value.c_str());
+    else if (name == "--storage" && (value == "both" || value == "one" || value == "none"))
+      options.storage = value == "both"  ? eqsr::Storage::both
+                        : value == "one" ? eqsr::Storage::one
+                                         : eqsr::Storage::none;
     else
-      eqsr::detail::fail("bad_argument", {"The option ", name,
-                                          " is unknown; there are --config base|lite, "
-                                          "--height, --width, --scale, --threads and --repeats."});
+      eqsr::detail::fail("bad_argument",
+                         {"The option ", name, " ", value,
+                          " is unknown; there are --config base|lite, --height, --width, --scale, "
+                          "--threads, --repeats, --storage both|one|none and --max-memory MB."});
   }
   EQSR_EXPECTS(options.repeats > 0, "bad_argument", "--repeats must be positive.");
   return options;
+}
+
+/// Operations of the plain formulation: every product of the network as it is written down, one
+/// multiply-add counted as two, padding included.
+template <eqsr::Config config>
+double plain_flops(int height, int width, eqsr::Size size) {
+  constexpr double C = config.channels, L = config.latent, M = config.window;
+  constexpr double Mo = config.key_window(), mlp = 2 * C * config.mlp_hidden();
+  double token = 27 * C + 9 * C * C;
+  for (int g = 0; g < config.groups(); ++g)
+    token += 20 * C * C + 2 * Mo * Mo * C + 4 * C * C + mlp +
+             (config.depths[static_cast<unsigned>(g)] - 1) * (4 * C * C + mlp + 2 * M * M * C);
+  constexpr double block = 6 * L * L + 9 * L * L / 4 + L / 4 * 9 * L / 8 + 9 * L;
+  constexpr double pixel = (C + 2 * config.encoded()) * L + 2 * block + 3 * L;
+  const double tokens =
+      double(eqsr::padded(height, config.window)) * double(eqsr::padded(width, config.window));
+  return 2 * (token * tokens + pixel * double(size.height) * double(size.width));
 }
 
 template <eqsr::Config config>
 void time_net(const Options& options) {
   using Clock = std::chrono::steady_clock;
   eqsr::Context<eqsr::Cpu> ctx(options.threads);
+  ctx.storage = options.storage;
+  ctx.max_memory = static_cast<std::size_t>(options.max_memory * 1e6);
   eqsr::Net<config, eqsr::Cpu> net;
   eqsr_test::fill(net);
   const auto low = eqsr_test::image_map("input", options.height, options.width);
@@ -77,14 +105,16 @@ void time_net(const Options& options) {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
   std::printf(
-      "{\"seconds\": %.6f, \"fastest\": %.6f, \"slowest\": %.6f, \"config\": \"%s\", "
+      "{\"seconds\": %.6f, \"plain_flops\": %.6g, \"fastest\": %.6f, \"slowest\": %.6f, "
+      "\"config\": \"%s\", "
       "\"size\": \"%dx%d\", \"target\": \"%dx%d\", \"threads\": %d, \"isa\": \"%s\", "
       "\"repeats\": %d, \"gflops\": %.1f, \"workspace_mib\": %.1f, \"peak_mib\": %ld, "
       "\"mean\": %.6f}\n",
-      median, seconds.front(), seconds.back(), options.config.c_str(), options.height,
-      options.width, size.height, size.width, ctx.threads(), eqsr::isa_name(ctx.isa()),
-      options.repeats, plan.cost.flops / median * 1e-9, double(plan.workspace) / (1 << 20),
-      usage.ru_maxrss / 1024, sum / double(3 * eqsr::Index(size.height) * size.width));
+      median, plain_flops<config>(options.height, options.width, size), seconds.front(),
+      seconds.back(), options.config.c_str(), options.height, options.width, size.height,
+      size.width, ctx.threads(), eqsr::isa_name(ctx.isa()), options.repeats,
+      plan.cost.flops / median * 1e-9, double(plan.workspace) / (1 << 20), usage.ru_maxrss / 1024,
+      sum / double(3 * eqsr::Index(size.height) * size.width));
 }
 
 }  // namespace

@@ -72,14 +72,37 @@ def prepare(args):
 
 
 def theirs(command):
-    out = subprocess.run(shlex.split(command), capture_output=True, text=True, check=True).stdout
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
+    out = subprocess.run(shlex.split(command), capture_output=True, text=True, check=True, env=environment).stdout
     return json.loads(next(line for line in out.splitlines() if line.startswith("{")))["seconds"]
+
+
+def product_rate(threads):
+    """GFLOP/s of torch.mm on float32 1024 x 1024 matrices."""
+    import torch
+
+    torch.set_num_threads(threads)
+    a, b, times = torch.randn(1024, 1024), torch.randn(1024, 1024), []
+    for _ in range(15):
+        start = time.perf_counter()
+        torch.mm(a, b)
+        times.append(time.perf_counter() - start)
+    return 2 * 1024 ** 3 / statistics.median(times) * 1e-9
+
+
+def keep_freed_memory():
+    """Starts this program again with an allocator that does not give memory back between layers."""
+    wanted = {"MALLOC_MMAP_THRESHOLD_": "4294967296", "MALLOC_TRIM_THRESHOLD_": "17179869184"}
+    if any(os.environ.get(name) != value for name, value in wanted.items()):
+        os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **wanted})
 
 
 def main():
     args = arguments()
+    keep_freed_memory()
     os.environ["OMP_NUM_THREADS"] = str(args.threads)
     run, version = prepare(args)
+    rate = product_rate(args.threads) if args.device == "cpu" else None
     for _ in range(args.warm_ups):
         run()
         if args.ours:
@@ -95,7 +118,8 @@ def main():
     result = {"peer": f"pytorch {version}", "network": args.network, "size": args.size, "target": args.target,
               "mode": args.mode, "compile": args.compile, "threads": args.threads, "repeats": args.repeats,
               "seconds": statistics.median(peer), "quartiles": [quartiles[0], quartiles[2]],
-              "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, "load": os.getloadavg()[0]}
+              "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, "load": os.getloadavg()[0],
+              "mm_gflops": rate}
     if ours:
         result |= {"ours": statistics.median(ours), "ratio": result["seconds"] / statistics.median(ours)}
     print(json.dumps(result))

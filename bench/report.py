@@ -1,0 +1,214 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Measures and writes docs/performance.md with its plots: report.py [--python PYTHON] [--quick]
+
+Needs the programs of build/release/bench (cmake --build build/release --target time_net gemm_rate eqsr_bench). With
+--python, an interpreter that has PyTorch, the PyTorch network of weights/reference is timed in between. Everything runs on
+two threads; figures are medians. Run it on a machine that does nothing else.
+"""
+import argparse
+import datetime
+import json
+import os
+import pathlib
+import re
+import statistics
+import subprocess
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+THREADS = 2
+# What a benchmark of one layer stands for in `base` on 64 x 64 pixels: name, times in the network.
+PARTS = [("hybrid_attention_block", 24), ("overlapping_attention_block", 6), ("adaptive_feature_extractor", 6),
+         ("conv2d", 7)]
+
+
+def run(*command, env=None):
+    out = subprocess.run([str(part) for part in command], check=True, capture_output=True, text=True, cwd=ROOT, env=env)
+    return out.stdout
+
+
+def last_json(text):
+    return json.loads([line for line in text.splitlines() if line.startswith("{")][-1])
+
+
+class Programs:
+    def __init__(self, options):
+        self.folder, self.python, self.repeats = options.build / "bench", options.python, 3 if options.quick else 5
+
+    def ours(self, config, height, width, scale, **more):
+        extra = [part for name, value in more.items() for part in (f"--{name.replace('_', '-')}", value)]
+        return last_json(run(self.folder / "time_net", "--config", config, "--height", height, "--width", width, "--scale",
+                             scale, "--threads", THREADS, *extra))
+
+    def rate(self):
+        return last_json(run(self.folder / "gemm_rate", THREADS))["gflops"]
+
+    def beside(self, config, size, scale, compiled):
+        """Medians of both, run in turn."""
+        target = size * scale
+        ours = (f"{self.folder}/time_net --config {config} --height {size} --width {size} --scale {scale} "
+                f"--threads {THREADS} --repeats 1")
+        return last_json(run(self.python, "bench/peers/pytorch.py", "--network", config, "--size", f"{size}x{size}",
+                             "--target", f"{target}x{target}", "--threads", THREADS, "--repeats", self.repeats, "--ours",
+                             ours, *(["--compile"] if compiled else [])))
+
+    def layers(self):
+        out = run(self.folder / "eqsr_bench", "--benchmark_filter=<base, Cpu>", "--benchmark_format=json",
+                  "--benchmark_min_time=0.3", env={**os.environ, "EQSR_BENCH_THREADS": str(THREADS)})
+        return json.loads(out)["benchmarks"]
+
+
+def table(head, rows):
+    lines = ["| " + " | ".join(head) + " |", "| " + " | ".join(["---"] * len(head)) + " |"]
+    return "\n".join(lines + ["| " + " | ".join(str(cell) for cell in row) + " |" for row in rows]) + "\n"
+
+
+def plot(path, title, xlabel, ylabel, series):
+    """Lines through points, both axes from zero, as an SVG file of its own."""
+    width, height, left, bottom = 640, 340, 70, 50
+    most_x = max(x for _, points in series for x, _ in points)
+    most_y = max(y for _, points in series for _, y in points) * 1.05
+
+    def place(x, y):
+        return left + x / most_x * (width - left - 20), height - bottom - y / most_y * (height - bottom - 40)
+
+    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" '
+             f'font-size="13"><rect width="{width}" height="{height}" fill="white"/>',
+             f'<text x="{width / 2}" y="20" text-anchor="middle">{title}</text>',
+             f'<text x="{width / 2}" y="{height - 8}" text-anchor="middle">{xlabel}</text>',
+             f'<text x="14" y="{height / 2}" text-anchor="middle" transform="rotate(-90 14 {height / 2})">{ylabel}</text>']
+    for i in range(5):
+        x, y = place(most_x * i / 4, most_y * i / 4)
+        parts += [f'<line x1="{left}" y1="{y:.1f}" x2="{width - 20}" y2="{y:.1f}" stroke="#ddd"/>',
+                  f'<text x="{left - 6}" y="{y + 4:.1f}" text-anchor="end">{most_y * i / 4:.3g}</text>',
+                  f'<text x="{x:.1f}" y="{height - bottom + 18}" text-anchor="middle">{most_x * i / 4:.3g}</text>']
+    for colour, (name, points), row in zip(("#0b6", "#06c", "#c30", "#555"), series, range(9)):
+        line = " ".join("{:.1f},{:.1f}".format(*place(*point)) for point in points)
+        parts.append(f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2"/>')
+        parts += ['<circle cx="{:.1f}" cy="{:.1f}" r="3" fill="{}"/>'.format(*place(*point), colour) for point in points]
+        parts.append(f'<text x="{left + 10}" y="{48 + 17 * row}" fill="{colour}">{name}</text>')
+    path.write_text("<!-- SPDX-License-Identifier: Apache-2.0 -->\n" + "\n".join(parts) + "</svg>\n")
+
+
+def head(options):
+    cpu = re.search(r"model name\s*:\s*(.*)", pathlib.Path("/proc/cpuinfo").read_text())[1]
+    cache = (options.build / "CMakeCache.txt").read_text()
+    compiler = run(re.search(r"CMAKE_CXX_COMPILER:\w+=(.*)", cache)[1], "--version").splitlines()[0]
+    commit = run("git", "describe", "--always", "--dirty").strip()
+    return (f"<!-- Made by bench/report.py; run it again instead of editing. -->\n# Performance\n\n{cpu}, {os.cpu_count()} "
+            f"cores, {THREADS} threads; {compiler}, `-O3 -march=native`; commit {commit}, {datetime.date.today()}. Figures "
+            "are medians; float32. The measure is the rate of matrix products on the same machine in the same run, "
+            "`gemm_rate`: Eigen's float product of 1024 x 1024 on each of two threads at once. Operations are those of the "
+            "plain formulation, so an exact restructuring that saves operations counts as speed.\n\n")
+
+
+def peers(programs):
+    rows, rate = [], programs.rate()
+    for config, size, scale in (("base", 64, 4), ("base", 128, 4), ("lite", 64, 4), ("lite", 128, 4)):
+        flops = programs.ours(config, size, size, scale, repeats=1)["plain_flops"]
+        found = [programs.beside(config, size, scale, False)]
+        if size == 64:
+            try:
+                found.append(programs.beside(config, size, scale, True))
+            except subprocess.CalledProcessError:
+                pass  # not every PyTorch compiles every network
+        best = min(found, key=lambda result: result["seconds"])
+        ours, theirs = best["ours"], best["seconds"]
+        rows.append((config, f"{size}² to {size * scale}²", f"{ours:.3f} s", f"{theirs:.3f} s",
+                     f"**{theirs / ours:.2f}**", "compiled" if best["compile"] else "eager",
+                     f"{flops / ours * 1e-9 / rate:.0%}", f"{flops / theirs * 1e-9 / best['mm_gflops']:.0%}"))
+    return ("## Beside PyTorch\n\nThe same network, parameters and input in PyTorch "
+            f"({best['peer'].split()[-1]}; `weights/reference`): inference mode, channels last, cached masks and tables, fused "
+            "attention, `F.layer_norm`, freed memory kept by the allocator; the faster of eager and compiled where both were "
+            f"tried (64²). Runs alternate. `gemm_rate` here: {rate:.0f} GFLOP/s.\n\n" + table(
+                ("network", "size", "eqsr", "PyTorch", "ratio", "mode", "of gemm_rate", "PyTorch of its own mm"), rows))
+
+
+def breakdown(programs):
+    rate, found = programs.rate(), {b["name"].split("<")[0]: b for b in programs.layers()}
+    whole = found["net"]["real_time"] * 1e-3
+    rows, rest = [], whole
+    for name, times in PARTS:
+        bench = found[name]
+        seconds = times * bench["real_time"] * 1e-6
+        rest -= seconds
+        rows.append((f"`{name}`", times, f"{bench['real_time'] * 1e-3:.2f} ms", f"{seconds / whole:.0%}",
+                     f"{bench['FLOP/s'] * 1e-9 / rate:.0%}"))
+    rows.append(("the upsampler and the rest", 1, f"{rest * 1e3:.0f} ms", f"{rest / whole:.0%}", ""))
+    return (f"\n## Where the time goes\n\n`base`, 64² to 256²: {whole:.2f} s. One layer of each kind, measured alone on 64 x 64 "
+            "pixels, times its number. The share of `gemm_rate` counts the operations of the plain formulation; beyond 100 % "
+            f"is Winograd's saving. `gemm_rate` here: {rate:.0f} GFLOP/s.\n\n" + table(
+                ("layer", "times", "each", "of the network", "of gemm_rate"), rows))
+
+
+def policies(programs):
+    rows, first = [], {}
+    for config in ("base", "lite"):
+        for storage in ("both", "one", "none"):
+            result = programs.ours(config, 64, 64, 6, storage=storage, repeats=programs.repeats)
+            first.setdefault(config, result["seconds"])
+            rows.append((config, storage, f"{result['seconds']:.3f} s", f"{result['seconds'] / first[config]:.2f}",
+                         f"{result['workspace_mib']:.0f} MiB"))
+    return ("\n## Storage policies\n\n64² to 384²; what the upsampler keeps between its passes. The results have the same "
+            "bits.\n\n" + table(("network", "kept", "time", "of both", "workspace"), rows))
+
+
+def sizes(programs, quick):
+    series_time, series_memory, notes = [], [], []
+    for config, storage, megapixels in (("lite", "both", (0.25, 0.5, 1, 2)), ("lite", "none", (0.25, 0.5, 1, 2, 4, 8)),
+                                        ("base", "none", (0.25, 0.5, 1) if quick else (0.25, 0.5, 1, 2, 4, 8))):
+        points = []
+        for target in megapixels:
+            side = round((target * 1e6) ** 0.5 / 4)
+            result = programs.ours(config, side, side, 4, storage=storage, repeats=1)
+            points.append((16 * side * side / 1e6, result["seconds"], result["peak_mib"]))
+        series_time.append((f"{config}, {storage} kept", [(p, s / p) for p, s, _ in points]))
+        series_memory.append((f"{config}, {storage} kept", [(p, m) for p, _, m in points]))
+        per_pixel = [s / p for p, s, _ in points]
+        notes.append((f"{config}, {storage}", f"{points[0][0]:.2g} to {points[-1][0]:.2g}",
+                      f"{min(per_pixel):.2f} to {max(per_pixel):.2f} s", f"{max(per_pixel) / min(per_pixel) - 1:.0%}",
+                      f"{points[-1][2]} MiB"))
+    images = ROOT / "docs/images"
+    plot(images / "time.svg", "Seconds per megapixel, four times larger", "megapixels of the result", "s / megapixel",
+         series_time)
+    plot(images / "memory.svg", "Peak resident memory, four times larger", "megapixels of the result", "MiB", series_memory)
+    return ("\n## Size\n\nFour times larger, one pass each after a first one.\n\n" + table(
+        ("network, kept", "megapixels", "per megapixel", "spread", "peak memory at the largest"), notes) +
+            "\n![time per pixel](images/time.svg)\n![memory](images/memory.svg)\n")
+
+
+def portable(programs, options):
+    """A program compiled at plain -O2 beside the native one."""
+    build = options.build / "bench"
+    plain = build / "time_net_O2"
+    flags = ["-std=c++20", "-O2", "-pthread", "-Iinclude", "-Itests", "-isystem", "/usr/include/eigen3"]
+    run("g++", *flags, "bench/net/time_net.cpp", "-o", plain)
+    rows = []
+    for config in ("base", "lite"):
+        pairs = []
+        for _ in range(programs.repeats):
+            times = [last_json(run(program, "--config", config, "--threads", THREADS, "--repeats", 1))["seconds"]
+                     for program in (build / "time_net", plain)]
+            pairs.append(times)
+        native, other = (statistics.median(column) for column in zip(*pairs))
+        rows.append((config, f"{native:.3f} s", f"{other:.3f} s", f"{native / other:.0%}"))
+    return ("\n## Without -march=native\n\nThe hot loops carry their own targets, chosen at run time: 64² to 256² by a program "
+            "compiled at plain `-O2`.\n\n" + table(("network", "-O3 -march=native", "-O2", "of the native speed"), rows))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build/release")
+    parser.add_argument("--python", help="an interpreter with PyTorch")
+    parser.add_argument("--quick", action="store_true", help="fewer repetitions and sizes")
+    options = parser.parse_args()
+    programs = Programs(options)
+    text = head(options)
+    if options.python:
+        text += peers(programs)
+    text += breakdown(programs) + policies(programs) + portable(programs, options) + sizes(programs, options.quick)
+    (ROOT / "docs/performance.md").write_text(text)
+
+
+if __name__ == "__main__":
+    main()
