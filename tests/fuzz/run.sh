@@ -21,7 +21,8 @@ mkdir -p $out/findings $out/corpus
 python3 tests/corpus/make.py --seeds $out/seeds
 
 build() { # build TARGET
-  if [ ! -e "$out/$1" ] || [ -n "$(find include examples/upscale tests/fuzz -newer "$out/$1" -type f)" ]; then
+  if [ ! -e "$out/$1" ] ||
+    [ -n "$(find include examples/upscale tests/fuzz -newer "$out/$1" -type f)" ]; then
     clang++ -std=c++20 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
       -Iinclude -isystem /usr/include/eigen3 -isystem /usr/include/stb -pthread \
       "tests/fuzz/$1.cpp" -o "$out/$1"
