@@ -5,7 +5,7 @@ of a parser's header at a time, and runs the corpus of bad files and the parser'
 
     run.py [--mutants N] [--seed S] [--budget SECONDS]
 
-Prints the mutants that survive and the share that was noticed; fails below 85 %. One mutant takes
+Prints the mutants that survive and the share that was noticed; fails below 85 %, the aim. One mutant takes
 some ten seconds; docs/reliability.md has the figure of the last run.
 """
 import argparse
