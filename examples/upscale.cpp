@@ -174,8 +174,8 @@ int run(const Options& options) {
 
 int main(int argc, char** argv) {
   tool::Options options;
-  tool::listen_for_signals();
   if (const auto exit = tool::parse(argc, argv, options)) return *exit;
+  tool::listen_for_signals();
   try {
     return tool::run(options);
   } catch (const tool::Interrupted&) {

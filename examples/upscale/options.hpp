@@ -79,13 +79,15 @@ inline std::optional<int> parse(int argc, char** argv, Options& options) {
       ->required();
   app.add_option("-o,--output", options.output, "A .png, .jpg or .pfm file, or a folder")
       ->required();
-  auto* to = app.add_option_group("Size", "How large; without any of these the factor is 2");
-  auto* s = to->add_option("-s,--scale", scale, "A factor, such as 3.7; or AxB, across x down");
-  auto* sx = to->add_option("--scale-x", scale_x, "The factor across");
-  auto* sy = to->add_option("--scale-y", scale_y, "The factor down");
-  auto* wh = to->add_option("--size", size, "WxH, in pixels");
-  auto* w = to->add_option("--width", options.width, "Pixels across; alone it keeps the shape");
-  auto* h = to->add_option("--height", options.height, "Pixels down; alone it keeps the shape");
+  // A group of names only: CLI11 2.3 loops for ever when a stray word meets an option group.
+  const std::string group = "How large; without any of these the factor is 2";
+  auto* s = app.add_option("-s,--scale", scale, "A factor, such as 3.7; or AxB, across x down");
+  auto* sx = app.add_option("--scale-x", scale_x, "The factor across");
+  auto* sy = app.add_option("--scale-y", scale_y, "The factor down");
+  auto* wh = app.add_option("--size", size, "WxH, in pixels");
+  auto* w = app.add_option("--width", options.width, "Pixels across; alone it keeps the shape");
+  auto* h = app.add_option("--height", options.height, "Pixels down; alone it keeps the shape");
+  for (auto* option : {s, sx, sy, wh, w, h}) option->group(group);
   s->excludes(sx, sy, wh, w, h);
   wh->excludes(sx, sy, w, h);
   for (auto* factor : {sx, sy}) factor->excludes(w, h);
@@ -98,9 +100,9 @@ inline std::optional<int> parse(int argc, char** argv, Options& options) {
   const std::map<std::string, eqsr::Alpha> alphas{{"network", eqsr::Alpha::network},
                                                   {"bicubic", eqsr::Alpha::bicubic},
                                                   {"drop", eqsr::Alpha::drop}};
-  app.add_option("--alpha", options.alpha, "How transparency is enlarged: network, bicubic or drop")
-      ->transform(CLI::Transformer(alphas, CLI::ignore_case))
-      ->type_name("TEXT");
+  std::string alpha = "network";
+  app.add_option("--alpha", alpha, "How transparency is enlarged")
+      ->check(CLI::IsMember({"network", "bicubic", "drop"}));
   app.add_option("--bits", options.bits, "Of PNG samples, 8 or 16; as in the input if not given")
       ->check(CLI::IsMember({8, 16}));
   app.add_option("--encoding", options.encoding,
@@ -160,6 +162,7 @@ inline std::optional<int> parse(int argc, char** argv, Options& options) {
     std::cerr << "upscale: The text could not be written to where the output goes.\n";
     return Exit::usage;
   }
+  options.alpha = alphas.at(alpha);
   if (*w || *h || *wh) {
     options.target = {.height = options.height, .width = options.width};
   } else if (*s || *sx) {

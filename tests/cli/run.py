@@ -125,7 +125,7 @@ class Cli(unittest.TestCase):
     def test_damaged_pictures(self):
         whole = self.photo.read_bytes()
         bad = self.folder / "bad.png"
-        for content, word in ((b"", "PNG"), (whole[:-20], "complete"), (b"GIF89a.....", "PNG"),
+        for content, word in ((b"", "0 bytes"), (whole[:-20], "complete"), (b"GIF89a.....", "PNG"),
                               (whole[:60] + b"x" + whole[61:], "checksum")):
             bad.write_bytes(content)
             self.out.write_bytes(b"old")
