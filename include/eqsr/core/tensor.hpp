@@ -36,6 +36,7 @@ struct Memory {
   static void to_host(void* to, const void* from, std::size_t bytes) {
     std::memcpy(to, from, bytes);
   }
+  static void copy(void* to, const void* from, std::size_t bytes) { std::memcpy(to, from, bytes); }
 };
 
 namespace detail {
@@ -120,7 +121,7 @@ class Tensor {
     return view_type(memory, extents[Slots]...);
   }
   void copy_from(const Tensor& other) {
-    std::memcpy(static_cast<void*>(view_.data()), other.view_.data(), bytes());
+    Memory<B>::copy(view_.data(), other.view_.data(), bytes());
   }
   [[nodiscard]] std::size_t bytes() const {
     return static_cast<std::size_t>(view_.size()) * sizeof(T);

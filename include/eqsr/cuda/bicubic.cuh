@@ -11,7 +11,7 @@ struct Kernel<op::Bicubic, Cuda> {
   template <int C>
   static void run(Context<Cuda>& ctx, Plane<const float, C> x, Plane<float, C> y) {
     gpu::run_each<gpu::BicubicBody>(
-        ctx, y.size(),
+        ctx, y.size() / C,
         {x.data(), y.data(), gpu::Cells(y.template extent<'h'>()),
          gpu::Cells(y.template extent<'w'>()), x.template extent<'h'>(), x.template extent<'w'>(),
          C});

@@ -25,7 +25,7 @@ inline void mean_of_sums(Context<Cuda>& ctx, const double* sums, Index groups, d
 }
 
 inline void channel_scale(Context<Cuda>& ctx, const ChannelScaleBody::Params& params) {
-  run_each<ChannelScaleBody>(ctx, params.count, params);
+  run_rows<ChannelScaleBody>(ctx, params.rows, params);
 }
 
 template <int C, std::size_t S>
@@ -35,9 +35,13 @@ void channel_shift(Context<Cuda>& ctx, const float* x, const std::array<float, S
   constexpr int most = ChannelShiftBody::most;
   const Index rows = y.template extent<'m'>();
   for (int first = 0; first < C; first += most) {
-    ChannelShiftBody::Params params{
-        .x = x, .y = y.data(), .rows = rows, .channels = C, .first = first, .value = {}};
-    params.count = std::min(most, C - first);
+    ChannelShiftBody::Params params{.x = x,
+                                    .y = y.data(),
+                                    .rows = rows,
+                                    .channels = C,
+                                    .first = first,
+                                    .count = std::min(most, C - first),
+                                    .value = {}};
     for (int c = 0; c < params.count; ++c)
       params.value[c] = value[static_cast<std::size_t>(first + c)];
     run_each<ChannelShiftBody>(ctx, rows * params.count, params);
@@ -68,7 +72,7 @@ struct Kernel<op::ChannelScale, Cuda> {
   static void run(Context<Cuda>& ctx, Rows<const float, C> x, Channels<const float, C> gate,
                   Rows<float, C> y, Rows<const float, C> residual) {
     gpu::channel_scale(
-        ctx, {x.data(), gate.data(), residual.data(), y.data(), x.size(), C, 0.0f, false});
+        ctx, {x.data(), gate.data(), residual.data(), y.data(), x.size() / C, C, 0.0f, false});
   }
 };
 

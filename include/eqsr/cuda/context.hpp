@@ -101,6 +101,10 @@ class Context<Cuda> : public ContextBase<Cuda> {
   Precision precision;        ///< may be changed between calls
   bool record_graphs = true;  ///< upscale() replays a size that it has met before as one graph
 
+  /// Target pixels that the upsampler works on at once. Fewer need less memory and are slower.
+  Index band_pixels = most_band_pixels;
+  static constexpr Index most_band_pixels = Index{1} << 16;
+
   [[nodiscard]] gpu::Stream stream() const { return stream_.handle; }
   [[nodiscard]] int device() const { return device_; }
   /// The shared memory that one block can have.

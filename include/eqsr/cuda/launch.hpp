@@ -25,6 +25,12 @@ void run_each(Context<Cuda>& ctx, Index count, typename Body::Params params) {
   run<Body>(ctx, blocks_for(count, Body::max_threads), 1, Body::max_threads, 0, params);
 }
 
+/// Runs a body with one warp a row.
+template <class Body>
+void run_rows(Context<Cuda>& ctx, Index rows, typename Body::Params params) {
+  run<Body>(ctx, blocks_for(rows, Body::max_threads / 32), 1, Body::max_threads, 0, params);
+}
+
 /// Calls `f` with the precision as a constant.
 template <class F>
 decltype(auto) with_precision(Precision precision, F&& f) {

@@ -47,14 +47,14 @@ struct Kernel<op::ModulatedConv2d, Cuda> {
     const Index w = x.template extent<'w'>();
     const auto scaled = scope.template plane<In>(x.template extent<'h'>(), w);
     float* scale = scope.template array<float>(Out);
-    gpu::channel_scale(ctx, {x.data(), modulation.data(), nullptr, scaled.data(), x.size(), In,
+    gpu::channel_scale(ctx, {x.data(), modulation.data(), nullptr, scaled.data(), x.size() / In, In,
                              1.0f, false});
     gpu::with_precision(ctx.precision, [&]<Precision P>() {
       using Body = gpu::DemodulateBody;
       const auto& prepared = layer.prepared.template get<gpu::ModulatedWeights<P>>(
           layer.weight.stamp(),
           [&] { return gpu::prepare_modulated<P>(Out, In, gpu::host_values(layer.weight)); });
-      gpu::run<Body>(ctx, gpu::blocks_for(Out, Body::max_threads / 32), 1, Body::max_threads, 0,
+      gpu::run_rows<Body>(ctx, Out,
                      {prepared.squares.data(), modulation.data(), scale, In, Out,
                       demodulation_epsilon});
       auto out = gpu::output(y.data(), nullptr, epilogue);

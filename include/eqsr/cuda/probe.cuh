@@ -7,7 +7,7 @@
 
 namespace eqsr::inline EQSR_ABI::gpu {
 
-inline void probe_arithmetic(Context<Cuda>& ctx) {
+[[gnu::weak]] void probe_arithmetic(Context<Cuda>& ctx) {
   constexpr float subnormal = 1e-40f, large = 1e9f + 64;
   Tensor<Cuda, float, Axis<'m', 3>> results;
   run<ProbeBody>(ctx, 1, 1, 32, 0, {results.data(), subnormal, 1.0f, large});

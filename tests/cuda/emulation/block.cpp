@@ -34,8 +34,6 @@ void Block::run(int index, bool backwards, const std::function<void(int)>& body)
         body(t);
         for (const auto& group : thread.groups)
           if (!group.empty()) fail(t, "ended with asynchronous copies that it never waited for");
-      } catch (const EmulationError& error) {
-        if (error_.empty()) error_ = error.what;
       } catch (const std::exception& error) {
         if (error_.empty()) error_ = error.what();
       }

@@ -21,6 +21,7 @@ void* DeviceMemory::allocate(std::size_t bytes) {
   block.words.resize((bytes + 3) / 4);
   for (std::size_t i = 0; i < bytes; ++i) block.memory[i] = std::byte{0xff};  // float NaN
   in_use_ += bytes;
+  ++allocations_;
   void* memory = block.memory;
   blocks_.emplace(reinterpret_cast<std::uintptr_t>(memory), std::move(block));
   return memory;

@@ -4,6 +4,7 @@
 #include <cstdint>  // uintptr_t
 #include <map>      // map
 #include <memory>   // unique_ptr
+#include <stdexcept>  // runtime_error
 #include <string>   // string
 #include <vector>   // vector
 
@@ -11,8 +12,8 @@ namespace eqsr_test {
 
 /// What an emulated kernel did wrong: out of bounds, a race, data that have not landed. Kernels
 /// that do none of it never throw this.
-struct EmulationError {
-  std::string what;
+struct EmulationError : std::runtime_error {
+  using std::runtime_error::runtime_error;
 };
 
 /// Who touched a word last. Threads are numbered over the whole grid of a launch; -1 is several.
@@ -40,6 +41,7 @@ class DeviceMemory {
 
   [[nodiscard]] bool owns(const void* pointer) const;
   [[nodiscard]] std::size_t live() const { return blocks_.size(); }
+  [[nodiscard]] std::size_t allocations() const { return allocations_; }  ///< ever made
   [[nodiscard]] std::size_t in_use() const { return in_use_; }
   std::size_t limit = std::size_t{8} << 30;  ///< allocations beyond it fail
 
@@ -54,7 +56,7 @@ class DeviceMemory {
 
   std::map<std::uintptr_t, Block> blocks_;  ///< by address
   Block* last_ = nullptr;
-  std::size_t in_use_ = 0;
+  std::size_t in_use_ = 0, allocations_ = 0;
   std::uint32_t launch_ = 2;
 };
 

@@ -20,8 +20,9 @@ DeviceMemory& memory() { return DeviceMemory::instance(); }
 
 /// What every call does first: counts, and fails if it is the chosen one.
 int called(const char* name) {
-  fake().last_call = name;
   if (fake().calls++ != fake().fail_at) return 0;
+  fake().failed_call = name;
+  fake().last_failed_was_cleanup = std::strstr(name, "Free") || std::strstr(name, "Destroy");
   return fake().last_error = fake().fail_with;
 }
 int error(int code) { return fake().last_error = code; }

@@ -31,7 +31,8 @@ struct FakeCuda {
   int streams = 0, graphs = 0;    ///< alive
   long launches = 0, graph_launches = 0;
   int largest_shared = 0;         ///< bytes that a block asked for so far
-  std::string last_call;
+  std::string failed_call;               ///< the last that failed on request
+  bool last_failed_was_cleanup = false;  ///< whether it frees or destroys something
 
   // A recorded stream.
   bool capturing = false;

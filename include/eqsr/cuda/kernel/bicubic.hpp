@@ -4,7 +4,7 @@
 
 namespace eqsr::inline EQSR_ABI::gpu {
 
-/// y += the source sampled at the target's cell centres; one thread a number.
+/// y += the source sampled at the target's cell centres; one thread a pixel.
 struct BicubicBody {
   static constexpr int max_threads = 256;
   struct Params {
@@ -31,21 +31,23 @@ struct BicubicBody {
 
   template <class Exec>
   static EQSR_DEVICE void run(Exec& exec, const Params& p) {
-    const Index i = Index{exec.block()} * max_threads + exec.thread();
-    if (i >= p.rows.n * p.columns.n * p.channels) return;
-    const Index c = i % p.channels, pixel = i / p.channels;
+    const Index pixel = Index{exec.block()} * max_threads + exec.thread();
+    if (pixel >= p.rows.n * p.columns.n) return;
     const Taps down = taps(exec, p.rows, pixel / p.columns.n, p.height);
     const Taps across = taps(exec, p.columns, pixel % p.columns.n, p.width);
-    float sum = 0;
-    EQSR_UNROLL
-    for (int ky = 0; ky < 4; ++ky) {
-      const float* row = p.x + clamped(down.first + ky, p.height) * p.width * p.channels;
+    for (int c = 0; c < p.channels; ++c) {
+      float sum = 0;
       EQSR_UNROLL
-      for (int kx = 0; kx < 4; ++kx)
-        sum += down.weight[ky] * across.weight[kx] *
-               exec.load(row + clamped(across.first + kx, p.width) * p.channels + c);
+      for (int ky = 0; ky < 4; ++ky) {
+        const float* row = p.x + clamped(down.first + ky, p.height) * p.width * p.channels + c;
+        EQSR_UNROLL
+        for (int kx = 0; kx < 4; ++kx)
+          sum += down.weight[ky] * across.weight[kx] *
+                 exec.load(row + clamped(across.first + kx, p.width) * p.channels);
+      }
+      float* y = p.y + pixel * p.channels + c;
+      exec.store(y, exec.load(y) + sum);
     }
-    exec.store(p.y + i, exec.load(p.y + i) + sum);
   }
 };
 

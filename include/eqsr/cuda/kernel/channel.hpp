@@ -50,24 +50,27 @@ struct MeanBody {
   }
 };
 
-/// y = residual + (gate(c) + offset) x, then clipped at zero if asked to.
+/// y = residual + (gate(c) + offset) x, then clipped at zero if asked to. One warp a row.
 struct ChannelScaleBody {
   static constexpr int max_threads = 256;
   struct Params {
     const float *x, *gate, *residual;  ///< the residual may be null
     float* y;                          ///< may be x or the residual
-    Index count;
+    Index rows;
     int channels;
     float offset;
     bool relu;
   };
   template <class Exec>
   static EQSR_DEVICE void run(Exec& exec, const Params& p) {
-    const Index i = Index{exec.block()} * max_threads + exec.thread();
-    if (i >= p.count) return;
-    float y = (exec.load(p.gate + i % p.channels) + p.offset) * exec.load(p.x + i);
-    if (p.residual) y += exec.load(p.residual + i);
-    exec.store(p.y + i, p.relu && y < 0 ? 0.0f : y);
+    const Index row = Index{exec.block()} * (max_threads / 32) + exec.warp();
+    if (row >= p.rows) return;
+    for (int c = exec.lane(); c < p.channels; c += 32) {
+      const Index i = row * p.channels + c;
+      float y = (exec.load(p.gate + c) + p.offset) * exec.load(p.x + i);
+      if (p.residual) y += exec.load(p.residual + i);
+      exec.store(p.y + i, p.relu && y < 0 ? 0.0f : y);
+    }
   }
 };
 

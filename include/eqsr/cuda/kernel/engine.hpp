@@ -5,21 +5,23 @@
 /// The product engines: one warp multiplies 32 rows by N columns, 32 steps at a time.
 ///
 /// The left operand is float32 in shared memory, whatever the precision; the right operand is a
-/// tile in the engine's own order, `b_offset(k, n)`, which the weights are packed in. The sums stay
-/// in registers: value i of a lane belongs to row `row(lane, i)` and column `column(lane, i)`.
+/// tile in the engine's own order, `b_offset(k, n)`, which the weights are packed in; the tile has
+/// `Width` columns, and the warp's N begin at element `b_offset(0, first)`, a multiple of 16. The
+/// sums stay in registers: value i of a lane belongs to row `row(lane, i)` and column
+/// `column(lane, i)`.
 /// Everything above this file is the same for every precision; an engine on wgmma would replace
 /// this file and the loads of its operands.
 namespace eqsr::inline EQSR_ABI::gpu {
 
-template <Precision P, int N>
+template <Precision P, int N, int Width = N>
 struct Engine;
 
 /// float32 on the ordinary cores: a lane has 8 rows and N/8 columns.
-template <int N>
-struct Engine<Precision::float32, N> {
+template <int N, int Width>
+struct Engine<Precision::float32, N, Width> {
   using Operand = float;
   static constexpr int planes = 1;
-  static constexpr int tile_size = tile_steps * N;  ///< operands of a right tile
+  static constexpr int tile_size = tile_steps * Width;  ///< operands of a right tile
   static constexpr int slots = 8;                   ///< rows that a lane has values of
   static constexpr int row_lanes = 8;               ///< lanes that share a row
   static constexpr int per_row = N / 8;
@@ -32,7 +34,7 @@ struct Engine<Precision::float32, N> {
     const int j = i % per_row;
     return j / vector * (8 * vector) + lane % 8 * vector + j % vector;
   }
-  EQSR_HD static constexpr int b_offset(int k, int n) { return k * N + n; }
+  EQSR_HD static constexpr int b_offset(int k, int n) { return k * Width + n; }
 
   template <class Exec>
   static EQSR_DEVICE void store_b(Exec&, const Shared<Exec, float>& b, int k, int n, float value) {
@@ -96,11 +98,11 @@ struct Engine<Precision::float32, N> {
 
 /// bfloat16 on tensor cores with mma.m16n8k16: a lane has 2 x N/8 fragments of 4 sums. With two
 /// planes an operand is hi + lo, each rounded to bfloat16, and the product of the lows is left out.
-template <int N, int Planes>
+template <int N, int Width, int Planes>
 struct MmaEngine {
   using Operand = std::uint16_t;
   static constexpr int planes = Planes;
-  static constexpr int tile_size = tile_steps * N;
+  static constexpr int tile_size = tile_steps * Width;
   static constexpr int slots = 4;
   static constexpr int row_lanes = 4;
 
@@ -163,7 +165,7 @@ struct MmaEngine {
   static EQSR_DEVICE void multiply_values(Exec& exec, const float (&p)[N],
                                           const Shared<Exec, float>&,
                                           const Shared<Exec, Operand>& b, float (&out)[NO]) {
-    using Next = MmaEngine<NO, Planes>;
+    using Next = MmaEngine<NO, NO, Planes>;
     EQSR_UNROLL
     for (int half = 0; half < N / tile_steps; ++half) {
       typename Next::Fragment left[2][2];
@@ -214,9 +216,9 @@ struct MmaEngine {
   }
 };
 
-template <int N>
-struct Engine<Precision::bf16x3, N> : MmaEngine<N, 2> {};
-template <int N>
-struct Engine<Precision::bf16, N> : MmaEngine<N, 1> {};
+template <int N, int Width>
+struct Engine<Precision::bf16x3, N, Width> : MmaEngine<N, Width, 2> {};
+template <int N, int Width>
+struct Engine<Precision::bf16, N, Width> : MmaEngine<N, Width, 1> {};
 
 }  // namespace eqsr::inline EQSR_ABI::gpu

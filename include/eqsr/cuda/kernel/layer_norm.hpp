@@ -29,7 +29,7 @@ EQSR_DEVICE Float2 row_statistics(Exec& exec, int channels, float epsilon,
 
 /// Layer normalisation, one warp a row.
 struct LayerNormBody {
-  static constexpr int max_threads = 256, rows = max_threads / 32;
+  static constexpr int max_threads = 256;
   struct Params {
     const float *x, *weight, *bias;
     float* y;  ///< may be x
@@ -40,7 +40,7 @@ struct LayerNormBody {
   };
   template <class Exec>
   static EQSR_DEVICE void run(Exec& exec, const Params& p) {
-    const Index row = Index{exec.block()} * rows + exec.warp();
+    const Index row = Index{exec.block()} * (max_threads / 32) + exec.warp();
     if (row >= p.count) return;  // the whole warp
     const float* x = p.x + row * p.channels;
     const Float2 s = row_statistics(exec, p.channels, p.epsilon,

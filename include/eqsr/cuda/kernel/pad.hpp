@@ -5,7 +5,8 @@
 
 namespace eqsr::inline EQSR_ABI::gpu {
 
-/// y(h, w, c) = x(reflected(h), reflected(w), c), which crops where y is the smaller one.
+/// y(h, w, c) = x(reflected(h), reflected(w), c), which crops where y is the smaller one. One warp
+/// a pixel.
 struct ReflectBody {
   static constexpr int max_threads = 256;
   struct Params {
@@ -16,12 +17,13 @@ struct ReflectBody {
   };
   template <class Exec>
   static EQSR_DEVICE void run(Exec& exec, const Params& p) {
-    const Index i = Index{exec.block()} * max_threads + exec.thread();
-    if (i >= p.new_height * p.new_width * p.channels) return;
-    const Index c = i % p.channels, pixel = i / p.channels;
+    const Index pixel = Index{exec.block()} * (max_threads / 32) + exec.warp();
+    if (pixel >= p.new_height * p.new_width) return;
     const Index row = reflected(pixel / p.new_width, p.height);
     const Index column = reflected(pixel % p.new_width, p.width);
-    exec.store(p.y + i, exec.load(p.x + (row * p.width + column) * p.channels + c));
+    for (int c = exec.lane(); c < p.channels; c += 32)
+      exec.store(p.y + pixel * p.channels + c,
+                 exec.load(p.x + (row * p.width + column) * p.channels + c));
   }
 };
 
