@@ -133,14 +133,13 @@ TEST_CASE("cuda context: whichever call of the runtime fails, it is named and no
   auto& fake = FakeCuda::instance();
   Net shared;
   fill(shared);
-  std::vector<float> truth;
   const auto work = [&] {
     Net net = shared;  // copies parameters, without their prepared forms
     Context<Cuda> ctx;
-    for (int i = 0; i < 3; ++i) truth = upscaled(ctx, net);  // plain, recorded, replayed
+    for (int i = 0; i < 3; ++i) upscaled(ctx, net);  // plain, recorded, replayed
   };
+  fake.computes = false;  // the calls matter here, and there are a thousand of them
   work();
-  const auto expected = truth;
   const std::size_t live = DeviceMemory::instance().live();
   const long before = fake.calls;
   work();
@@ -169,7 +168,8 @@ TEST_CASE("cuda context: whichever call of the runtime fails, it is named and no
     CHECK_FALSE(fake.capturing);
   }
   CHECK(reported > calls / 2);
-  work();
-  CHECK(same_bits(truth, expected));
+  fake.computes = true;
+  Context<Cuda> ctx;
+  CHECK(upscaled(ctx, shared).size() == 6 * 7 * 3);
 }
 #endif

@@ -47,7 +47,12 @@ namespace detail {
 template <class B>
 [[gnu::noinline]] void* allocate_zero(std::size_t bytes) {
   void* memory = Memory<B>::allocate(bytes > 0 ? bytes : 1);
-  Memory<B>::zero(memory, bytes);
+  try {
+    Memory<B>::zero(memory, bytes);
+  } catch (...) {  // a device can fail
+    Memory<B>::deallocate(memory);
+    throw;
+  }
   return memory;
 }
 }  // namespace detail

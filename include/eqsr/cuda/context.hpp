@@ -93,10 +93,6 @@ class Context<Cuda> : public ContextBase<Cuda> {
     gpu::check(gpu::runtime().create_stream(&stream_.handle), "cudaStreamCreateWithFlags");
     gpu::probe_arithmetic(*this);
   }
-  ~Context() {
-    if (stream_.handle && gpu::runtime().synchronize(stream_.handle) != 0)
-      (void)gpu::runtime().take_error();
-  }
 
   Precision precision;        ///< may be changed between calls
   bool record_graphs = true;  ///< upscale() replays a size that it has met before as one graph

@@ -24,8 +24,9 @@ struct Kernel<op::Conv2d, Cuda> {
   template <int In, int Out>
   static void run(Context<Cuda>& ctx, Plane<const float, In> x, const auto& layer,
                   Plane<float, Out> y, const Epilogue<Out>& epilogue) {
-    gpu::with_precision(ctx.precision, [&]<Precision P>() {
-      gpu::product(ctx, x.data(), x.size() / In, x.template extent<'w'>(),
+    const Index pixels = x.size() / In;
+    gpu::with_product_precision<In, Out>(ctx, pixels, [&]<Precision P>() {
+      gpu::product(ctx, x.data(), pixels, x.template extent<'w'>(),
                    gpu::packed_3x3<P>(layer), gpu::output(y.data(), layer.bias.data(), epilogue));
     });
   }

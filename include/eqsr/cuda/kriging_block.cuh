@@ -15,7 +15,8 @@ template <Precision P>
 struct BlockWeights {
   using Operand = typename KrigingBlockBody<P>::Operand;
   const float *norm1_weight, *norm1_bias, *norm2_weight, *norm2_bias;
-  const PackedWeights<P>*conv1, *reduce, *conv2, *expand, *contract;
+  const PackedWeights<finer(P)>*conv1, *conv2;
+  const PackedWeights<P>*reduce, *expand, *contract;
   const Operand* kernels;
   const float *conv1_bias, *reduce_bias, *kernels_bias, *conv2_bias, *expand_bias, *contract_bias;
   const float* contract_weight;  ///< (L, 2L) in rows
@@ -23,41 +24,45 @@ struct BlockWeights {
   int attention_taps;
 };
 
+/// A type for each precision: a prepared form is told apart by its type.
+template <Precision P>
+struct PackedKernels {
+  Buffer<typename KrigingBlockBody<P>::Operand> values;
+};
+
 /// The weights (9 L/8, R) that predict the kernels, packed for KrigingBlockBody: chunks of 36
 /// outputs, each in tiles of 48 columns.
 template <Precision P>
-Buffer<typename KrigingBlockBody<P>::Operand> pack_kernels(int outputs, int inputs,
-                                                           const float* weight) {
+PackedKernels<P> pack_kernels(int outputs, int inputs, const float* weight) {
   using Body = KrigingBlockBody<P>;
   const int blocks = Body::blocks(inputs);
   const int chunks = (outputs + Body::kernel_columns - 1) / Body::kernel_columns;
-  Packer<P, Body::packed_columns> packer(Index{chunks} * blocks);
+  Packer<Body::fine, Body::packed_columns> packer(Index{chunks} * blocks);
   for (int o = 0; o < outputs; ++o)
     for (int k = 0; k < inputs; ++k)
       packer.set(Index{o / Body::kernel_columns} * blocks + k / tile_steps, k % tile_steps,
                  o % Body::kernel_columns, weight[Index{o} * inputs + k]);
-  return packer.take();
+  return {packer.take()};
 }
 
 template <Precision P, int C, class B>
 BlockWeights<P> block_weights(const InvolutionBlock<C, B>& block) {
   const auto& expand = block.involution.expand;
   const auto& kernels =
-      expand.prepared.template get<Buffer<typename KrigingBlockBody<P>::Operand>>(
-          expand.weight.stamp(), [&] {
-            return pack_kernels<P>(Involution<C, B>::Kernels, Involution<C, B>::Reduced,
-                                   host_values(expand.weight).data());
-          });
+      expand.prepared.template get<PackedKernels<P>>(expand.weight.stamp(), [&] {
+        return pack_kernels<P>(Involution<C, B>::Kernels, Involution<C, B>::Reduced,
+                               host_values(expand.weight).data());
+      });
   return {block.norm1.weight.data(),
           block.norm1.bias.data(),
           block.norm2.weight.data(),
           block.norm2.bias.data(),
-          &packed_linear<P>(block.conv1),
+          &packed_linear<finer(P)>(block.conv1),
+          &packed_linear<finer(P)>(block.conv2),
           &packed_3x3<P>(block.involution.reduce),
-          &packed_linear<P>(block.conv2),
           &packed_linear<P>(block.expand),
           &packed_linear<P>(block.contract),
-          kernels.data(),
+          kernels.values.data(),
           block.conv1.bias.data(),
           block.involution.reduce.bias.data(),
           expand.bias.data(),

@@ -8,23 +8,20 @@
 namespace eqsr::inline EQSR_ABI {
 namespace gpu {
 
-/// The head's weights, split by what they multiply. Those of the encodings are float32 in every
-/// mode: they are few, and their inputs are the sines that everything hangs on.
-template <Precision P>
+/// The head's weights, split by what they multiply. Float32 in every mode: the head works at the
+/// source's resolution, so it costs little, and its error would be that of every target pixel.
 struct SplitHead {
-  PackedWeights<P> features;
-  PackedWeights<Precision::float32> rows, columns;
+  PackedWeights<Precision::float32> features, rows, columns;
 };
 
-template <Precision P>
-const SplitHead<P>& split_head(const auto& head, int C, int E, int L) {
-  return head.prepared.template get<SplitHead<P>>(head.weight.stamp(), [&] {
+inline const SplitHead& split_head(const auto& head, int C, int E, int L) {
+  return head.prepared.template get<SplitHead>(head.weight.stamp(), [&] {
+    constexpr auto exact = Precision::float32;
     const std::vector<float> weight = host_values(head.weight);
     const Index row = C + 2 * E;
-    return SplitHead<P>{
-        pack<P>(L, C, 1, weight.data(), {.row = row}),
-        pack<Precision::float32>(L, E, 1, weight.data(), {.row = row, .first = C + 1, .step = 2}),
-        pack<Precision::float32>(L, E, 1, weight.data(), {.row = row, .first = C, .step = 2})};
+    return SplitHead{pack<exact>(L, C, 1, weight.data(), {.row = row}),
+                     pack<exact>(L, E, 1, weight.data(), {.row = row, .first = C + 1, .step = 2}),
+                     pack<exact>(L, E, 1, weight.data(), {.row = row, .first = C, .step = 2})};
   });
 }
 
@@ -44,13 +41,10 @@ HeadTables head_tables(Context<Cuda>& ctx, Scope<Context<Cuda>>& scope, const au
   float* features = scope.template array<float>(source * L);
   float* down = scope.template array<float>(H * L);
   float* across = scope.template array<float>(W * L);
-  with_precision(ctx.precision, [&]<Precision P>() {
-    const SplitHead<P>& split = split_head<P>(head, C, E, L);
-    product(ctx, x.data(), source, source, split.features,
-            {.y = features, .bias = head.bias.data()});
-    product(ctx, encoded_rows.data(), H, H, split.rows, {.y = down});
-    product(ctx, encoded_columns.data(), W, W, split.columns, {.y = across});
-  });
+  const SplitHead& split = split_head(head, C, E, L);
+  product(ctx, x.data(), source, source, split.features, {.y = features, .bias = head.bias.data()});
+  product(ctx, encoded_rows.data(), H, H, split.rows, {.y = down});
+  product(ctx, encoded_columns.data(), W, W, split.columns, {.y = across});
   return {features, down, across, rows.index.data(), columns.index.data(),
           x.template extent<'w'>(), W, L};
 }

@@ -36,6 +36,7 @@ template <class F>
 decltype(auto) with_precision(Precision precision, F&& f) {
   switch (precision) {
     case Precision::bf16x3:
+    case Precision::bf16x6:
       return f.template operator()<Precision::bf16x3>();
     case Precision::bf16:
       return f.template operator()<Precision::bf16>();

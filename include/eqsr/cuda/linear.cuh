@@ -32,9 +32,9 @@ struct Kernel<op::Linear, Cuda> {
   template <int In, int Out>
   static void run(Context<Cuda>& ctx, Rows<const float, In> x, const auto& layer,
                   Rows<float, Out> y, const Epilogue<Out>& epilogue) {
-    gpu::with_precision(ctx.precision, [&]<Precision P>() {
-      gpu::product(ctx, x.data(), x.template extent<'m'>(), x.template extent<'m'>(),
-                   gpu::packed_linear<P>(layer),
+    const Index rows = x.template extent<'m'>();
+    gpu::with_product_precision<In, Out>(ctx, rows, [&]<Precision P>() {
+      gpu::product(ctx, x.data(), rows, rows, gpu::packed_linear<P>(layer),
                    gpu::output(y.data(), layer.bias.data(), epilogue));
     });
   }

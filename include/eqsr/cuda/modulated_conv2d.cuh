@@ -49,7 +49,7 @@ struct Kernel<op::ModulatedConv2d, Cuda> {
     float* scale = scope.template array<float>(Out);
     gpu::channel_scale(ctx, {x.data(), modulation.data(), nullptr, scaled.data(), x.size() / In, In,
                              1.0f, false});
-    gpu::with_precision(ctx.precision, [&]<Precision P>() {
+    gpu::with_product_precision<In, Out>(ctx, x.size() / In, [&]<Precision P>() {
       using Body = gpu::DemodulateBody;
       const auto& prepared = layer.prepared.template get<gpu::ModulatedWeights<P>>(
           layer.weight.stamp(),

@@ -70,10 +70,11 @@ class Packer {
     if constexpr (P == Precision::float32) {
       values_[static_cast<std::size_t>(at)] = value;
     } else {
-      const std::uint16_t high = to_bf16(value);
-      values_[static_cast<std::size_t>(at)] = high;
-      if constexpr (E::planes == 2)
-        values_[static_cast<std::size_t>(at + E::tile_size)] = to_bf16(value - from_bf16(high));
+      for (int plane = 0; plane < E::planes; ++plane) {
+        const std::uint16_t part = to_bf16(value);
+        values_[static_cast<std::size_t>(at + plane * E::tile_size)] = part;
+        value -= from_bf16(part);
+      }
     }
   }
   [[nodiscard]] Buffer<Operand> take() { return Buffer<Operand>(values_); }
@@ -128,15 +129,37 @@ struct ProductOutput {
   Activation activation = Activation::none;
 };
 
-/// Warps side by side that share the activations of a block: as many as the tiles fill.
-inline int column_warps(int tiles) { return tiles % 3 == 0 ? 3 : tiles % 2 == 0 ? 2 : 1; }
+/// Calls `f` with the precision of a product as a constant. Small ones are float32 in every mode:
+/// they cost nothing to speak of. Those that keep the number of channels are one step finer than
+/// the mode: they feed the residual stream directly, and make most of a mode's error.
+template <int In, int Out, class F>
+void with_product_precision(const Context<Cuda>& ctx, Index rows, const F& f) {
+  if (rows == 1 || In <= 4) {
+    f.template operator()<Precision::float32>();
+  } else {
+    with_precision(ctx.precision, [&]<Precision P>() {
+      f.template operator()<In == Out ? finer(P) : P>();
+    });
+  }
+}
+
+/// Warps side by side that share the activations of a block: as many as the tiles fill, within the
+/// shared memory that every device since sm_80 has.
+template <class Body>
+int column_warps(int tiles) {
+  for (const int wide : {3, 2})
+    if (tiles % wide == 0 && wide <= Body::max_column_warps &&
+        Body::shared_bytes(wide) <= 99 * 1024)
+      return wide;
+  return 1;
+}
 
 /// y = epilogue(x W) on `pixels` rows, a plane of `width` columns where there are nine taps.
 template <Precision P>
 void product(Context<Cuda>& ctx, const float* x, Index pixels, Index width,
              const PackedWeights<P>& weights, const ProductOutput& out) {
   using Body = GemmBody<P>;
-  const int wide = column_warps(weights.tiles());
+  const int wide = column_warps<Body>(weights.tiles());
   EQSR_EXPECTS(pixels <= Index{0x7fffffff} - Body::rows, "limit_exceeded", "A product of ", pixels,
                " pixels at once is too large. Choose a smaller image.");
   const typename Body::Params params{

@@ -35,6 +35,7 @@ std::map<const void*, int> allowed_shared;
 
 void run_kernel(const EmulatedKernel& kernel, int x, int y, int threads, std::size_t shared_bytes,
                 const void* params) {
+  if (!fake().computes && threads > 32) return;
   // Blocks are kept: their fibers' stacks cost more than all the rest of a small launch.
   static std::map<std::pair<int, std::size_t>, std::unique_ptr<Block>> blocks;
   auto& block = blocks[{threads, shared_bytes}];
@@ -64,6 +65,7 @@ const eqsr::gpu::Runtime& table() {
             if (const int code = called("cudaMalloc")) return code;
             if (fake().capturing) return error(900);
             *to = memory().allocate(bytes);
+            if (*to && !fake().computes) memory().touch_range(std::memset(*to, 0, bytes), bytes, true);
             return *to ? 0 : error(eqsr::gpu::out_of_memory);
           },
       .deallocate =

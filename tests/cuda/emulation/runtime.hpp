@@ -27,6 +27,7 @@ struct FakeCuda {
   long fail_at = -1;              ///< the call that fails, counted from 0
   int fail_with = 999;
   int last_error = 0;             ///< what take_error will say
+  bool computes = true;           ///< else kernels of more than a warp are not run
   bool backwards = false;         ///< run blocks and threads in the opposite order
   int streams = 0, graphs = 0;    ///< alive
   long launches = 0, graph_launches = 0;

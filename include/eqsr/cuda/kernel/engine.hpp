@@ -96,8 +96,9 @@ struct Engine<Precision::float32, N, Width> {
   }
 };
 
-/// bfloat16 on tensor cores with mma.m16n8k16: a lane has 2 x N/8 fragments of 4 sums. With two
-/// planes an operand is hi + lo, each rounded to bfloat16, and the product of the lows is left out.
+/// bfloat16 on tensor cores with mma.m16n8k16: a lane has 2 x N/8 fragments of 4 sums. An operand is
+/// the sum of its planes: the number rounded to bfloat16, the rest rounded again, and so on. Of the
+/// products of planes i and j those with i + j < Planes count: 1, 3 or 6.
 template <int N, int Width, int Planes>
 struct MmaEngine {
   using Operand = std::uint16_t;
@@ -121,12 +122,11 @@ struct MmaEngine {
   template <class Exec>
   static EQSR_DEVICE void store_b(Exec& exec, const Shared<Exec, Operand>& b, int k, int n,
                                   float value) {
-    const std::uint32_t high = exec.pack_bf16(value, 0.0f);
-    b.store(b_offset(k, n), static_cast<Operand>(high & 0xffffU));
-    if constexpr (Planes == 2) {
-      const float rest = value - exec.as_float(high << 16);
-      b.store(tile_size + b_offset(k, n),
-              static_cast<Operand>(exec.pack_bf16(rest, 0.0f) & 0xffffU));
+    EQSR_UNROLL
+    for (int plane = 0; plane < Planes; ++plane) {
+      const std::uint32_t part = exec.pack_bf16(value, 0.0f);
+      b.store(plane * tile_size + b_offset(k, n), static_cast<Operand>(part & 0xffffU));
+      value -= exec.as_float(part << 16);
     }
   }
 
@@ -136,10 +136,12 @@ struct MmaEngine {
 
     template <class Exec>
     EQSR_DEVICE void set(Exec& exec, int r, float x0, float x1) {
-      part[0][r] = exec.pack_bf16(x0, x1);
-      if constexpr (Planes == 2)
-        part[1][r] = exec.pack_bf16(x0 - exec.as_float(part[0][r] << 16),
-                                    x1 - exec.as_float(part[0][r] & 0xffff0000U));
+      EQSR_UNROLL
+      for (int plane = 0; plane < Planes; ++plane) {
+        part[plane][r] = exec.pack_bf16(x0, x1);
+        x0 -= exec.as_float(part[plane][r] << 16);
+        x1 -= exec.as_float(part[plane][r] & 0xffff0000U);
+      }
     }
   };
 
@@ -203,11 +205,12 @@ struct MmaEngine {
         for (int e = 0; e < 4; ++e) four[e] = sums[at + e];
         EQSR_UNROLL
         for (int step = 0; step < 2; ++step) {
-          if constexpr (Planes == 2) {
-            exec.mma(four, left[step][tile].part[1], right[0][2 * step], right[0][2 * step + 1]);
-            exec.mma(four, left[step][tile].part[0], right[1][2 * step], right[1][2 * step + 1]);
-          }
-          exec.mma(four, left[step][tile].part[0], right[0][2 * step], right[0][2 * step + 1]);
+          EQSR_UNROLL
+          for (int order = Planes - 1; order >= 0; --order)  // the small products first
+            EQSR_UNROLL
+            for (int i = 0; i <= order; ++i)
+              exec.mma(four, left[step][tile].part[i], right[order - i][2 * step],
+                       right[order - i][2 * step + 1]);
         }
         EQSR_UNROLL
         for (int e = 0; e < 4; ++e) sums[at + e] = four[e];
@@ -216,6 +219,8 @@ struct MmaEngine {
   }
 };
 
+template <int N, int Width>
+struct Engine<Precision::bf16x6, N, Width> : MmaEngine<N, Width, 3> {};
 template <int N, int Width>
 struct Engine<Precision::bf16x3, N, Width> : MmaEngine<N, Width, 2> {};
 template <int N, int Width>

@@ -30,9 +30,11 @@
 #if defined(__CUDACC__)
 #define EQSR_DEVICE __device__ __forceinline__
 #define EQSR_UNROLL _Pragma("unroll")
+#define EQSR_ROLLED _Pragma("unroll 1")  // where unrolling would cost registers that spill
 #else
 #define EQSR_DEVICE inline
 #define EQSR_UNROLL
+#define EQSR_ROLLED
 #endif
 
 namespace eqsr::inline EQSR_ABI::gpu {

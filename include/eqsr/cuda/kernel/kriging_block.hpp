@@ -10,17 +10,20 @@ namespace eqsr::inline EQSR_ABI::gpu {
 ///
 /// First the 3x3 convolution as in GemmBody. Then 32 channels (4 groups) at a time: their 36
 /// kernel numbers for each pixel, times the distance factor, into shared memory; the involution,
-/// one channel a lane, into a left operand; and that times its 32 rows of conv2. Warps are 2 by 4:
+/// one channel a lane, whose values take the place of the pixel's kernels and are a left operand;
+/// and that times its 32 rows of conv2. Warps are 2 by 4:
 /// 32 pixels, and a quarter of the columns, each.
 template <Precision P>
 struct KrigingBlockBody {
   static constexpr int max_threads = 256, side = 8, rows = side * side, most_channels = 256;
   static constexpr int groups = 4, kernel_columns = groups * 9, packed_columns = 48;
-  using Wide = Engine<P, weight_columns>;                        // conv2: 64 columns a warp
+  static constexpr Precision fine = finer(P);
+  using Wide = Engine<fine, weight_columns>;                     // conv2: 64 columns a warp
   using Narrow = Engine<P, weight_columns / 4, weight_columns>;  // reduce: 16 of 64
-  using Kernels = Engine<P, 16, packed_columns>;                 // expand: 16 of 48
+  using Kernels = Engine<fine, 16, packed_columns>;              // expand: 16 of 48
   using Operand = typename Wide::Operand;
   static constexpr int weights_of_step = Wide::planes * Wide::tile_size;
+  static constexpr int reduce_of_step = Narrow::planes * Narrow::tile_size;
   static constexpr int expand_of_step = Kernels::planes * Kernels::tile_size;
   static constexpr int pitch = tile_pitch(tile_steps), reduced_pitch = tile_pitch(weight_columns);
 
@@ -44,13 +47,12 @@ struct KrigingBlockBody {
   /// Where the arrays lie in shared memory, in bytes. The stages of the convolution use the memory
   /// of what comes after it.
   struct Layout {
-    int stage, stage_size, value, kernel, expand, conv2, end;
+    int stage, stage_size, value, expand, conv2, end;
     EQSR_HD constexpr explicit Layout(int channels)
         : stage(rows * reduced_pitch * 4),
-          stage_size(rows * pitch * 4 + weights_of_step * int{sizeof(Operand)}),
+          stage_size(rows * pitch * 4 + reduce_of_step * int{sizeof(Operand)}),
           value(stage),
-          kernel(value + rows * pitch * 4),
-          expand(kernel + rows * kernel_columns * 4),
+          expand(value + rows * pitch * 4),
           conv2(expand + 2 * expand_of_step * int{sizeof(Operand)}),
           end(conv2 + (channels + weight_columns - 1) / weight_columns * weights_of_step *
                           int{sizeof(Operand)}) {
@@ -71,7 +73,6 @@ struct KrigingBlockBody {
     reduce(exec, p, tile, at, reduced);
 
     const auto value = exec.template shared<float>(at.value, rows * pitch);
-    const auto kernel = exec.template shared<float>(at.kernel, rows * kernel_columns);
     const auto expand = exec.template shared<Operand>(at.expand, 2 * expand_of_step);
     const auto conv2 = exec.template shared<Operand>(at.conv2, out_tiles * weights_of_step);
     const auto fetch_expand = [&](int chunk) {
@@ -90,11 +91,11 @@ struct KrigingBlockBody {
       exec.template wait<1>();
       exec.sync();  // this chunk's weights of `expand` are there
       if (tile.column_warp < packed_columns / 16)
-        predict(exec, p, tile, chunk, reduced_blocks, reduced, expand, kernel);
+        predict(exec, p, tile, chunk, reduced_blocks, reduced, expand, value);
       exec.sync();
       if (chunk + 1 < chunks) fetch_expand(chunk + 1);
       exec.commit();
-      involve(exec, p, tile, chunk, kernel, value);
+      involve(exec, p, tile, chunk, value);
       exec.template wait<1>();
       exec.sync();  // values, and weights of conv2
       if (tile.column_warp < out_tiles)
@@ -122,7 +123,7 @@ struct KrigingBlockBody {
     };
     const auto right = [&](int step) {
       return exec.template shared<Operand>(
-          at.stage + step % 2 * at.stage_size + rows * pitch * 4, weights_of_step);
+          at.stage + step % 2 * at.stage_size + rows * pitch * 4, reduce_of_step);
     };
     const auto fetch = [&](int step) {
       const int tap = step / inner, channel = step % inner * tile_steps;
@@ -135,7 +136,7 @@ struct KrigingBlockBody {
         copy_channels(exec, left(step), r * pitch + k, row, channel + k, p.channels, inside,
                       p.vector);
       }
-      copy_weights(exec, right(step), p.reduce + Index{step} * weights_of_step, weights_of_step,
+      copy_weights(exec, right(step), p.reduce + Index{step} * reduce_of_step, reduce_of_step,
                    exec.thread(), max_threads);
     };
     float sums[weight_columns / 4];
@@ -187,17 +188,16 @@ struct KrigingBlockBody {
         k = (sums[i] + exec.load(p.expand_bias + chunk * kernel_columns + n)) *
             (exec.load(p.row_factor + 3 * y + tap / 3) *
              exec.load(p.column_factor + 3 * x + tap % 3));
-      kernel.store(r * kernel_columns + n, k);
+      kernel.store(r * pitch + n, k);
     }
   }
 
   /// The involution of 32 channels, one a lane; a warp has 8 pixels.
   template <class Exec>
   static EQSR_DEVICE void involve(Exec& exec, const Params& p, const Tile& tile, int chunk,
-                                  const Shared<Exec, float>& kernel,
                                   const Shared<Exec, float>& value) {
     const int lane = exec.lane(), channel = chunk * tile_steps + lane;
-    EQSR_UNROLL
+    EQSR_ROLLED
     for (int i = 0; i < rows / (max_threads / 32); ++i) {
       const int r = exec.warp() * (rows / (max_threads / 32)) + i;
       const Index y = tile.y + r / side, x = tile.x + r % side;
@@ -207,10 +207,11 @@ struct KrigingBlockBody {
         for (int tap = 0; tap < 9; ++tap) {
           const Index row = y + tap / 3 - 1, column = x + tap % 3 - 1;
           if (row < 0 || row >= p.height || column < 0 || column >= p.width) continue;
-          sum += kernel.load(r * kernel_columns + lane / 8 * 9 + tap) *
+          sum += value.load(r * pitch + lane / 8 * 9 + tap) *
                  exec.load(p.a + ((row - p.a_first) * p.width + column) * p.channels + channel);
         }
       }
+      exec.sync_warp();  // all lanes have read the pixel's kernels
       value.store(r * pitch + lane, sum);
     }
   }
