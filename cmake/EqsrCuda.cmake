@@ -9,10 +9,21 @@ find_package(CUDAToolkit REQUIRED)
 
 # A target with .cu files: the static runtime, so that it starts where there is no driver.
 function(eqsr_cuda_target target)
-  target_compile_features(${target} PRIVATE cuda_std_20)
-  target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall,-Wextra>)
+  # By option: CMake 3.25 does not know the features of nvcc 13.
+  target_compile_options(${target} PRIVATE
+                         "$<$<COMPILE_LANGUAGE:CUDA>:-std=c++20;-Xcompiler=-Wall,-Wextra>")
   if(EQSR_WERROR)
     target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CUDA>:-Werror=all-warnings>)
   endif()
-  set_target_properties(${target} PROPERTIES CUDA_EXTENSIONS OFF CUDA_RUNTIME_LIBRARY Static)
+  set_target_properties(${target} PROPERTIES CUDA_RUNTIME_LIBRARY Static)
+endfunction()
+
+# A program for a machine with a GPU and without compilers: tests/gpu.sh and bench/gpu.sh take it
+# from build/cuda/gpu, where `cmake --build --preset cuda --target gpu_programs` puts it.
+add_custom_target(gpu_programs)
+function(eqsr_gpu_program target name)
+  eqsr_cuda_target(${target})
+  set_target_properties(${target} PROPERTIES OUTPUT_NAME ${name} RUNTIME_OUTPUT_DIRECTORY
+                                                                 ${PROJECT_BINARY_DIR}/gpu)
+  add_dependencies(gpu_programs ${target})
 endfunction()

@@ -37,7 +37,18 @@ TEST_CASE("cuda context: upscale agrees with the specification") {
   Context<Cuda> ctx;
   Context<Reference> reference;
   const auto truth = eqsr::upscale(reference, same, picture(4, 5), target).pixels;
-  CHECK(near(upscaled(ctx, net), truth, 5e-5));
+  const auto found = upscaled(ctx, net);
+  CHECK(near(found, truth, 5e-5));
+
+  // Row by row, and from features, the result has the same bits.
+  std::vector<float> rows;
+  eqsr::upscale_rows(ctx, net, picture(4, 5), target, [&](Index y, eqsr::Plane<float, 3> band) {
+    CHECK(std::size_t(y * 7 * 3) == rows.size());
+    rows.insert(rows.end(), band.data(), band.data() + band.size());
+  });
+  CHECK(same_bits(rows, found));
+  const auto features = eqsr::features_of(ctx, net, picture(4, 5), target);
+  CHECK(same_bits(eqsr::upscale(ctx, net, features, target).pixels, found));
 }
 
 TEST_CASE("cuda context: a size that was met before runs as one graph, with the same bits") {
@@ -92,10 +103,22 @@ TEST_CASE("cuda context: a memory budget keeps less, with the same bits") {
 }
 
 TEST_CASE("cuda context: a device that is not there is said") {
-  CHECK(error_of([] { Context<Cuda> ctx(77); }).starts_with("no_device: There is no CUDA device 77"));
+  CHECK(
+      error_of([] { Context<Cuda> ctx(77); }).starts_with("no_device: There is no CUDA device 77"));
 }
 
-#if !defined(__CUDACC__)
+#if defined(__CUDACC__)
+TEST_CASE("cuda context: out of device memory is an error, and the context can be used again") {
+  Net net;
+  fill(net);
+  Context<Cuda> ctx;
+  const auto truth = upscaled(ctx, net);
+  CHECK(error_of([&] {
+          ctx.reserve(std::size_t{1} << 45);
+        }).starts_with("out_of_memory: cudaMalloc"));
+  CHECK(same_bits(upscaled(ctx, net), truth));
+}
+#else
 TEST_CASE("cuda context: a machine without a GPU is said") {
   FakeCuda::instance().devices = 0;
   CHECK(error_of([] { Context<Cuda> ctx; }) ==
@@ -120,6 +143,7 @@ TEST_CASE("cuda context: out of device memory is an error, and the context can b
   Net net;
   fill(net);
   Context<Cuda> ctx;
+  ctx.max_memory = std::size_t{1} << 30;  // more than there is
   auto& memory = DeviceMemory::instance();
   const std::size_t limit = memory.limit;
   memory.limit = memory.in_use() + 1000;

@@ -68,7 +68,7 @@ struct Tolerances {
   double float32 = 2e-5, bf16x3 = 1e-4, bf16 = 5e-2;
 
   [[nodiscard]] double of(Precision precision) const {
-    return precision == Precision::float32 ? float32
+    return precision == Precision::float32  ? float32
            : precision == Precision::bf16x3 ? bf16x3
                                             : bf16;
   }

@@ -81,8 +81,8 @@ TEST_CASE("emulation: shared memory is poisoned, bounded and aligned") {
              "nothing has written"));
   CHECK(says(wrong([](Emulated& exec) { exec.shared<float>(0, 4).store(4, 1); }), "outside"));
   CHECK(says(wrong([](Emulated& exec) { (void)exec.shared<float>(0, 300); }), "an array of bytes"));
-  CHECK(says(wrong([](Emulated& exec) { (void)exec.shared<float>(0, 64).load4(2); }),
-             "not aligned"));
+  CHECK(
+      says(wrong([](Emulated& exec) { (void)exec.shared<float>(0, 64).load4(2); }), "not aligned"));
 }
 
 TEST_CASE("emulation: an asynchronous copy has to be waited for") {
@@ -137,7 +137,8 @@ TEST_CASE("emulation: global memory is bounded, initialised and free of races") 
   eqsr::Tensor<Cuda, float, eqsr::Axis<'m', 64>> array;
   float* data = array.data();
   CHECK(wrong([=](Emulated& exec) { exec.store(data + exec.thread(), 1.0f); }) == "");
-  CHECK(says(wrong([=](Emulated& exec) { exec.store(data + exec.thread() + 1, 1.0f); }), "outside"));
+  CHECK(
+      says(wrong([=](Emulated& exec) { exec.store(data + exec.thread() + 1, 1.0f); }), "outside"));
   CHECK(says(wrong([=](Emulated& exec) { exec.store(data + exec.thread() / 2, 1.0f); }),
              "two threads"));
   CHECK(says(wrong([=](Emulated& exec) {

@@ -9,12 +9,12 @@ namespace eqsr::inline EQSR_ABI {
 template <>
 struct Kernel<op::Bicubic, Cuda> {
   template <int C>
-  static void run(Context<Cuda>& ctx, Plane<const float, C> x, Plane<float, C> y) {
+  static void run(Context<Cuda>& ctx, Plane<const float, C> x, Plane<float, C> y, Index first,
+                  Index height) {
     gpu::run_each<gpu::BicubicBody>(
         ctx, y.size() / C,
-        {x.data(), y.data(), gpu::Cells(y.template extent<'h'>()),
-         gpu::Cells(y.template extent<'w'>()), x.template extent<'h'>(), x.template extent<'w'>(),
-         C});
+        {x.data(), y.data(), gpu::Cells(height), gpu::Cells(y.template extent<'w'>()), first,
+         y.template extent<'h'>(), x.template extent<'h'>(), x.template extent<'w'>(), C});
   }
 };
 

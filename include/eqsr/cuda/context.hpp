@@ -38,8 +38,7 @@ class Graph {
   }
   void drop() noexcept {
     key_.clear();
-    if (executable_ && runtime().destroy_executable(executable_) != 0)
-      (void)runtime().take_error();
+    if (executable_ && runtime().destroy_executable(executable_) != 0) (void)runtime().take_error();
     executable_ = nullptr;
   }
   /// Records what `work` sends to the stream.
@@ -97,19 +96,10 @@ class Context<Cuda> : public ContextBase<Cuda> {
   Precision precision;        ///< may be changed between calls
   bool record_graphs = true;  ///< upscale() replays a size that it has met before as one graph
 
-  /// Target pixels that the upsampler works on at once. Fewer need less memory and are slower.
-  Index band_pixels = most_band_pixels;
-  static constexpr Index most_band_pixels = Index{1} << 16;
-
   [[nodiscard]] gpu::Stream stream() const { return stream_.handle; }
   [[nodiscard]] int device() const { return device_; }
   /// The shared memory that one block can have.
   [[nodiscard]] int shared_limit() const { return shared_limit_; }
-  [[nodiscard]] std::size_t free_memory() const {
-    std::size_t bytes = 0;
-    gpu::check(gpu::runtime().free_memory(&bytes), "cudaMemGetInfo");
-    return bytes;
-  }
 
   /// Waits for the work that was queued; failures of kernels show here.
   void sync() { gpu::check(gpu::runtime().synchronize(stream()), "cudaStreamSynchronize"); }

@@ -26,8 +26,8 @@ struct Kernel<op::Conv2d, Cuda> {
                   Plane<float, Out> y, const Epilogue<Out>& epilogue) {
     const Index pixels = x.size() / In;
     gpu::with_product_precision<In, Out>(ctx, pixels, [&]<Precision P>() {
-      gpu::product(ctx, x.data(), pixels, x.template extent<'w'>(),
-                   gpu::packed_3x3<P>(layer), gpu::output(y.data(), layer.bias.data(), epilogue));
+      gpu::product(ctx, x.data(), pixels, x.template extent<'w'>(), gpu::packed_3x3<P>(layer),
+                   gpu::output(y.data(), layer.bias.data(), epilogue));
     });
   }
 };

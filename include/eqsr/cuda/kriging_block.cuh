@@ -48,11 +48,10 @@ PackedKernels<P> pack_kernels(int outputs, int inputs, const float* weight) {
 template <Precision P, int C, class B>
 BlockWeights<P> block_weights(const InvolutionBlock<C, B>& block) {
   const auto& expand = block.involution.expand;
-  const auto& kernels =
-      expand.prepared.template get<PackedKernels<P>>(expand.weight.stamp(), [&] {
-        return pack_kernels<P>(Involution<C, B>::Kernels, Involution<C, B>::Reduced,
-                               host_values(expand.weight).data());
-      });
+  const auto& kernels = expand.prepared.template get<PackedKernels<P>>(expand.weight.stamp(), [&] {
+    return pack_kernels<P>(Involution<C, B>::Kernels, Involution<C, B>::Reduced,
+                           host_values(expand.weight).data());
+  });
   return {block.norm1.weight.data(),
           block.norm1.bias.data(),
           block.norm2.weight.data(),
@@ -91,8 +90,7 @@ struct KrigingImage {
 /// u for the rows [first, last).
 inline void head_rows(Context<Cuda>& ctx, const KrigingImage& image, Index first, Index last,
                       float* u) {
-  run_rows<KrigingHeadBody>(ctx, (last - first) * image.W,
-                            {image.tables, u, first, last - first});
+  run_rows<KrigingHeadBody>(ctx, (last - first) * image.W, {image.tables, u, first, last - first});
 }
 
 /// conv1(norm1(x)) of `count` pixels; `normed` is scratch of their size.
@@ -136,10 +134,16 @@ void involve(Context<Cuda>& ctx, const KrigingImage& image, const BlockWeights<P
              .vector = image.L % 4 == 0});
 }
 
+/// Where the sums of the hidden layer go: one a group of rows of the image.
+struct HiddenSums {
+  Index group = 0;
+  double *sums = nullptr, *pieces = nullptr;
+};
+
 /// z = contract(GELU(expand(norm2(x)))), or the sums of the hidden layer alone, or both.
 template <Precision P>
 void perceptron(Context<Cuda>& ctx, const BlockWeights<P>& block, const float* x, Index count,
-                float* z, double* sums) {
+                float* z, const HiddenSums& hidden = {}) {
   mlp<P>(ctx, {.x = x,
                .count = count,
                .expand = block.expand,
@@ -149,7 +153,9 @@ void perceptron(Context<Cuda>& ctx, const BlockWeights<P>& block, const float* x
                .norm_weight = block.norm2_weight,
                .norm_bias = block.norm2_bias,
                .y = z,
-               .sums = sums});
+               .group = hidden.group,
+               .sums = hidden.sums,
+               .pieces = hidden.pieces});
 }
 
 /// x = ReLU(x + gate z) in place.

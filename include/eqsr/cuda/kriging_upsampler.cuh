@@ -45,8 +45,8 @@ HeadTables head_tables(Context<Cuda>& ctx, Scope<Context<Cuda>>& scope, const au
   product(ctx, x.data(), source, source, split.features, {.y = features, .bias = head.bias.data()});
   product(ctx, encoded_rows.data(), H, H, split.rows, {.y = down});
   product(ctx, encoded_columns.data(), W, W, split.columns, {.y = across});
-  return {features, down, across, rows.index.data(), columns.index.data(),
-          x.template extent<'w'>(), W, L};
+  return {features, down, across, rows.index.data(), columns.index.data(), x.template extent<'w'>(),
+          W,        L};
 }
 
 }  // namespace gpu
@@ -64,8 +64,8 @@ struct Kernel<op::KrigingHead, Cuda> {
                   ConstQueryAxis columns, Rows<const float, E> encoded_rows,
                   Rows<const float, E> encoded_columns, const auto& head, Plane<float, L> u) {
     Scope<Context<Cuda>> scope(ctx);
-    const gpu::HeadTables tables = gpu::head_tables(ctx, scope, head, L, x, rows, columns,
-                                                    encoded_rows, encoded_columns);
+    const gpu::HeadTables tables =
+        gpu::head_tables(ctx, scope, head, L, x, rows, columns, encoded_rows, encoded_columns);
     gpu::head_rows(ctx, {L, rows.index.size(), columns.index.size(), tables, nullptr, nullptr}, 0,
                    rows.index.size(), u.data());
   }
@@ -76,41 +76,50 @@ template <>
 struct Kernel<op::KrigingUpsampler, Cuda> {
   /// Wider upsamplers than the fused kernels can hold are composed of their parts.
   template <class L>
-  static constexpr bool composed = L::latent > gpu::KrigingBlockBody<Precision::bf16>::most_channels;
+  static constexpr bool composed =
+      L::latent > gpu::KrigingBlockBody<Precision::bf16>::most_channels;
 
   template <class L>
   static std::size_t workspace(const auto& ctx, typename L::input x, const L& layer,
-                               typename L::output y, Encoding encoding, double) {
+                               const Bands& bands, Encoding encoding) {
+    const Index H = bands.height, W = bands.width;
+    const auto floats = [](Index count) {
+      return Arena<Cuda>::rounded(static_cast<std::size_t>(count) * sizeof(float));
+    };
     if constexpr (composed<L>) {
       Context<DryRun<Cuda>> dry;
-      layer.compose(dry, x, y, encoding);
-      return dry.arena().peak();
+      layer.compose(dry, x, typename L::output(nullptr, H, W), encoding);
+      return dry.arena().peak() + (bands.whole ? 0 : floats(H * W * 3));
     }
-    const Index H = y.template extent<'h'>(), W = y.template extent<'w'>();
-    std::size_t bytes =
-        gpu::head_tables_workspace(x.size() / L::channels, H, W, L::latent) +
-        gpu::KrigingPasses<Precision::float32>::workspace(ctx.storage, H, W, L::latent);
+    std::size_t bytes = gpu::head_tables_workspace(x.size() / L::channels, H, W, L::latent) +
+                        gpu::KrigingPasses<Precision::float32>::workspace(
+                            ctx.storage, ctx.band_height, bands, L::latent);
     for (const Index N : {H, W})
-      for (const Index count : {N, N, 3 * N, 3 * N, L::encoded * N})
-        bytes += Arena<Cuda>::rounded(static_cast<std::size_t>(count) * sizeof(float));
+      for (const Index count : {N, N, 3 * N, 3 * N, L::encoded * N}) bytes += floats(count);
     return bytes;
   }
 
   template <class L>
-  static void run(Context<Cuda>& ctx, typename L::input x, const L& layer, typename L::output y,
-                  Encoding encoding, double done) {
-    if constexpr (composed<L>)
-      layer.compose(ctx, x, y, encoding, done);
-    else
-      run_passes(ctx, x, layer, y, encoding, done);
+  static void run(Context<Cuda>& ctx, typename L::input x, const L& layer, const Bands& bands,
+                  Encoding encoding) {
+    if constexpr (composed<L>) {
+      Scope<Context<Cuda>> scope(ctx);
+      const Index values = bands.height * bands.width * 3;
+      float* memory = bands.whole ? bands.whole : scope.template array<float>(values);
+      const typename L::output y(memory, bands.height, bands.width);
+      layer.compose(ctx, x, y, encoding);
+      if (bands.take) bands.take(0, y);
+    } else {
+      run_passes(ctx, x, layer, bands, encoding);
+    }
   }
 
  private:
   template <class L>
   static void run_passes(Context<Cuda>& ctx, typename L::input x, const L& layer,
-                         typename L::output y, Encoding encoding, double done) {
+                         const Bands& bands, Encoding encoding) {
     constexpr int E = L::encoded, latent = L::latent;
-    const Index H = y.template extent<'h'>(), W = y.template extent<'w'>();
+    const Index H = bands.height, W = bands.width;
     Scope<Context<Cuda>> scope(ctx);
     const auto encode = [&](const QueryAxis& axis, Index source, float* factors) {
       const Index N = axis.index.size();
@@ -127,15 +136,18 @@ struct Kernel<op::KrigingUpsampler, Cuda> {
     const auto encoded_rows = encode(down, x.template extent<'h'>(), row_factor);
     const auto encoded_columns = encode(across, x.template extent<'w'>(), column_factor);
     const gpu::KrigingImage image{
-        latent, H, W,
+        latent,
+        H,
+        W,
         gpu::head_tables(ctx, scope, layer.head, latent, x, ConstQueryAxis(down),
                          ConstQueryAxis(across), encoded_rows, encoded_columns),
-        row_factor, column_factor};
+        row_factor,
+        column_factor};
     gpu::with_precision(ctx.precision, [&]<Precision P>() {
       const auto block1 = gpu::block_weights<P>(layer.block1);
       const auto block2 = gpu::block_weights<P>(layer.block2);
-      gpu::KrigingPasses<P>(ctx, image, block1, block2, ctx.storage, done)
-          .run(layer.to_rgb.weight.data(), layer.to_rgb.bias.data(), y.data());
+      gpu::KrigingPasses<P>(ctx, image, block1, block2, bands)
+          .run(layer.to_rgb.weight.data(), layer.to_rgb.bias.data());
     });
   }
 };

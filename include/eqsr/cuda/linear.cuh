@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <eqsr/cuda/pack.hpp>      // product
+#include <eqsr/cuda/pack.hpp>     // product
 #include <eqsr/layer/linear.hpp>  // op::Linear
 
 namespace eqsr::inline EQSR_ABI {

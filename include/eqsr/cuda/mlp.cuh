@@ -19,8 +19,15 @@ struct MlpCall {
   const float *norm_weight = nullptr, *norm_bias = nullptr;
   const float* residual = nullptr;
   float* y = nullptr;
-  double* sums = nullptr;  ///< (ceil(count / 64), hidden)
+  Index group = 0;           ///< rows that are summed together; 0: all
+  double* sums = nullptr;    ///< (ceil(count / group), hidden): of the hidden layer, or null
+  double* pieces = nullptr;  ///< (mlp_pieces(count, group), hidden): scratch for them
 };
+
+/// The pieces that the one kernel sums.
+inline Index mlp_pieces(Index count, Index group) {
+  return blocks_for(count, group) * blocks_for(group, MlpBody<Precision::float32>::rows);
+}
 
 /// The scratch that `mlp` needs where the one kernel does not fit.
 inline std::size_t mlp_workspace(Index count, int channels, int hidden) {
@@ -37,7 +44,9 @@ void mlp(Context<Cuda>& ctx, const MlpCall<P>& call) {
   const int channels = call.expand->inputs, hidden = call.expand->outputs;
   const int shared = Body::shared_bytes(channels);
   if (channels <= Body::most_channels && shared <= ctx.shared_limit()) {
-    run<Body>(ctx, blocks_for(call.count, Body::rows), 1, Body::max_threads, shared,
+    const Index group = call.group > 0 ? call.group : std::max<Index>(1, call.count);
+    const Index pieces = mlp_pieces(call.count, group);
+    run<Body>(ctx, pieces, 1, Body::max_threads, shared,
               {.x = call.x,
                .norm_weight = call.norm_weight,
                .norm_bias = call.norm_bias,
@@ -47,12 +56,15 @@ void mlp(Context<Cuda>& ctx, const MlpCall<P>& call) {
                .contract_bias = call.contract_bias,
                .residual = call.residual,
                .y = call.y,
-               .sums = call.sums,
+               .sums = call.sums ? call.pieces : nullptr,
                .count = call.count,
+               .group = group,
                .channels = channels,
                .hidden = hidden,
                .epsilon = static_cast<float>(layer_norm_epsilon),
                .vector = channels % 4 == 0 && aligned_to(call.x, 16)});
+    if (call.sums)
+      group_sums(ctx, call.pieces, pieces, blocks_for(group, Body::rows), hidden, call.sums);
     return;
   }
   Scope scope(ctx);
@@ -66,7 +78,7 @@ void mlp(Context<Cuda>& ctx, const MlpCall<P>& call) {
   }
   product(ctx, x, call.count, call.count, *call.expand,
           {.y = inside, .bias = call.expand_bias, .activation = Activation::gelu});
-  if (call.sums) group_sums(ctx, inside, call.count, Body::rows, hidden, call.sums);
+  if (call.sums) group_sums(ctx, inside, call.count, call.group, hidden, call.sums);
   if (call.y)
     product(ctx, inside, call.count, call.count, *call.contract,
             {.y = call.y, .bias = call.contract_bias, .residual = call.residual});

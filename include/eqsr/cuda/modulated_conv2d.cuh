@@ -31,7 +31,8 @@ ModulatedWeights<P> prepare_modulated(int outputs, int inputs, const std::vector
 
 }  // namespace gpu
 
-/// The input is scaled by (m + 1), the weights are shared, the output is scaled by the inverse norm.
+/// The input is scaled by (m + 1), the weights are shared, the output is scaled by the inverse
+/// norm.
 template <>
 struct Kernel<op::ModulatedConv2d, Cuda> {
   template <int In, int Out>
@@ -41,22 +42,23 @@ struct Kernel<op::ModulatedConv2d, Cuda> {
            Arena<Cuda>::rounded(Out * sizeof(float));
   }
   template <int In, int Out>
-  static void run(Context<Cuda>& ctx, Plane<const float, In> x, Channels<const float, In> modulation,
-                  const auto& layer, Plane<float, Out> y, const Epilogue<Out>& epilogue) {
+  static void run(Context<Cuda>& ctx, Plane<const float, In> x,
+                  Channels<const float, In> modulation, const auto& layer, Plane<float, Out> y,
+                  const Epilogue<Out>& epilogue) {
     Scope scope(ctx);
     const Index w = x.template extent<'w'>();
     const auto scaled = scope.template plane<In>(x.template extent<'h'>(), w);
     float* scale = scope.template array<float>(Out);
-    gpu::channel_scale(ctx, {x.data(), modulation.data(), nullptr, scaled.data(), x.size() / In, In,
-                             1.0f, false});
+    gpu::channel_scale(
+        ctx, {x.data(), modulation.data(), nullptr, scaled.data(), x.size() / In, In, 1.0f, false});
     gpu::with_product_precision<In, Out>(ctx, x.size() / In, [&]<Precision P>() {
       using Body = gpu::DemodulateBody;
       const auto& prepared = layer.prepared.template get<gpu::ModulatedWeights<P>>(
           layer.weight.stamp(),
           [&] { return gpu::prepare_modulated<P>(Out, In, gpu::host_values(layer.weight)); });
-      gpu::run_rows<Body>(ctx, Out,
-                     {prepared.squares.data(), modulation.data(), scale, In, Out,
-                      demodulation_epsilon});
+      gpu::run_rows<Body>(
+          ctx, Out,
+          {prepared.squares.data(), modulation.data(), scale, In, Out, demodulation_epsilon});
       auto out = gpu::output(y.data(), nullptr, epilogue);
       out.scale = scale;
       gpu::product(ctx, scaled.data(), x.size() / In, w, prepared.weights, out);

@@ -5,8 +5,8 @@
 #include <eqsr/cuda/launch.hpp>       // run
 
 #include <bit>      // bit_cast
-#include <vector>   // vector
 #include <utility>  // exchange
+#include <vector>   // vector
 
 /// Weights in the order of the product engines: made on the host once a network.
 namespace eqsr::inline EQSR_ABI::gpu {
@@ -131,14 +131,15 @@ struct ProductOutput {
 
 /// Calls `f` with the precision of a product as a constant. Small ones are float32 in every mode:
 /// they cost nothing to speak of. Those that keep the number of channels are one step finer than
-/// the mode: they feed the residual stream directly, and make most of a mode's error.
+/// the mode: they feed the residual stream directly, and make most of a mode's error. bf16x3 shall
+/// be near float32, so all of its plain products are finer.
 template <int In, int Out, class F>
 void with_product_precision(const Context<Cuda>& ctx, Index rows, const F& f) {
   if (rows == 1 || In <= 4) {
     f.template operator()<Precision::float32>();
   } else {
     with_precision(ctx.precision, [&]<Precision P>() {
-      f.template operator()<In == Out ? finer(P) : P>();
+      f.template operator()<In == Out || P == Precision::bf16x3 ? finer(P) : P>();
     });
   }
 }
@@ -178,7 +179,8 @@ void product(Context<Cuda>& ctx, const float* x, Index pixels, Index width,
       .taps = weights.taps,
       .activation = out.activation,
       .vector_in = weights.inputs % 4 == 0 && aligned_to(x, 16),
-      .vector_out = weights.outputs % 2 == 0 && aligned_to(out.y, 8) && aligned_to(out.residual, 8)};
+      .vector_out =
+          weights.outputs % 2 == 0 && aligned_to(out.y, 8) && aligned_to(out.residual, 8)};
   run<Body>(ctx, blocks_for(pixels, Body::rows) * blocks_for(weights.tiles(), wide), 1,
             32 * Body::row_warps * wide, Body::shared_bytes(wide), params);
 }

@@ -10,9 +10,9 @@ template <>
 struct Kernel<op::QueryGrid, Cuda> {
   static void run(Context<Cuda>& ctx, Index n, QueryAxis axis) {
     const Index N = axis.index.size();
-    gpu::run_each<gpu::QueryGridBody>(ctx, N,
-                                      {gpu::Cells(n), gpu::Cells(N), axis.index.data(),
-                                       axis.relative.data(), axis.delta.data()});
+    gpu::run_each<gpu::QueryGridBody>(
+        ctx, N,
+        {gpu::Cells(n), gpu::Cells(N), axis.index.data(), axis.relative.data(), axis.delta.data()});
   }
 };
 

@@ -35,7 +35,7 @@ namespace eqsr::inline EQSR_ABI::gpu {
       .allow_shared = [](const void* kernel, int bytes) -> int {
         return cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes);
       },
-      .launch = [](const void* kernel, const unsigned (&grid)[2], unsigned threads, void** params,
+      .launch = [](const void* kernel, const unsigned(&grid)[2], unsigned threads, void** params,
                    std::size_t shared_bytes, Stream stream) -> int {
         return cudaLaunchKernel(kernel, dim3(grid[0], grid[1]), dim3(threads), params, shared_bytes,
                                 stream);

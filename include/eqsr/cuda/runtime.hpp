@@ -57,13 +57,15 @@ enum : int { out_of_memory = 2, no_driver = 35, no_device = 100 };
                   ". Free device memory, or set max_memory of the context to what is free; it can "
                   "be used again."});
   if (code == no_driver || code == no_device)
-    detail::fail("no_device", {call, " failed: ", reason,
-                               ". There is no NVIDIA GPU here, or its driver is missing or too old. "
-                               "Use Context<Cpu>."});
-  detail::fail("device_error",
-               {call, " failed: ", reason,
-                ". If an earlier kernel failed, the device is lost to this process: end it, and run "
-                "it under compute-sanitizer to see where."});
+    detail::fail("no_device",
+                 {call, " failed: ", reason,
+                  ". There is no NVIDIA GPU here, or its driver is missing or too old. "
+                  "Use Context<Cpu>."});
+  detail::fail(
+      "device_error",
+      {call, " failed: ", reason,
+       ". If an earlier kernel failed, the device is lost to this process: end it, and run "
+       "it under compute-sanitizer to see where."});
 }
 inline void check(int code, const char* call) {
   if (code != 0) [[unlikely]]
@@ -84,6 +86,12 @@ struct Memory<Cuda> {
   }
   static void deallocate(void* memory) noexcept {
     if (memory && gpu::runtime().deallocate(memory) != 0) (void)gpu::runtime().take_error();
+  }
+  /// Bytes that may still be allocated.
+  static std::size_t available() {
+    std::size_t bytes = 0;
+    gpu::check(gpu::runtime().free_memory(&bytes), "cudaMemGetInfo");
+    return bytes;
   }
   static void zero(void* to, std::size_t bytes) {
     gpu::check(gpu::runtime().zero(to, bytes, nullptr), "cudaMemsetAsync");

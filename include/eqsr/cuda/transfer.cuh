@@ -12,58 +12,96 @@ namespace eqsr::inline EQSR_ABI {
 /// The first picture of a size runs kernel by kernel, which also prepares the weights. The second
 /// is recorded, and from then on one launch replays it: as long as the size, the storage policy,
 /// the precision, the parameters and the workspace stay what they were. Nothing is recorded while
-/// somebody watches the progress or may stop it, since a graph has no places to do so.
+/// somebody watches the progress or may stop it, since a graph has no places to do so, nor where
+/// the result is handed on band by band.
 template <>
 struct Transfer<Cuda> {
-  static std::size_t workspace(Plane<const float, 3> x, Plane<float, 3> y) {
-    return bytes(x) + bytes(y);
+  static std::size_t workspace(Size from, Size to, bool whole) {
+    return bytes(from) + (whole ? bytes(to) : 0);
   }
 
   template <Config config>
   static void forward(Context<Cuda>& ctx, const Net<config, Cuda>& net, Plane<const float, 3> x,
-                      Plane<float, 3> y, std::optional<float> condition) {
+                      const Bands& bands, std::optional<float> condition) {
     Scope scope(ctx);
-    const Index h = x.extent<'h'>(), w = x.extent<'w'>(), H = y.extent<'h'>(), W = y.extent<'w'>();
-    const auto low = scope.template plane<3>(h, w), high = scope.template plane<3>(H, W);
+    const auto low = scope.template plane<3>(x.extent<'h'>(), x.extent<'w'>());
     ctx.copy(low.data(), x.data(), static_cast<std::size_t>(x.size()) * sizeof(float));
-    const auto run = [&] { net.forward(ctx, low, high, condition); };
-    if (!ctx.record_graphs || ctx.on_progress || ctx.stop.stop_possible()) {
-      run();
-    } else {
-      const auto number = [](auto value) { return static_cast<std::uint64_t>(value); };
-      gpu::Graph::Key key{std::bit_cast<std::uint64_t>(low.data()),
-                          number(h),
-                          number(w),
-                          number(H),
-                          number(W),
-                          number(ctx.storage),
-                          number(ctx.precision),
-                          number(net.encoding),
-                          newest_parameter(net),
-                          condition ? std::bit_cast<std::uint32_t>(*condition) : ~std::uint64_t{0}};
-      gpu::Graph& graph = ctx.graph();
-      if (!graph.seen(key)) {
-        run();
-        graph.see(std::move(key));
-      } else {
-        if (!graph.recorded()) graph.record(ctx.stream(), run);
-        graph.launch(ctx.stream());
-      }
+    if (!bands.whole) {
+      net.forward_bands(ctx, low, row_by_row(ctx, bands), condition);
+      return;
     }
-    ctx.copy(y.data(), high.data(), static_cast<std::size_t>(y.size()) * sizeof(float));
-    ctx.sync();
+    const auto high = scope.template plane<3>(bands.height, bands.width);
+    const auto run = [&] { net.forward(ctx, low, high, condition); };
+    if (!ctx.record_graphs || ctx.on_progress || ctx.stop.stop_possible())
+      run();
+    else
+      replay(ctx, key_of(ctx, net, low, bands, condition), run);
+    bring_back(ctx, high, bands);
+  }
+
+  static void reconstruct(Context<Cuda>& ctx, const auto& net, Plane<const float, 3> x,
+                          const auto& f, const Bands& bands) {
+    Scope scope(ctx);
+    const auto high = scope.template plane<3>(bands.height, bands.width);
+    net.reconstruct(ctx, x, f, {bands.height, bands.width, high.data(), {}});
+    bring_back(ctx, high, bands);
   }
 
  private:
-  static std::size_t bytes(const auto& plane) {
-    return Arena<Cuda>::rounded(static_cast<std::size_t>(plane.size()) * sizeof(float));
+  static std::size_t bytes(Size size) {
+    return Arena<Cuda>::rounded(static_cast<std::size_t>(size.height) *
+                                static_cast<std::size_t>(size.width) * 3 * sizeof(float));
   }
-  static std::uint64_t newest_parameter(const auto& net) {
+  static void to_host(Context<Cuda>& ctx, Plane<const float, 3> from, float* to) {
+    ctx.copy(to, from.data(), static_cast<std::size_t>(from.size()) * sizeof(float));
+    ctx.sync();
+  }
+  static void bring_back(Context<Cuda>& ctx, Plane<const float, 3> high, const Bands& bands) {
+    to_host(ctx, high, bands.whole);
+    if (bands.take) bands.take(0, Plane<float, 3>(bands.whole, bands.height, bands.width));
+  }
+  /// Bands on the device that are brought to the host one by one.
+  static Bands row_by_row(Context<Cuda>& ctx, const Bands& bands) {
+    return {bands.height, bands.width, nullptr,
+            [&ctx, &bands, host = std::vector<float>()](Index y, Plane<float, 3> rows) mutable {
+              host.resize(static_cast<std::size_t>(rows.size()));
+              to_host(ctx, rows, host.data());
+              if (bands.take)
+                bands.take(y, Plane<float, 3>(host.data(), rows.extent<'h'>(), rows.extent<'w'>()));
+            }};
+  }
+
+  template <Config config>
+  static gpu::Graph::Key key_of(const Context<Cuda>& ctx, const Net<config, Cuda>& net,
+                                Plane<const float, 3> low, const Bands& bands,
+                                std::optional<float> condition) {
     std::uint64_t newest = 0;
     for_each_parameter(net, [&](const std::string&, const auto& tensor) {
       newest = std::max(newest, tensor.stamp());
     });
-    return newest;
+    const auto number = [](auto value) { return static_cast<std::uint64_t>(value); };
+    return {std::bit_cast<std::uint64_t>(low.data()),
+            number(low.extent<'h'>()),
+            number(low.extent<'w'>()),
+            number(bands.height),
+            number(bands.width),
+            number(ctx.storage),
+            number(ctx.band_height),
+            number(ctx.precision),
+            number(net.encoding),
+            newest,
+            condition ? std::bit_cast<std::uint32_t>(*condition) : ~std::uint64_t{0}};
+  }
+  template <class Run>
+  static void replay(Context<Cuda>& ctx, gpu::Graph::Key key, const Run& run) {
+    gpu::Graph& graph = ctx.graph();
+    if (!graph.seen(key)) {
+      run();
+      graph.see(std::move(key));
+    } else {
+      if (!graph.recorded()) graph.record(ctx.stream(), run);
+      graph.launch(ctx.stream());
+    }
   }
 };
 

@@ -12,7 +12,8 @@ namespace op {
 /// Source    `mlp` of the checkpoints
 struct Mlp {
   template <int C>
-  static Cost cost(Rows<const float, C> x, const auto& layer, Rows<float, C> y, const Epilogue<C>&) {
+  static Cost cost(Rows<const float, C> x, const auto& layer, Rows<float, C> y,
+                   const Epilogue<C>&) {
     const double weights = double(layer.fc1.weight.size() + layer.fc2.weight.size());
     return {.flops = 2.0 * double(x.template extent<'m'>()) * weights,
             .bytes = 4.0 * (double(x.size() + y.size()) + weights)};

@@ -185,9 +185,7 @@ void Block::copy_async(int thread, std::size_t byte, const void* from, std::size
   }
   threads_[static_cast<std::size_t>(thread)].groups.back().push_back(copy);
 }
-void Block::commit(int thread) {
-  threads_[static_cast<std::size_t>(thread)].groups.emplace_back();
-}
+void Block::commit(int thread) { threads_[static_cast<std::size_t>(thread)].groups.emplace_back(); }
 void Block::wait(int thread, std::size_t groups_left) {
   auto& groups = threads_[static_cast<std::size_t>(thread)].groups;
   while (groups.size() - 1 > groups_left) {

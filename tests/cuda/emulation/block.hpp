@@ -57,10 +57,10 @@ class Block {
     void* given = nullptr;
     std::vector<std::vector<Copy>> groups;  ///< closed groups of copies, then the open one
   };
-  struct Cell {  // of two bytes
-    std::uint32_t written_in = 0, read_in = 0;            ///< phase, 0 for never
-    std::uint32_t written_at = 0, read_at = 0;            ///< warp operations of the toucher's warp
-    std::int16_t writer = 0, reader = 0;                  ///< -1 - w: several lanes of warp w
+  struct Cell {                                 // of two bytes
+    std::uint32_t written_in = 0, read_in = 0;  ///< phase, 0 for never
+    std::uint32_t written_at = 0, read_at = 0;  ///< warp operations of the toucher's warp
+    std::int16_t writer = 0, reader = 0;        ///< -1 - w: several lanes of warp w
     bool in_flight = false;
   };
   static constexpr std::int16_t several = 0x7fff;

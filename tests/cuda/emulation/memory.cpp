@@ -39,7 +39,8 @@ void DeviceMemory::free(void* pointer) {
 bool DeviceMemory::owns(const void* pointer) const {
   const auto address = reinterpret_cast<std::uintptr_t>(pointer);
   const auto after = blocks_.upper_bound(address);
-  return after != blocks_.begin() && address < std::prev(after)->first + std::prev(after)->second.size;
+  return after != blocks_.begin() &&
+         address < std::prev(after)->first + std::prev(after)->second.size;
 }
 
 DeviceMemory::Block& DeviceMemory::find(const void* pointer, std::size_t bytes, const char* what) {
@@ -51,15 +52,15 @@ DeviceMemory::Block& DeviceMemory::find(const void* pointer, std::size_t bytes, 
   if (last_ && inside(*last_)) return *last_;
   auto after = blocks_.upper_bound(address);
   if (after == blocks_.begin() || !inside((--after)->second))
-    throw EmulationError{eqsr::say("global memory: ", what, " of ", bytes,
-                                   " bytes outside every allocation")};
+    throw EmulationError{
+        eqsr::say("global memory: ", what, " of ", bytes, " bytes outside every allocation")};
   return *(last_ = &after->second);
 }
 
 void DeviceMemory::touch_range(const void* pointer, std::size_t bytes, bool writes) {
   Block& block = find(pointer, bytes, "a copy");
-  const std::size_t begin = static_cast<std::size_t>(static_cast<const std::byte*>(pointer) -
-                                                     block.memory);
+  const std::size_t begin =
+      static_cast<std::size_t>(static_cast<const std::byte*>(pointer) - block.memory);
   for (std::size_t word = begin / 4; word < (begin + bytes + 3) / 4; ++word) {
     if (writes)
       block.words[word] = {1, 0, 0, 0};
@@ -77,7 +78,8 @@ void DeviceMemory::read(const void* pointer, std::size_t bytes, std::int32_t thr
     if (touch.written_in == 0)
       throw EmulationError{"global memory: a read of a word that nothing has written"};
     if (touch.written_in == launch_ && touch.writer != thread)
-      throw EmulationError{"global memory: a read of a word that another thread of the launch wrote"};
+      throw EmulationError{
+          "global memory: a read of a word that another thread of the launch wrote"};
     if (touch.read_in != launch_) {
       touch.read_in = launch_;
       touch.reader = thread;
@@ -96,7 +98,8 @@ void DeviceMemory::write(void* pointer, std::size_t bytes, std::int32_t thread) 
     if (touch.written_in == launch_ && touch.writer != thread)
       throw EmulationError{"global memory: two threads of a launch write one word"};
     if (touch.read_in == launch_ && touch.reader != thread)
-      throw EmulationError{"global memory: a write to a word that another thread of the launch read"};
+      throw EmulationError{
+          "global memory: a write to a word that another thread of the launch read"};
     touch.written_in = launch_;
     touch.writer = thread;
   }

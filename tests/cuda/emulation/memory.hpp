@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <cstddef>  // byte
-#include <cstdint>  // uintptr_t
-#include <map>      // map
-#include <memory>   // unique_ptr
+#include <cstddef>    // byte
+#include <cstdint>    // uintptr_t
+#include <map>        // map
+#include <memory>     // unique_ptr
 #include <stdexcept>  // runtime_error
-#include <string>   // string
-#include <vector>   // vector
+#include <string>     // string
+#include <vector>     // vector
 
 namespace eqsr_test {
 

@@ -65,7 +65,8 @@ const eqsr::gpu::Runtime& table() {
             if (const int code = called("cudaMalloc")) return code;
             if (fake().capturing) return error(900);
             *to = memory().allocate(bytes);
-            if (*to && !fake().computes) memory().touch_range(std::memset(*to, 0, bytes), bytes, true);
+            if (*to && !fake().computes)
+              memory().touch_range(std::memset(*to, 0, bytes), bytes, true);
             return *to ? 0 : error(eqsr::gpu::out_of_memory);
           },
       .deallocate =
@@ -143,7 +144,7 @@ const eqsr::gpu::Runtime& table() {
             return 0;
           },
       .launch =
-          [](const void* entry, const unsigned (&grid)[2], unsigned threads, void** params,
+          [](const void* entry, const unsigned(&grid)[2], unsigned threads, void** params,
              std::size_t shared_bytes, Stream) {
             if (const int code = called("cudaLaunchKernel")) return code;
             const auto& kernel = *static_cast<const EmulatedKernel*>(entry);
@@ -212,11 +213,12 @@ const eqsr::gpu::Runtime& table() {
             fake().last_error = 0;
             return code;
           },
-      .describe = [](int code) {
-        return code == eqsr::gpu::out_of_memory ? "out of memory"
-               : code == eqsr::gpu::no_device   ? "no CUDA-capable device is detected"
-                                                : "an error that the test asked for";
-      }};
+      .describe =
+          [](int code) {
+            return code == eqsr::gpu::out_of_memory ? "out of memory"
+                   : code == eqsr::gpu::no_device   ? "no CUDA-capable device is detected"
+                                                    : "an error that the test asked for";
+          }};
   return table;
 }
 

@@ -26,12 +26,12 @@ struct FakeCuda {
   long calls = 0;                 ///< made so far
   long fail_at = -1;              ///< the call that fails, counted from 0
   int fail_with = 999;
-  int last_error = 0;             ///< what take_error will say
-  bool computes = true;           ///< else kernels of more than a warp are not run
-  bool backwards = false;         ///< run blocks and threads in the opposite order
-  int streams = 0, graphs = 0;    ///< alive
+  int last_error = 0;           ///< what take_error will say
+  bool computes = true;         ///< else kernels of more than a warp are not run
+  bool backwards = false;       ///< run blocks and threads in the opposite order
+  int streams = 0, graphs = 0;  ///< alive
   long launches = 0, graph_launches = 0;
-  int largest_shared = 0;         ///< bytes that a block asked for so far
+  int largest_shared = 0;                ///< bytes that a block asked for so far
   std::string failed_call;               ///< the last that failed on request
   bool last_failed_was_cleanup = false;  ///< whether it frees or destroys something
 

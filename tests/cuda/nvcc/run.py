@@ -74,7 +74,7 @@ def problems(options, folder):
         if mma == float32:
             yield f"{kernel}: mma.sync is {'there' if mma else 'missing'}"
         tensor += mma
-    if tensor < 12:
+    if tensor < 9:
         yield f"only {tensor} kernels use the tensor cores"
     for kernel, size in shared_bytes(options.nvcc, options.include, folder):
         print(f"{kernel}: {size / 1024:.1f} KiB of shared memory")

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <eqsr/cuda/kernel/engine.hpp>     // Engine
+#include <eqsr/cuda/kernel/engine.hpp>      // Engine
 #include <eqsr/layer/window_attention.hpp>  // shift_region, shift_mask
 
 namespace eqsr::inline EQSR_ABI::gpu {
@@ -48,8 +48,7 @@ struct AttentionBody {
           place(value + 2 * Values::planes * Values::tile_size * int{sizeof(Operand)}),
           bias(place + 2 * keys * 4),
           scratch(bias + round_up(bias_size * 4, 16)),
-          end(scratch +
-              (P == Precision::float32 ? warps * 32 * tile_pitch(tile_steps) * 4 : 0)) {}
+          end(scratch + (P == Precision::float32 ? warps * 32 * tile_pitch(tile_steps) * 4 : 0)) {}
   };
   static constexpr int bias_size(int window, int key_window) {
     return (window + key_window - 1) * (window + key_window - 1);
@@ -65,8 +64,8 @@ struct AttentionBody {
     const Layout at(side * side);
     const auto query = exec.template shared<float>(at.query, queries * pitch);
     const auto raw = exec.template shared<float>(at.raw, 2 * 2 * keys * raw_pitch);
-    const auto key = exec.template shared<Operand>(
-        at.key, key_blocks * Scores::planes * Scores::tile_size);
+    const auto key =
+        exec.template shared<Operand>(at.key, key_blocks * Scores::planes * Scores::tile_size);
     const auto value =
         exec.template shared<Operand>(at.value, 2 * Values::planes * Values::tile_size);
     const auto place = exec.template shared<int>(at.place, 2 * keys);
@@ -112,11 +111,10 @@ struct AttentionBody {
         Scores::multiply(exec, query.at(warp * 32 * pitch + block * tile_steps), pitch,
                          key.at(block * Scores::planes * Scores::tile_size), score);
       soften(exec, p, place, bias, offset, region, score, largest, total, out);
-      Scores::template multiply_values<D>(exec, score,
-                                          P == Precision::float32
-                                              ? scratch.at(warp * 32 * tile_pitch(tile_steps))
-                                              : scratch,
-                                          value, out);
+      Scores::template multiply_values<D>(
+          exec, score,
+          P == Precision::float32 ? scratch.at(warp * 32 * tile_pitch(tile_steps)) : scratch, value,
+          out);
     }
     exec.template wait<0>();
     write(exec, p, w, total, out);

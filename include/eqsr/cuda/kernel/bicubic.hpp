@@ -10,7 +10,8 @@ struct BicubicBody {
   struct Params {
     const float* x;
     float* y;
-    Cells rows, columns;  ///< of the target
+    Cells rows, columns;  ///< of the whole target
+    Index first, count;   ///< the rows of y
     Index height, width;  ///< of the source
     int channels;
   };
@@ -32,8 +33,8 @@ struct BicubicBody {
   template <class Exec>
   static EQSR_DEVICE void run(Exec& exec, const Params& p) {
     const Index pixel = Index{exec.block()} * max_threads + exec.thread();
-    if (pixel >= p.rows.n * p.columns.n) return;
-    const Taps down = taps(exec, p.rows, pixel / p.columns.n, p.height);
+    if (pixel >= p.count * p.columns.n) return;
+    const Taps down = taps(exec, p.rows, p.first + pixel / p.columns.n, p.height);
     const Taps across = taps(exec, p.columns, pixel % p.columns.n, p.width);
     for (int c = 0; c < p.channels; ++c) {
       float sum = 0;

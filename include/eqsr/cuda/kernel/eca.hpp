@@ -40,8 +40,8 @@ struct EcaBody {
       for (int k = 0; k < p.taps; ++k) {
         const int from = c + k - p.taps / 2;
         if (from >= 0 && from < p.channels)
-          sum += static_cast<double>(exec.load(p.weight + k)) *
-                 static_cast<double>(means.load(from));
+          sum +=
+              static_cast<double>(exec.load(p.weight + k)) * static_cast<double>(means.load(from));
       }
       exec.store(p.gate + c, static_cast<float>(sum));
     }

@@ -22,8 +22,8 @@ struct Engine<Precision::float32, N, Width> {
   using Operand = float;
   static constexpr int planes = 1;
   static constexpr int tile_size = tile_steps * Width;  ///< operands of a right tile
-  static constexpr int slots = 8;                   ///< rows that a lane has values of
-  static constexpr int row_lanes = 8;               ///< lanes that share a row
+  static constexpr int slots = 8;                       ///< rows that a lane has values of
+  static constexpr int row_lanes = 8;                   ///< lanes that share a row
   static constexpr int per_row = N / 8;
   static constexpr int vector = per_row < 4 ? per_row : 4;
 
@@ -67,9 +67,8 @@ struct Engine<Precision::float32, N, Width> {
           }
         }
         EQSR_UNROLL
-        for (int s = 0; s < slots; ++s)
-          EQSR_UNROLL
-          for (int j = 0; j < per_row; ++j) sums[s * per_row + j] += left[s].v[step] * right[j];
+        for (int s = 0; s < slots; ++s) EQSR_UNROLL
+        for (int j = 0; j < per_row; ++j) sums[s * per_row + j] += left[s].v[step] * right[j];
       }
     }
   }
@@ -96,9 +95,9 @@ struct Engine<Precision::float32, N, Width> {
   }
 };
 
-/// bfloat16 on tensor cores with mma.m16n8k16: a lane has 2 x N/8 fragments of 4 sums. An operand is
-/// the sum of its planes: the number rounded to bfloat16, the rest rounded again, and so on. Of the
-/// products of planes i and j those with i + j < Planes count: 1, 3 or 6.
+/// bfloat16 on tensor cores with mma.m16n8k16: a lane has 2 x N/8 fragments of 4 sums. An operand
+/// is the sum of its planes: the number rounded to bfloat16, the rest rounded again, and so on. Of
+/// the products of planes i and j those with i + j < Planes count: 1, 3 or 6.
 template <int N, int Width, int Planes>
 struct MmaEngine {
   using Operand = std::uint16_t;
@@ -151,15 +150,13 @@ struct MmaEngine {
     const int lane = exec.lane();
     Fragment left[2][2];  // 16 steps, 16 rows
     EQSR_UNROLL
-    for (int step = 0; step < 2; ++step)
-      EQSR_UNROLL
-      for (int tile = 0; tile < 2; ++tile)
-        EQSR_UNROLL
-        for (int r = 0; r < 4; ++r) {
-          const int row = tile * 16 + r % 2 * 8 + lane / 4, k = step * 16 + r / 2 * 8 + lane % 4 * 2;
-          const Float2 two = a.load2(row * pitch + k);
-          left[step][tile].set(exec, r, two.v[0], two.v[1]);
-        }
+    for (int step = 0; step < 2; ++step) EQSR_UNROLL
+    for (int tile = 0; tile < 2; ++tile) EQSR_UNROLL
+    for (int r = 0; r < 4; ++r) {
+      const int row = tile * 16 + r % 2 * 8 + lane / 4, k = step * 16 + r / 2 * 8 + lane % 4 * 2;
+      const Float2 two = a.load2(row * pitch + k);
+      left[step][tile].set(exec, r, two.v[0], two.v[1]);
+    }
     multiply_fragments(exec, left, b, sums);
   }
 
@@ -172,16 +169,14 @@ struct MmaEngine {
     for (int half = 0; half < N / tile_steps; ++half) {
       typename Next::Fragment left[2][2];
       EQSR_UNROLL
-      for (int step = 0; step < 2; ++step)
-        EQSR_UNROLL
-        for (int tile = 0; tile < 2; ++tile)
-          EQSR_UNROLL
-          for (int r = 0; r < 4; ++r) {
-            // The sums of two 8-column fragments are, in place, an operand of 16 steps.
-            const int fragment = half * 4 + step * 2 + r / 2;
-            const int at = tile * (N / 2) + fragment * 4 + r % 2 * 2;
-            left[step][tile].set(exec, r, p[at], p[at + 1]);
-          }
+      for (int step = 0; step < 2; ++step) EQSR_UNROLL
+      for (int tile = 0; tile < 2; ++tile) EQSR_UNROLL
+      for (int r = 0; r < 4; ++r) {
+        // The sums of two 8-column fragments are, in place, an operand of 16 steps.
+        const int fragment = half * 4 + step * 2 + r / 2;
+        const int at = tile * (N / 2) + fragment * 4 + r % 2 * 2;
+        left[step][tile].set(exec, r, p[at], p[at + 1]);
+      }
       Next::multiply_fragments(exec, left, b.at(half * Planes * Next::tile_size), out);
     }
   }
@@ -208,9 +203,9 @@ struct MmaEngine {
           EQSR_UNROLL
           for (int order = Planes - 1; order >= 0; --order)  // the small products first
             EQSR_UNROLL
-            for (int i = 0; i <= order; ++i)
-              exec.mma(four, left[step][tile].part[i], right[order - i][2 * step],
-                       right[order - i][2 * step + 1]);
+          for (int i = 0; i <= order; ++i)
+            exec.mma(four, left[step][tile].part[i], right[order - i][2 * step],
+                     right[order - i][2 * step + 1]);
         }
         EQSR_UNROLL
         for (int e = 0; e < 4; ++e) sums[at + e] = four[e];

@@ -40,8 +40,7 @@ EQSR_DEVICE Float2 sin_cos(Exec& exec, float a) {
     const std::uint64_t turns = (mantissa * window[0] << 32) + middle;  // modulo one
     const std::uint64_t nearest = turns + (std::uint64_t{1} << 61);
     quarter = static_cast<unsigned>(nearest >> 62);
-    const auto rest =
-        static_cast<std::int64_t>(turns - (nearest & (std::uint64_t{3} << 62)));
+    const auto rest = static_cast<std::int64_t>(turns - (nearest & (std::uint64_t{3} << 62)));
     angle = static_cast<double>(rest) * 3.4061215800865545e-19;  // 2π / 2^64
     if (bits >> 31) {
       angle = -angle;
@@ -89,8 +88,8 @@ struct FrequencyEncodingBody {
     const float frequency =
         exec.as_float(exec.bits_of(3.14159274f) + (static_cast<std::uint32_t>(i) << 23));
     const float product = exec.mul(frequency, t);
-    const Float2 pair = sin_cos(exec, p.policy == Encoding::division ? exec.div(product, 10.0f)
-                                                                     : exec.mul(product, 0.1f));
+    const Float2 pair = sin_cos(
+        exec, p.policy == Encoding::division ? exec.div(product, 10.0f) : exec.mul(product, 0.1f));
     exec.store(y + (1 + 2 * i) * p.numbers + k, pair.v[0]);
     exec.store(y + (2 + 2 * i) * p.numbers + k, pair.v[1]);
   }

@@ -89,16 +89,16 @@ struct GemmBody {
     exec.sync();
 
     const int blocks = (p.inputs + tile_steps - 1) / tile_steps, steps = p.taps * blocks;
-    const int stage_bytes = rows * pitch * int{sizeof(float)} +
-                            column_warps * weights_of_step * int{sizeof(Operand)};
+    const int stage_bytes =
+        rows * pitch * int{sizeof(float)} + column_warps * weights_of_step * int{sizeof(Operand)};
     const auto left = [&](int stage) {
       return exec.template shared<float>(rows * 2 * int{sizeof(int)} + stage * stage_bytes,
                                          rows * pitch);
     };
     const auto right = [&](int stage) {
-      return exec.template shared<Operand>(rows * 2 * int{sizeof(int)} + stage * stage_bytes +
-                                               rows * pitch * int{sizeof(float)},
-                                           column_warps * weights_of_step);
+      return exec.template shared<Operand>(
+          rows * 2 * int{sizeof(int)} + stage * stage_bytes + rows * pitch * int{sizeof(float)},
+          column_warps * weights_of_step);
     };
     const auto fetch = [&](int step) {
       const int tap = step / blocks, channel = step % blocks * tile_steps;
@@ -107,17 +107,16 @@ struct GemmBody {
       for (int i = exec.thread(); i < rows * tile_steps / 4; i += exec.threads()) {
         const int r = i / (tile_steps / 4), k = i % (tile_steps / 4) * 4;
         const int row = places.load(2 * r) + dy, column = places.load(2 * r + 1) + dx;
-        const bool inside = p.taps == 1 ? row >= 0
-                                        : row >= 0 && row < p.height && column >= 0 &&
-                                              column < p.width;
+        const bool inside =
+            p.taps == 1 ? row >= 0 : row >= 0 && row < p.height && column >= 0 && column < p.width;
         const Index pixel = first_row + r + Index{dy} * p.width + dx;
         copy_channels(exec, to, r * pitch + k, inside ? p.x + pixel * p.inputs : p.x, channel + k,
                       p.inputs, inside, p.vector_in);
       }
-      copy_weights(exec, right(step % stages),
-                   p.weights + (Index{step} * p.tiles + first_tile * column_warps) *
-                                   Index{weights_of_step},
-                   own_tiles * weights_of_step, exec.thread(), exec.threads());
+      copy_weights(
+          exec, right(step % stages),
+          p.weights + (Index{step} * p.tiles + first_tile * column_warps) * Index{weights_of_step},
+          own_tiles * weights_of_step, exec.thread(), exec.threads());
     };
 
     EQSR_UNROLL

@@ -122,16 +122,15 @@ struct KrigingBlockBody {
       return exec.template shared<float>(at.stage + step % 2 * at.stage_size, rows * pitch);
     };
     const auto right = [&](int step) {
-      return exec.template shared<Operand>(
-          at.stage + step % 2 * at.stage_size + rows * pitch * 4, reduce_of_step);
+      return exec.template shared<Operand>(at.stage + step % 2 * at.stage_size + rows * pitch * 4,
+                                           reduce_of_step);
     };
     const auto fetch = [&](int step) {
       const int tap = step / inner, channel = step % inner * tile_steps;
       for (int i = exec.thread(); i < rows * tile_steps / 4; i += max_threads) {
         const int r = i / (tile_steps / 4), k = i % (tile_steps / 4) * 4;
         const Index y = tile.y + r / side + tap / 3 - 1, x = tile.x + r % side + tap % 3 - 1;
-        const bool inside =
-            y >= 0 && y < p.height && y <= p.last_row && x >= 0 && x < p.width;
+        const bool inside = y >= 0 && y < p.height && y <= p.last_row && x >= 0 && x < p.width;
         const float* row = inside ? p.a + ((y - p.a_first) * p.width + x) * p.channels : p.a;
         copy_channels(exec, left(step), r * pitch + k, row, channel + k, p.channels, inside,
                       p.vector);

@@ -44,9 +44,9 @@ struct KrigingFinishBody {
   static constexpr int max_threads = 256;
   struct Params {
     HeadTables tables;
-    const float *x, *z;           ///< from row `first` on
+    const float *x, *z;                 ///< from row `first` on
     const float *gate, *weight, *bias;  ///< (L), (3, L), (3)
-    float* rgb;                   ///< the whole target
+    float* rgb;                         ///< the whole target
     Index first, count;
   };
   template <class Exec>
@@ -57,8 +57,8 @@ struct KrigingFinishBody {
     const Index y = p.first + pixel / p.tables.width, x = pixel % p.tables.width;
     float sums[3] = {0, 0, 0};
     for (int c = exec.lane(); c < L; c += 32) {
-      float r = exec.load(p.x + pixel * L + c) +
-                exec.load(p.gate + c) * exec.load(p.z + pixel * L + c);
+      float r =
+          exec.load(p.x + pixel * L + c) + exec.load(p.gate + c) * exec.load(p.z + pixel * L + c);
       r = (r < 0 ? 0 : r) + p.tables.value(exec, y, x, c);
       r = r < 0 ? 0 : r;
       EQSR_UNROLL
@@ -67,8 +67,7 @@ struct KrigingFinishBody {
     EQSR_UNROLL
     for (int o = 0; o < 3; ++o) {
       const float sum = warp_sum(exec, sums[o]);
-      if (exec.lane() == o)
-        exec.store(p.rgb + (y * p.tables.width + x) * 3 + o, sum + exec.load(p.bias + o));
+      if (exec.lane() == o) exec.store(p.rgb + pixel * 3 + o, sum + exec.load(p.bias + o));
     }
   }
 };

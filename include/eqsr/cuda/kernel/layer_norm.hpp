@@ -14,8 +14,7 @@ EQSR_DEVICE float warp_sum(Exec& exec, float value) {
 
 /// Mean and 1/sqrt(variance + epsilon) of a row whose element c is `element(c)`; one warp a row.
 template <class Exec, class Element>
-EQSR_DEVICE Float2 row_statistics(Exec& exec, int channels, float epsilon,
-                                  const Element& element) {
+EQSR_DEVICE Float2 row_statistics(Exec& exec, int channels, float epsilon, const Element& element) {
   float sum = 0, squares = 0;
   for (int c = exec.lane(); c < channels; c += 32) sum += element(c);
   const float mean = warp_sum(exec, sum) / static_cast<float>(channels);
@@ -43,13 +42,13 @@ struct LayerNormBody {
     const Index row = Index{exec.block()} * (max_threads / 32) + exec.warp();
     if (row >= p.count) return;  // the whole warp
     const float* x = p.x + row * p.channels;
-    const Float2 s = row_statistics(exec, p.channels, p.epsilon,
-                                    [&](int c) { return exec.load(x + c); });
+    const Float2 s =
+        row_statistics(exec, p.channels, p.epsilon, [&](int c) { return exec.load(x + c); });
     for (int c = exec.lane(); c < p.channels; c += 32) {
       const float normal = (exec.load(x + c) - s.v[0]) * s.v[1];
-      exec.store(p.y + row * p.channels + c,
-                 activate(exec, p.activation,
-                          normal * exec.load(p.weight + c) + exec.load(p.bias + c)));
+      exec.store(
+          p.y + row * p.channels + c,
+          activate(exec, p.activation, normal * exec.load(p.weight + c) + exec.load(p.bias + c)));
     }
   }
 };

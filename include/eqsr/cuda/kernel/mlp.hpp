@@ -12,25 +12,26 @@ namespace eqsr::inline EQSR_ABI::gpu {
 /// weights of the next step arrive by cp.async meanwhile. Warps are 2 by 4: 32 rows, and a quarter
 /// of the columns, each.
 ///
-/// Where wanted, it also sums the hidden columns of its rows, in order.
+/// Where wanted, it also sums the hidden columns of its rows, in order. No block has rows of two
+/// groups, so the sums of a group do not depend on which groups are computed together.
 template <Precision P>
 struct MlpBody {
   static constexpr int max_threads = 256, rows = 64, most_channels = 256;
-  using Wide = Engine<P, weight_columns>;                   // second product: 64 columns a warp
+  using Wide = Engine<P, weight_columns>;  // second product: 64 columns a warp
   using Narrow = Engine<P, weight_columns / 4, weight_columns>;  // first product: 16 of 64
   using Operand = typename Wide::Operand;
   static constexpr int weights_of_step = Wide::planes * Wide::tile_size;
   static constexpr int hidden_pitch = tile_pitch(weight_columns);
 
   struct Params {
-    const float* x;                          ///< (count, channels)
-    const float *norm_weight, *norm_bias;    ///< (channels) or null
-    const Operand *expand, *contract;        ///< packed as for GemmBody
+    const float* x;                        ///< (count, channels)
+    const float *norm_weight, *norm_bias;  ///< (channels) or null
+    const Operand *expand, *contract;      ///< packed as for GemmBody
     const float *expand_bias, *contract_bias;
     const float* residual;  ///< (count, channels) or null; may be y
     float* y;               ///< (count, channels) or null, if only the sums are wanted
     double* sums;           ///< (blocks, hidden) or null
-    Index count;
+    Index count, group;     ///< rows, and rows of a group
     int channels, hidden;
     float epsilon;
     bool vector;
@@ -50,21 +51,24 @@ struct MlpBody {
     const int inner = (p.channels + tile_steps - 1) / tile_steps;
     const int tail = p.y ? weight_columns / tile_steps : 1, steps_of_tile = inner + tail;
     const int steps = tiles(p.hidden) * steps_of_tile;
-    const Index first_row = Index{exec.block()} * rows;
+    const Index blocks_of_group = (p.group + rows - 1) / rows;
+    const Index group = exec.block() / blocks_of_group;
+    const Index first_row = group * p.group + exec.block() % blocks_of_group * rows;
+    const Index group_end = (group + 1) * p.group;
+    const Index end = group_end < p.count ? group_end : p.count;
     const auto input = exec.template shared<float>(0, rows * pitch);
     const auto hidden =
         exec.template shared<float>(rows * pitch * int{sizeof(float)}, rows * hidden_pitch);
     const auto weights = [&](int step) {
       const int size = out_tiles * weights_of_step;
-      return exec.template shared<Operand>(
-          rows * (pitch + hidden_pitch) * int{sizeof(float)} +
-              step % 2 * size * int{sizeof(Operand)},
-          size);
+      return exec.template shared<Operand>(rows * (pitch + hidden_pitch) * int{sizeof(float)} +
+                                               step % 2 * size * int{sizeof(Operand)},
+                                           size);
     };
     // Whether a step is one of the second product: the last tile may have rows of padding only.
     const auto contracts = [&](int step) {
-      const int row = step / steps_of_tile * weight_columns +
-                      (step % steps_of_tile - inner) * tile_steps;
+      const int row =
+          step / steps_of_tile * weight_columns + (step % steps_of_tile - inner) * tile_steps;
       return p.y && step % steps_of_tile >= inner && row < p.hidden;
     };
     const auto fetch = [&](int step) {
@@ -82,10 +86,9 @@ struct MlpBody {
     const int pieces = inner * tile_steps / 4;
     for (int i = exec.thread(); i < rows * pieces; i += max_threads) {
       const int r = i / pieces, k = i % pieces * 4;
-      const bool inside = first_row + r < p.count;
-      copy_channels(exec, input, r * pitch + k,
-                    inside ? p.x + (first_row + r) * p.channels : p.x, k, p.channels, inside,
-                    p.vector);
+      const bool inside = first_row + r < end;
+      copy_channels(exec, input, r * pitch + k, inside ? p.x + (first_row + r) * p.channels : p.x,
+                    k, p.channels, inside, p.vector);
     }
     fetch(0);
     exec.commit();
@@ -116,14 +119,14 @@ struct MlpBody {
           keep_hidden(exec, p, tile * weight_columns, row_warp, column_warp, inside, hidden);
         continue;
       }
-      if (k == inner && p.sums) sum_hidden(exec, p, first_row, tile * weight_columns, hidden);
+      if (k == inner && p.sums) sum_hidden(exec, p, end - first_row, tile * weight_columns, hidden);
       if (contracts(step) && column_warp < out_tiles)
         Wide::multiply(exec, hidden.at(row_warp * 32 * hidden_pitch + (k - inner) * tile_steps),
                        hidden_pitch, weights(step).at(column_warp * weights_of_step), out);
     }
     exec.template wait<0>();
     if (p.y && column_warp < out_tiles)
-      write(exec, p, first_row + row_warp * 32, column_warp * weight_columns, out);
+      write(exec, p, first_row + row_warp * 32, end, column_warp * weight_columns, out);
   }
 
  private:
@@ -156,11 +159,10 @@ struct MlpBody {
   }
 
   template <class Exec>
-  static EQSR_DEVICE void sum_hidden(Exec& exec, const Params& p, Index first_row, int first,
+  static EQSR_DEVICE void sum_hidden(Exec& exec, const Params& p, Index left, int first,
                                      const Shared<Exec, float>& hidden) {
     const int n = exec.thread();
     if (n >= weight_columns || first + n >= p.hidden) return;
-    const Index left = p.count - first_row;
     double sum = 0;
     for (int r = 0; r < rows && r < left; ++r)
       sum += static_cast<double>(hidden.load(r * hidden_pitch + n));
@@ -168,14 +170,14 @@ struct MlpBody {
   }
 
   template <class Exec>
-  static EQSR_DEVICE void write(Exec& exec, const Params& p, Index first_row, int first_column,
-                                const float (&out)[weight_columns]) {
+  static EQSR_DEVICE void write(Exec& exec, const Params& p, Index first_row, Index end,
+                                int first_column, const float (&out)[weight_columns]) {
     const int lane = exec.lane();
     EQSR_UNROLL
     for (int i = 0; i < weight_columns; ++i) {
       const Index row = first_row + Wide::row(lane, i);
       const int o = first_column + Wide::column(lane, i);
-      if (row >= p.count || o >= p.channels) continue;
+      if (row >= end || o >= p.channels) continue;
       const Index at = row * p.channels + o;
       const float before = p.residual ? exec.load(p.residual + at) : 0.0f;
       exec.store(p.y + at, before + (out[i] + exec.load(p.contract_bias + o)));

@@ -14,9 +14,9 @@ struct ProbeBody {
   template <class Exec>
   static EQSR_DEVICE void run(Exec& exec, const Params& p) {
     if (exec.thread() != 0) return;
-    exec.store(p.results, p.subnormal * p.one);         // flushed to zero
-    exec.store(p.results + 1, p.one / p.large);         // an approximate reciprocal
-    exec.store(p.results + 2, exec.sine(p.large));      // no range reduction
+    exec.store(p.results, p.subnormal * p.one);     // flushed to zero
+    exec.store(p.results + 1, p.one / p.large);     // an approximate reciprocal
+    exec.store(p.results + 2, exec.sine(p.large));  // no range reduction
   }
 };
 

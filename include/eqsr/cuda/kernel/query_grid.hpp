@@ -59,8 +59,7 @@ struct QueryGridBody {
       const Index nearest =
           outside ? 0 : nearest_of(exec, centre_of(exec, p.target, me), p.source.n);
       const float source = centre_of(exec, p.source, nearest);
-      exec.store(p.delta + 3 * i + t,
-                 outside ? 0.0f : offset_of(exec, source, centre, p.source.n));
+      exec.store(p.delta + 3 * i + t, outside ? 0.0f : offset_of(exec, source, centre, p.source.n));
       if (t != 1) continue;
       exec.store(p.index + i, static_cast<std::int32_t>(nearest));
       exec.store(p.relative + i, offset_of(exec, centre, source, p.source.n));
@@ -82,7 +81,8 @@ struct AxisFactorBody {
     if (i >= p.count) return;
     const double delta = static_cast<double>(exec.load(p.delta + i));
     const double length = static_cast<double>(exec.load(p.lengthscale));
-    exec.store(p.factor + i, static_cast<float>(exec.exp(-0.5 / (length * length) * delta * delta)));
+    exec.store(p.factor + i,
+               static_cast<float>(exec.exp(-0.5 / (length * length) * delta * delta)));
   }
 };
 
