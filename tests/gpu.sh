@@ -33,7 +33,8 @@ run() {
   fi
 }
 
-run "operators, golden files, graphs, out of memory and after it, in each mode" "$folder/eqsr_gpu_tests"
+run "operators, golden files, graphs, out of memory and after it, in each mode" \
+  "$folder/eqsr_gpu_tests"
 run "an upsampler behind another network" "$folder/kriging_on_my_backbone"
 run "thrust vectors in and out" "$folder/thrust_interop"
 
