@@ -13,7 +13,8 @@ void compare(std::initializer_list<std::pair<Index, Index>> sizes,
   CAPTURE(In);
   CAPTURE(Out);
   CAPTURE(Taps);
-  for (const auto& [h, w] : sizes) {
+  for (const auto& size : sizes) {
+    const Index h = size.first, w = size.second;
     CAPTURE(h);
     CAPTURE(w);
     const Map<In> x(h, w, "conv.input");

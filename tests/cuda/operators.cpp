@@ -104,18 +104,19 @@ TEST_CASE("cuda pad and crop: copy the right pixels") {
 }
 
 TEST_CASE("cuda query grid: every bit is that of the definition") {
-  for (const auto& [n, N] : {std::pair<Index, Index>{8, 12},
-                             {7, 23},
-                             {64, 96},
-                             {9, 8},
-                             {1, 5},
-                             {270, 1080},
-                             {100, 333},
-                             {48, 1},
-                             {1000, 1501}}) {
+  for (const auto& sizes : {std::pair<Index, Index>{8, 12},
+                            {7, 23},
+                            {64, 96},
+                            {9, 8},
+                            {1, 5},
+                            {270, 1080},
+                            {100, 333},
+                            {48, 1},
+                            {1000, 1501}}) {
+    const Index n = sizes.first, N = sizes.second;
     CAPTURE(n);
     CAPTURE(N);
-    const auto tables = [&, n = n, N = N](auto& ctx, auto& arrays) {
+    const auto tables = [&](auto& ctx, auto& arrays) {
       eqsr::Scope scope(ctx);
       const auto axis = eqsr::query_axis(scope, N);
       eqsr::launch<eqsr::op::QueryGrid>(ctx, n, axis);

@@ -10,8 +10,9 @@ template <int C, int Heads, int Window>
 void compare(std::initializer_list<std::pair<Index, Index>> sizes) {
   CAPTURE(C);
   CAPTURE(Window);
-  for (const auto& [h, w] : sizes)
+  for (const auto& size : sizes)
     for (const int shift : {0, Window / 2}) {
+      const Index h = size.first, w = size.second;
       CAPTURE(h);
       CAPTURE(w);
       CAPTURE(shift);
