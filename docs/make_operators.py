@@ -104,8 +104,8 @@ def document():
     rule = "| " + " | ".join(["---"] * (5 + len(tags))) + " |\n"
     text = HEAD + row("operator", "formula", "contract", *tags, "test", "bench") + rule + operators
     text += ("\n`kernel` leads to loops of the backend's own. `specification`: the backend runs the "
-             "specification, since\nthe operator takes no time to speak of. `composed`: no backend "
-             "fuses it, so its layer runs its parts.\n\n## Layers\n\n"
+             "specification, since\nthe operator takes no time to speak of. `composed`: the backend "
+             "does not fuse it, so its layer\nruns its parts.\n\n## Layers\n\n"
              "Structs that own parameters under the names of the checkpoints.\n\n")
     return text + row("layer", "computes", "header", "test", "bench") + rule.replace(
         "| --- " * len(tags), "", 1) + layers

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <random>
+#include <vector>
 
 /// Fills the parameters of a module with small random numbers, gains with one: the examples show
 /// how parts fit together, not what they have learnt.
@@ -13,7 +14,8 @@ void fill_with_random_weights(M& module, unsigned seed = 1) {
   std::normal_distribution<float> normal(0.0f, 0.1f);
   eqsr::for_each_parameter(module, [&](const std::string& name, auto& tensor) {
     const bool gain = name.find("norm") != std::string::npos && name.ends_with("weight");
-    float* values = tensor.data();
-    for (eqsr::Index i = 0; i < tensor.size(); ++i) values[i] = gain ? 1.0f : normal(random);
+    std::vector<float> values(std::size_t(tensor.size()));
+    for (float& value : values) value = gain ? 1.0f : normal(random);
+    tensor.copy_from_host(values.data());
   });
 }

@@ -7,6 +7,7 @@
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <memory>
 #include <new>
 #include <optional>
 
@@ -15,6 +16,7 @@
 #include "upscale/options.hpp"
 #include "upscale/pictures.hpp"
 #include "upscale/progress.hpp"
+#include "upscale/upscaler.hpp"
 #include "upscale/weights.hpp"
 
 namespace tool {
@@ -41,9 +43,7 @@ void stop_if_interrupted() {
   if (interrupted_by != 0) throw Interrupted{};
 }
 
-template <class Net>
-void upscale_one(eqsr::Context<eqsr::Cpu>& ctx, const Net& net, const Options& options,
-                 const Job& job) {
+void upscale_one(Upscaler& upscaler, const Options& options, const Job& job) {
   const auto start = std::chrono::steady_clock::now();
   const std::string name = job.from.filename().string();
   ProgressBar bar(name);
@@ -55,41 +55,40 @@ void upscale_one(eqsr::Context<eqsr::Cpu>& ctx, const Net& net, const Options& o
   eqsr::Picture picture = eqsr::read_picture(job.from.string(), read);
   const eqsr::Image image = fitted(std::move(picture.image), options, job);
 
-  const eqsr::Target target = options.target_for(image.height, image.width);
-  const eqsr::Size size = eqsr::resolve(target, image.height, image.width);
+  const eqsr::Size size =
+      eqsr::resolve(options.target_for(image.height, image.width), image.height, image.width);
+  const Upscaler::Sizes sizes{image.height, image.width, image.channels, size.height, size.width};
   const eqsr::WriteOptions write{.quality = options.quality,
                                  .bits = options.bits != 0 ? options.bits : picture.bits,
                                  .metadata = std::move(picture.metadata)};
   const bool rows = in_rows(job.to, image);
-  ctx.band_height = options.band_height;
-  ctx.max_memory = options.max_memory > 0 ? options.max_memory : eqsr::free_memory() / 2;
+  const std::size_t allowed = options.max_memory > 0 ? options.max_memory : eqsr::free_memory() / 2;
   const std::size_t encoding = rows ? 0 : encoding_bytes(size, image.channels);
-  EQSR_EXPECTS(ctx.max_memory > encoding, "memory_budget", job.from.string(), ": ", size.width,
-               " x ", size.height, " pixels need ", megabytes(double(encoding)),
-               " of memory to be encoded alone, but only ", megabytes(double(ctx.max_memory)),
+  EQSR_EXPECTS(allowed > encoding, "memory_budget", job.from.string(), ": ", size.width, " x ",
+               size.height, " pixels need ", megabytes(double(encoding)),
+               " of memory to be encoded alone, but only ", megabytes(double(allowed)),
                " are allowed. Choose a smaller size or PNG, or allow more with --max-memory.");
-  ctx.max_memory -= encoding;
-  const auto plan = rows ? eqsr::plan_upscale_rows(ctx, net, image.height, image.width, target)
-                         : eqsr::plan_upscale(ctx, net, image.height, image.width, target);
+  upscaler.limit(upscaler.on_host() ? allowed - encoding : options.max_memory, options.band_height);
+  const Upscaler::Need plan = upscaler.plan(sizes, rows);
   if (options.verbose)
     std::fprintf(stderr, "%s: %d x %d becomes %d x %d; %s of memory, %.3g Gflop\n", name.c_str(),
                  image.width, image.height, size.width, size.height,
-                 megabytes(double(plan.bytes + encoding)).c_str(), plan.cost.flops / 1e9);
+                 megabytes(double(plan.bytes + encoding)).c_str(), plan.flops / 1e9);
 
-  ctx.on_progress = [&](double done, std::string_view stage) {
+  const auto progress = [&](double done, std::string_view stage) {
     stop_if_interrupted();
     bar.show(done, stage);
   };
   if (job.to.has_parent_path()) std::filesystem::create_directories(job.to.parent_path());
   if (rows) {
     PngWriter writer(job.to, size.width, size.height, 3, write.bits, write.metadata);
-    eqsr::upscale_rows(ctx, net, image, target, [&](eqsr::Index, eqsr::Plane<float, 3> band) {
-      for (eqsr::Index y = 0; y < band.extent<'h'>(); ++y) writer.write_row(&band(y, 0, 0));
-    });
+    upscaler.run_rows(
+        image.pixels, sizes, [&](const float* row) { writer.write_row(row); }, progress);
     stop_if_interrupted();
     writer.finish();
   } else {
-    const eqsr::Image high = eqsr::upscale(ctx, net, image, target, options.alpha);
+    const eqsr::Image high{size.height, size.width, image.channels,
+                           upscaler.run(image.pixels, sizes, int(options.alpha), progress)};
     stop_if_interrupted();
     bar.show(1, "writing");
     write_picture(job.to, high, write);
@@ -102,9 +101,7 @@ void upscale_one(eqsr::Context<eqsr::Cpu>& ctx, const Net& net, const Options& o
   }
 }
 
-template <class Net>
-int upscale_all(eqsr::Context<eqsr::Cpu>& ctx, const Net& net, const Options& options,
-                const std::vector<Job>& jobs) {
+int upscale_all(Upscaler& upscaler, const Options& options, const std::vector<Job>& jobs) {
   std::size_t failed = 0;
   for (const Job& job : jobs) {
     stop_if_interrupted();
@@ -114,7 +111,7 @@ int upscale_all(eqsr::Context<eqsr::Cpu>& ctx, const Net& net, const Options& op
       continue;
     }
     try {
-      upscale_one(ctx, net, options, job);
+      upscale_one(upscaler, options, job);
       continue;
     } catch (const std::bad_alloc&) {
       std::fprintf(stderr,
@@ -131,14 +128,50 @@ int upscale_all(eqsr::Context<eqsr::Cpu>& ctx, const Net& net, const Options& op
   return failed > 0 ? images_failed : ok;
 }
 
+std::unique_ptr<Upscaler> open_on_cpu(eqsr::Context<eqsr::Cpu>& ctx, const Options& options,
+                                      const std::string& path) {
+  const eqsr::Limits limits{.sha256 = options.sha256};
+  std::optional<eqsr::StateDict> weights = eqsr::StateDict::open(path, limits);
+  std::unique_ptr<Upscaler> upscaler;
+  with_configuration(*weights, path, [&]<eqsr::Config config>() {
+    weights.reset();  // the memory is better used for pictures
+    auto net = eqsr::load<config>(ctx, path, limits);
+    const std::string text = eqsr::say(path, ": ", eqsr::parameter_count(net), " parameters; ",
+                                       ctx.threads(), " threads");
+    upscaler = std::make_unique<NetUpscaler<eqsr::Context<eqsr::Cpu>, decltype(net)>>(
+        ctx, std::move(net), options.encoding, text);
+    return 0;
+  });
+  return upscaler;
+}
+
+/// The number after `cuda:`, 0 for `cuda` alone, nothing for another word.
+std::optional<int> cuda_device(const std::string& word) {
+  if (word == "cuda") return 0;
+  int number = 0;
+  if (word.starts_with("cuda:") && CLI::detail::lexical_cast(word.substr(5), number) && number >= 0)
+    return number;
+  return {};
+}
+
+std::unique_ptr<Upscaler> open(eqsr::Context<eqsr::Cpu>& ctx, const Options& options) {
+  const std::optional<int> cuda = cuda_device(options.device);
+  if (!cuda && options.device != "cpu" && options.device != "-1")
+    throw NoDevice("There is no device \"" + options.device + "\" here. Give cpu or cuda.");
+#if !defined(EQSR_TOOL_CUDA)
+  if (cuda)
+    throw NoDevice("This program was built without CUDA, so it has no device \"" + options.device +
+                   "\". Build it where nvcc is, or leave out --device.");
+#endif
+  const std::string path =
+      (options.weights.empty() ? find_shipped_weights() : options.weights).string();
+#if defined(EQSR_TOOL_CUDA)
+  if (cuda) return open_on_cuda(*cuda, options.precision, path, options.encoding, options.sha256);
+#endif
+  return open_on_cpu(ctx, options, path);
+}
+
 int run(const Options& options) {
-  if (options.device != "cpu" && options.device != "-1") {
-    std::fprintf(stderr,
-                 "upscale: There is no device \"%s\" here: this program computes on the "
-                 "processor. Leave out --device, or give cpu.\n",
-                 options.device.c_str());
-    return no_device;
-  }
   std::vector<Job> jobs;
   try {
     jobs = list_jobs(options);
@@ -147,26 +180,18 @@ int run(const Options& options) {
     return usage;
   }
   eqsr::Context<eqsr::Cpu> ctx(options.threads);
+  std::unique_ptr<Upscaler> upscaler;
   try {
-    const std::string path =
-        (options.weights.empty() ? find_shipped_weights() : options.weights).string();
-    const eqsr::Limits limits{.sha256 = options.sha256};
-    std::optional<eqsr::StateDict> weights = eqsr::StateDict::open(path, limits);
-    return with_configuration(*weights, path, [&]<eqsr::Config config>() {
-      weights.reset();  // the memory is better used for pictures
-      auto net = eqsr::load<config>(ctx, path, limits);
-      if (!options.encoding.empty())
-        net.encoding =
-            options.encoding == "division" ? eqsr::Encoding::division : eqsr::Encoding::reciprocal;
-      if (options.verbose)
-        std::fprintf(stderr, "%s: %td parameters; %d threads\n", path.c_str(),
-                     eqsr::parameter_count(net), ctx.threads());
-      return upscale_all(ctx, net, options, jobs);
-    });
+    upscaler = open(ctx, options);
+  } catch (const NoDevice& error) {
+    std::fprintf(stderr, "upscale: %s\n", error.what());
+    return no_device;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "upscale: %s\n", error.what());
     return weights_failed;
   }
+  if (options.verbose) std::fprintf(stderr, "%s\n", upscaler->text().c_str());
+  return upscale_all(*upscaler, options, jobs);
 }
 
 }  // namespace

@@ -5,7 +5,7 @@
     core <- layer <- net <- load.hpp <- upscale.hpp <- eqsr.hpp, eqsr.cuh
     core <- io <- load.hpp
     core, layer <- cpu <- eqsr.hpp only          only cpu/ sees Eigen
-    core, layer <- cuda <- eqsr.cuh only         only .cuh files there see CUDA
+    core, layer, upscale.hpp <- cuda <- eqsr.cuh only        only .cuh files there see CUDA
 """
 import pathlib
 import re
@@ -17,7 +17,7 @@ ALLOWED = {
     "net": {"core", "layer", "net"},
     "io": {"core", "io"},
     "cpu": {"core", "layer", "net", "cpu"},
-    "cuda": {"core", "layer", "net", "cuda"},
+    "cuda": {"core", "layer", "net", "cuda", "upscale.hpp"},
     "load.hpp": {"core", "net", "io"},
     "upscale.hpp": {"core", "layer", "net", "io", "load.hpp"},
     "alpha.hpp": {"core", "layer", "upscale.hpp"},

@@ -24,7 +24,7 @@ struct Options {
   eqsr::Target target;        ///< unless only one side is given
   int width = 0, height = 0;  ///< with one of them the other follows from the picture
   int threads = 0;
-  std::string encoding, device = "cpu", format = "png", sha256;
+  std::string encoding, device = "cpu", precision, format = "png", sha256;
   eqsr::Alpha alpha = eqsr::Alpha::network;
   int quality = 95;
   int bits = 0;                ///< a sample of PNG; 0: as in the input
@@ -111,7 +111,11 @@ inline std::optional<int> parse(int argc, char** argv, Options& options) {
       ->check(CLI::IsMember({"division", "reciprocal"}));
   app.add_option("-j,--threads", options.threads, "Threads; 0 takes every core")
       ->check(CLI::Range(0, 4096));
-  app.add_option("-g,--device", options.device, "cpu, the only one so far");
+  app.add_option("-g,--device", options.device,
+                 "cpu; or cuda, an NVIDIA GPU, and cuda:1 the second one");
+  app.add_option("--precision", options.precision,
+                 "On cuda: float32 if not given; bf16x3 and bf16 use tensor cores")
+      ->check(CLI::IsMember({"float32", "bf16x3", "bf16"}));
   app.add_option("-f,--format", options.format, "What a folder is filled with: png, jpg or pfm")
       ->check(CLI::IsMember({"png", "jpg", "pfm"}));
   app.add_option("-q,--quality", options.quality, "Of JPEG files")->check(CLI::Range(1, 100));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <eqsr/eqsr.hpp>
+#include <eqsr/upscale.hpp>
 
 #include <cstdlib>
 #include <filesystem>

@@ -85,6 +85,24 @@ struct Features {
   [[nodiscard]] int width() const { return static_cast<int>(image.template extent<'w'>()); }
 };
 
+/// How `upscale` brings pixels of the host to a network and back. Backends with memory of their own
+/// specialise it, in a header that comes with their kernels.
+template <class B>
+struct Transfer {
+  /// Bytes of temporaries beside those of the network.
+  static std::size_t workspace(Size, Size, bool /*whole*/) { return 0; }
+  /// `net.forward_bands(ctx, x, bands, condition)` for x and bands on the host.
+  static void forward(AnyContext auto& ctx, const auto& net, Plane<const float, 3> x,
+                      const Bands& bands, std::optional<float> condition) {
+    net.forward_bands(ctx, x, bands, condition);
+  }
+  /// `net.reconstruct(ctx, x, f, bands)` for bands on the host; x and f are where the network is.
+  static void reconstruct(AnyContext auto& ctx, const auto& net, Plane<const float, 3> x,
+                          const auto& f, const Bands& bands) {
+    net.reconstruct(ctx, x, f, bands);
+  }
+};
+
 namespace detail {
 
 /// A storage policy for as long as this lives.
@@ -138,13 +156,16 @@ inline std::size_t image_bytes(Size size) {
 
 template <AnyContext C, Config config, class B>
 UpscalePlan plan_image(const C& ctx, const Net<config, B>& net, Size from, Size to, bool whole) {
+  const std::size_t transfer = Transfer<typename C::backend>::workspace(from, to, whole);
   const std::size_t fixed =
-      image_bytes(from) + packed_bytes(net) + (whole ? image_bytes(to) : std::size_t{0});
-  return fit(ctx, from, to, fixed, [&](auto& dry) {
+      image_bytes(from) + packed_bytes(net) + transfer + (whole ? image_bytes(to) : std::size_t{0});
+  UpscalePlan plan = fit(ctx, from, to, fixed, [&](auto& dry) {
     float any = 0;  // a dry run only asks whether there is memory for the whole
     const Bands bands{to.height, to.width, whole ? &any : nullptr, {}};
     net.forward_bands(dry, Plane<const float, 3>(nullptr, from.height, from.width), bands);
   });
+  plan.workspace += transfer;
+  return plan;
 }
 
 [[gnu::noinline]] inline void expect_image(const Image& image) {
@@ -213,8 +234,8 @@ Image upscale(C& ctx, const Net<config, B>& net, const Image& image, const Targe
     Image result = blank_image(plan.size.height, plan.size.width);
     detail::with_memory(ctx, plan, [&] {
       const Plane<const float, 3> x(image.pixels.data(), image.height, image.width);
-      net.forward_bands(ctx, x, detail::checked(plan.size, result.pixels.data(), nullptr),
-                        target.condition);
+      Transfer<typename C::backend>::forward(
+          ctx, net, x, detail::checked(plan.size, result.pixels.data(), nullptr), target.condition);
     });
     return result;
   });
@@ -230,7 +251,8 @@ void upscale_rows(C& ctx, const Net<config, B>& net, const Image& image, const T
     const UpscalePlan plan = plan_upscale_rows(ctx, net, image.height, image.width, target);
     detail::with_memory(ctx, plan, [&] {
       const Plane<const float, 3> x(image.pixels.data(), image.height, image.width);
-      net.forward_bands(ctx, x, detail::checked(plan.size, nullptr, sink), target.condition);
+      Transfer<typename C::backend>::forward(ctx, net, x, detail::checked(plan.size, nullptr, sink),
+                                             target.condition);
     });
   });
 }
@@ -275,11 +297,14 @@ Image upscale(C& ctx, const Net<config, B>& net, const Features<config, B>& feat
     const std::size_t fixed = detail::image_bytes(from) / 3 * (config.channels + 3) +
                               detail::image_bytes(to) + detail::packed_bytes(net);
     Image result = blank_image(to.height, to.width);
-    const UpscalePlan plan = detail::fit(ctx, from, to, fixed, [&](auto& dry) {
+    const std::size_t transfer = Transfer<typename C::backend>::workspace({}, to, true);
+    UpscalePlan plan = detail::fit(ctx, from, to, fixed + transfer, [&](auto& dry) {
       net.reconstruct(dry, x, f, {to.height, to.width, result.pixels.data(), {}});
     });
+    plan.workspace += transfer;
     detail::with_memory(ctx, plan, [&] {
-      net.reconstruct(ctx, x, f, detail::checked(to, result.pixels.data(), nullptr));
+      Transfer<typename C::backend>::reconstruct(
+          ctx, net, x, f, detail::checked(to, result.pixels.data(), nullptr));
     });
     return result;
   });

@@ -121,6 +121,11 @@ class Cli(unittest.TestCase):
     def test_device(self):
         self.expect(0, "-i", self.photo, "-o", self.out, "-g", "cpu")
         self.expect(4, "-i", self.photo, "-o", self.out, "-g", "0", words="device")
+        self.expect(2, "-i", self.photo, "-o", self.out, "--precision", "half")
+        run = self.run_tool("-i", self.photo, "-o", self.out, "-g", "cuda")
+        if run.returncode != 0:  # no GPU, no driver, or built without CUDA: a sentence
+            self.assertEqual(run.returncode, 4, run.stderr)
+            self.assertRegex(run.stderr, r"^upscale: .*(no NVIDIA GPU|without CUDA).*\.\n$")
 
     def test_damaged_pictures(self):
         whole = self.photo.read_bytes()

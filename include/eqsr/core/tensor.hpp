@@ -36,6 +36,7 @@ struct Memory {
   static void to_host(void* to, const void* from, std::size_t bytes) {
     std::memcpy(to, from, bytes);
   }
+  static void copy(void* to, const void* from, std::size_t bytes) { std::memcpy(to, from, bytes); }
 };
 
 namespace detail {
@@ -46,7 +47,12 @@ namespace detail {
 template <class B>
 [[gnu::noinline]] void* allocate_zero(std::size_t bytes) {
   void* memory = Memory<B>::allocate(bytes > 0 ? bytes : 1);
-  Memory<B>::zero(memory, bytes);
+  try {
+    Memory<B>::zero(memory, bytes);
+  } catch (...) {  // a device can fail
+    Memory<B>::deallocate(memory);
+    throw;
+  }
   return memory;
 }
 }  // namespace detail
@@ -120,7 +126,7 @@ class Tensor {
     return view_type(memory, extents[Slots]...);
   }
   void copy_from(const Tensor& other) {
-    std::memcpy(static_cast<void*>(view_.data()), other.view_.data(), bytes());
+    Memory<B>::copy(view_.data(), other.view_.data(), bytes());
   }
   [[nodiscard]] std::size_t bytes() const {
     return static_cast<std::size_t>(view_.size()) * sizeof(T);

@@ -8,8 +8,17 @@ namespace op {
 ///   y = residual + fc2( GELU( fc1(x) ) )
 /// Shapes    x (m, c)   y (m, c)   hidden rows (m, Hidden)
 /// Rounding  as op::Linear
+/// Cost      4 m c Hidden operations; compute bound
 /// Source    `mlp` of the checkpoints
-struct Mlp {};
+struct Mlp {
+  template <int C>
+  static Cost cost(Rows<const float, C> x, const auto& layer, Rows<float, C> y,
+                   const Epilogue<C>&) {
+    const double weights = double(layer.fc1.weight.size() + layer.fc2.weight.size());
+    return {.flops = 2.0 * double(x.template extent<'m'>()) * weights,
+            .bytes = 4.0 * (double(x.size() + y.size()) + weights)};
+  }
+};
 }  // namespace op
 
 /// Linear, GELU, Linear. A backend may fuse it (op::Mlp); the composition is the specification.

@@ -30,7 +30,7 @@ struct OverlappingAttention {
 
 /// The row of the bias table for offsets `dy`, `dx` from the query to the key, both counted in
 /// their own windows.
-constexpr int overlapping_bias_index(int dy, int dx, int window, int key_window) {
+EQSR_HD constexpr int overlapping_bias_index(int dy, int dx, int window, int key_window) {
   const int side = window + key_window - 1, size = side * side;
   const int index = (dy + window - key_window + 1) * side + dx + window - key_window + 1;
   return (index % size + size) % size;

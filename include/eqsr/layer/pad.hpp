@@ -6,7 +6,7 @@ namespace eqsr::inline EQSR_ABI {
 
 /// The source of position i beyond the end of n pixels, by reflection without repeating the edge
 /// (period 2 (n-1)); a single pixel repeats.
-constexpr Index reflected(Index i, Index n) {
+EQSR_HD constexpr Index reflected(Index i, Index n) {
   if (n == 1) return 0;
   const Index phase = i % (2 * (n - 1));
   return phase < n ? phase : 2 * (n - 1) - phase;

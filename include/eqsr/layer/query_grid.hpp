@@ -35,7 +35,8 @@ struct QueryAxisOf {
   View<F, Axis<'m'>> relative;             ///< offset from it: about [-1, 1]
   View<F, Axis<'m'>, Axis<'k', 3>> delta;  ///< from me to the source of my neighbours -1, 0, +1
 
-  operator QueryAxisOf<const I, const F>() const requires(!std::is_const_v<I>) {
+  template <class J = I>
+  requires(!std::is_const_v<J>) operator QueryAxisOf<const J, const F>() const {
     return {index, relative, delta};
   }
 };

@@ -28,7 +28,7 @@ struct WindowAttention {
 }  // namespace op
 
 /// The region of a row or column of the rolled plane: 0 up to -window, 1 up to -shift, 2 after.
-constexpr int shift_region(Index position, Index extent, int window, int shift) {
+EQSR_HD constexpr int shift_region(Index position, Index extent, int window, int shift) {
   return position < extent - window ? 0 : position < extent - shift ? 1 : 2;
 }
 

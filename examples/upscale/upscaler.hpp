@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <eqsr/alpha.hpp>
+#include <eqsr/upscale.hpp>
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace tool {
+
+/// A network on some device, behind plain types: what is compiled by nvcc and what is not may be
+/// compiled for different instruction sets, and then they share no type of the library.
+class Upscaler {
+ public:
+  struct Sizes {
+    int height, width, channels, new_height, new_width;
+  };
+  struct Need {
+    std::size_t bytes;  ///< of memory, at the peak
+    double flops;
+  };
+  using Progress = std::function<void(double done, std::string_view stage)>;
+  using Row = std::function<void(const float* rgb)>;
+
+  virtual ~Upscaler() = default;
+  /// Bytes that one image may take (0: as the library thinks) and rows at once (0: the same).
+  virtual void limit(std::size_t max_memory, int band_height) = 0;
+  virtual Need plan(const Sizes& sizes, bool rows) = 0;
+  /// The whole result, channels last; `alpha` is a value of eqsr::Alpha.
+  virtual std::vector<float> run(const std::vector<float>& pixels, const Sizes& sizes, int alpha,
+                                 const Progress& progress) = 0;
+  /// The result row by row, from top to bottom.
+  virtual void run_rows(const std::vector<float>& pixels, const Sizes& sizes, const Row& row,
+                        const Progress& progress) = 0;
+  /// What it runs on, for people.
+  [[nodiscard]] virtual std::string text() const = 0;
+  /// Whether its memory is that of this machine, which the results need too.
+  [[nodiscard]] virtual bool on_host() const = 0;
+};
+
+/// The device that was asked for is not here.
+struct NoDevice : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+/// A network on an NVIDIA GPU (cuda.cu). `precision`, `encoding` and `sha256` are words of the
+/// command line, empty if not given. Throws NoDevice.
+std::unique_ptr<Upscaler> open_on_cuda(int device, const std::string& precision,
+                                       const std::string& weights, const std::string& encoding,
+                                       const std::string& sha256);
+
+/// The library's own upscale(), for a context and a network.
+template <class Context, class Net>
+class NetUpscaler : public Upscaler {
+ public:
+  NetUpscaler(Context& ctx, Net net, const std::string& encoding, std::string text)
+      : ctx_(ctx), net_(std::move(net)), text_(std::move(text)) {
+    if (!encoding.empty())
+      net_.encoding =
+          encoding == "division" ? eqsr::Encoding::division : eqsr::Encoding::reciprocal;
+  }
+  void limit(std::size_t max_memory, int band_height) override {
+    ctx_.max_memory = max_memory;
+    ctx_.band_height = band_height;
+  }
+  Need plan(const Sizes& s, bool rows) override {
+    const auto plan = rows ? eqsr::plan_upscale_rows(ctx_, net_, s.height, s.width, target(s))
+                           : eqsr::plan_upscale(ctx_, net_, s.height, s.width, target(s));
+    return {plan.bytes, plan.cost.flops};
+  }
+  std::vector<float> run(const std::vector<float>& pixels, const Sizes& s, int alpha,
+                         const Progress& progress) override {
+    ctx_.on_progress = progress;
+    const eqsr::Image low{s.height, s.width, s.channels, pixels};
+    return eqsr::upscale(ctx_, net_, low, target(s), eqsr::Alpha(alpha)).pixels;
+  }
+  void run_rows(const std::vector<float>& pixels, const Sizes& s, const Row& row,
+                const Progress& progress) override {
+    ctx_.on_progress = progress;
+    const eqsr::Image low{s.height, s.width, s.channels, pixels};
+    eqsr::upscale_rows(ctx_, net_, low, target(s), [&](eqsr::Index, auto band) {
+      for (eqsr::Index y = 0; y < band.template extent<'h'>(); ++y) row(&band(y, 0, 0));
+    });
+  }
+  [[nodiscard]] std::string text() const override { return text_; }
+  [[nodiscard]] bool on_host() const override {
+    return std::is_same_v<typename Context::backend, eqsr::Cpu>;
+  }
+
+ private:
+  static eqsr::Target target(const Sizes& s) {
+    return {.height = s.new_height, .width = s.new_width};
+  }
+  Context& ctx_;
+  Net net_;
+  std::string text_;
+};
+
+}  // namespace tool

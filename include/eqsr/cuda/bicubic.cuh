@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <eqsr/cuda/kernel/bicubic.hpp>  // BicubicBody
+#include <eqsr/cuda/launch.hpp>          // run_each
+#include <eqsr/layer/bicubic.hpp>        // op::Bicubic
+
+namespace eqsr::inline EQSR_ABI {
+
+template <>
+struct Kernel<op::Bicubic, Cuda> {
+  template <int C>
+  static void run(Context<Cuda>& ctx, Plane<const float, C> x, Plane<float, C> y, Index first,
+                  Index height) {
+    gpu::run_each<gpu::BicubicBody>(
+        ctx, y.size() / C,
+        {x.data(), y.data(), gpu::Cells(height), gpu::Cells(y.template extent<'w'>()), first,
+         y.template extent<'h'>(), x.template extent<'h'>(), x.template extent<'w'>(), C});
+  }
+};
+
+}  // namespace eqsr::inline EQSR_ABI

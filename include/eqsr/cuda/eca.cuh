@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <eqsr/cuda/kernel/eca.hpp>  // EcaBody
+#include <eqsr/cuda/launch.hpp>      // run
+#include <eqsr/layer/eca.hpp>        // op::Eca
+
+namespace eqsr::inline EQSR_ABI {
+namespace gpu {
+
+inline void eca_gate(Context<Cuda>& ctx, const EcaBody::Params& params) {
+  run<EcaBody>(ctx, 1, 1, EcaBody::max_threads, EcaBody::shared_bytes(params.channels), params);
+}
+
+}  // namespace gpu
+
+template <>
+struct Kernel<op::Eca, Cuda> {
+  template <int C>
+  static void run(Context<Cuda>& ctx, Channels<const float, C> mean, const auto& layer,
+                  Channels<float, C> gate) {
+    gpu::eca_gate(
+        ctx, {mean.data(), nullptr, nullptr, layer.weight.data(), gate.data(), C, 0, eca_taps(C)});
+  }
+};
+
+}  // namespace eqsr::inline EQSR_ABI

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <eqsr/cuda/conv2d.cuh>                // packed_3x3
+#include <eqsr/cuda/eca.cuh>                   // eca_gate
+#include <eqsr/cuda/kernel/kriging_block.hpp>  // KrigingBlockBody
+#include <eqsr/cuda/kernel/kriging_head.hpp>   // HeadTables
+#include <eqsr/cuda/mlp.cuh>                   // mlp
+#include <eqsr/layer/involution_block.hpp>     // InvolutionBlock
+
+/// The parts of the target-resolution stage; kriging_passes.cuh puts them together.
+namespace eqsr::inline EQSR_ABI::gpu {
+
+/// The parameters of one involution block in the order of the kernels.
+template <Precision P>
+struct BlockWeights {
+  using Operand = typename KrigingBlockBody<P>::Operand;
+  const float *norm1_weight, *norm1_bias, *norm2_weight, *norm2_bias;
+  const PackedWeights<finer(P)>*conv1, *conv2;
+  const PackedWeights<P>*reduce, *expand, *contract;
+  const Operand* kernels;
+  const float *conv1_bias, *reduce_bias, *kernels_bias, *conv2_bias, *expand_bias, *contract_bias;
+  const float* contract_weight;  ///< (L, 2L) in rows
+  const float* attention;        ///< taps of the gate's convolution
+  int attention_taps;
+};
+
+/// A type for each precision: a prepared form is told apart by its type.
+template <Precision P>
+struct PackedKernels {
+  Buffer<typename KrigingBlockBody<P>::Operand> values;
+};
+
+/// The weights (9 L/8, R) that predict the kernels, packed for KrigingBlockBody: chunks of 36
+/// outputs, each in tiles of 48 columns.
+template <Precision P>
+PackedKernels<P> pack_kernels(int outputs, int inputs, const float* weight) {
+  using Body = KrigingBlockBody<P>;
+  const int blocks = Body::blocks(inputs);
+  const int chunks = (outputs + Body::kernel_columns - 1) / Body::kernel_columns;
+  Packer<Body::fine, Body::packed_columns> packer(Index{chunks} * blocks);
+  for (int o = 0; o < outputs; ++o)
+    for (int k = 0; k < inputs; ++k)
+      packer.set(Index{o / Body::kernel_columns} * blocks + k / tile_steps, k % tile_steps,
+                 o % Body::kernel_columns, weight[Index{o} * inputs + k]);
+  return {packer.take()};
+}
+
+template <Precision P, int C, class B>
+BlockWeights<P> block_weights(const InvolutionBlock<C, B>& block) {
+  const auto& expand = block.involution.expand;
+  const auto& kernels = expand.prepared.template get<PackedKernels<P>>(expand.weight.stamp(), [&] {
+    return pack_kernels<P>(Involution<C, B>::Kernels, Involution<C, B>::Reduced,
+                           host_values(expand.weight).data());
+  });
+  return {block.norm1.weight.data(),
+          block.norm1.bias.data(),
+          block.norm2.weight.data(),
+          block.norm2.bias.data(),
+          &packed_linear<finer(P)>(block.conv1),
+          &packed_linear<finer(P)>(block.conv2),
+          &packed_3x3<P>(block.involution.reduce),
+          &packed_linear<P>(block.expand),
+          &packed_linear<P>(block.contract),
+          kernels.values.data(),
+          block.conv1.bias.data(),
+          block.involution.reduce.bias.data(),
+          expand.bias.data(),
+          block.conv2.bias.data(),
+          block.expand.bias.data(),
+          block.contract.bias.data(),
+          block.contract.weight.data(),
+          block.attention.weight.data(),
+          eca_taps(C)};
+}
+
+/// Rows of a plane of the target, from row `first` on.
+struct PlaneRows {
+  float* data;
+  Index first;
+};
+
+/// What does not change during the passes.
+struct KrigingImage {
+  int L;
+  Index H, W;
+  HeadTables tables;
+  const float *row_factor, *column_factor;  ///< (H, 3), (W, 3)
+};
+
+/// u for the rows [first, last).
+inline void head_rows(Context<Cuda>& ctx, const KrigingImage& image, Index first, Index last,
+                      float* u) {
+  run_rows<KrigingHeadBody>(ctx, (last - first) * image.W, {image.tables, u, first, last - first});
+}
+
+/// conv1(norm1(x)) of `count` pixels; `normed` is scratch of their size.
+template <Precision P>
+void first_product(Context<Cuda>& ctx, const BlockWeights<P>& block, const float* x, Index count,
+                   float* normed, float* a) {
+  layer_norm(ctx, x, count, block.conv1->inputs, block.norm1_weight, block.norm1_bias,
+             Activation::none, normed);
+  product(ctx, normed, count, count, *block.conv1, {.y = a, .bias = block.conv1_bias});
+}
+
+/// y = residual + conv2(involution(a)) for the rows [first, last). `a` covers a row more on each
+/// side; the residual may be y.
+template <Precision P>
+void involve(Context<Cuda>& ctx, const KrigingImage& image, const BlockWeights<P>& block,
+             PlaneRows a, PlaneRows residual, PlaneRows y, Index first, Index last) {
+  using Body = KrigingBlockBody<P>;
+  const typename Body::Layout layout(image.L);
+  run<Body>(ctx, blocks_for(last - first, Body::side) * blocks_for(image.W, Body::side), 1,
+            Body::max_threads, layout.end,
+            {.a = a.data,
+             .residual = residual.data,
+             .y = y.data,
+             .a_first = a.first,
+             .residual_first = residual.first,
+             .y_first = y.first,
+             .reduce = block.reduce->values.data(),
+             .expand = block.kernels,
+             .conv2 = block.conv2->values.data(),
+             .reduce_bias = block.reduce_bias,
+             .expand_bias = block.kernels_bias,
+             .conv2_bias = block.conv2_bias,
+             .row_factor = image.row_factor,
+             .column_factor = image.column_factor,
+             .first_row = first,
+             .last_row = last,
+             .height = image.H,
+             .width = image.W,
+             .channels = image.L,
+             .reduced = block.reduce->outputs,
+             .vector = image.L % 4 == 0});
+}
+
+/// Where the sums of the hidden layer go: one a group of rows of the image.
+struct HiddenSums {
+  Index group = 0;
+  double *sums = nullptr, *pieces = nullptr;
+};
+
+/// z = contract(GELU(expand(norm2(x)))), or the sums of the hidden layer alone, or both.
+template <Precision P>
+void perceptron(Context<Cuda>& ctx, const BlockWeights<P>& block, const float* x, Index count,
+                float* z, const HiddenSums& hidden = {}) {
+  mlp<P>(ctx, {.x = x,
+               .count = count,
+               .expand = block.expand,
+               .contract = block.contract,
+               .expand_bias = block.expand_bias,
+               .contract_bias = block.contract_bias,
+               .norm_weight = block.norm2_weight,
+               .norm_bias = block.norm2_bias,
+               .y = z,
+               .group = hidden.group,
+               .sums = hidden.sums,
+               .pieces = hidden.pieces});
+}
+
+/// x = ReLU(x + gate z) in place.
+inline void apply_gate(Context<Cuda>& ctx, const KrigingImage& image, float* x, const float* z,
+                       const float* gate, Index rows) {
+  channel_scale(ctx, {z, gate, x, x, rows * image.W, image.L, 0.0f, true});
+}
+
+}  // namespace eqsr::inline EQSR_ABI::gpu

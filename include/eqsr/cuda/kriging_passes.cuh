@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <eqsr/cuda/kriging_block.cuh>  // involve, perceptron
+
+#include <algorithm>  // clamp
+
+/// The target-resolution stage in bands of rows, with exact global means.
+///
+/// As on the CPU (cpu/kriging_passes.hpp) the stage runs three times over the image: up to the
+/// first gate's mean, up to the second's, up to the colours, and the `Storage` policy says what one
+/// pass leaves for the next. The sums for the means are those of 8 rows of the image, added in
+/// their order: results have the same bits for every policy and every height of the bands.
+namespace eqsr::inline EQSR_ABI::gpu {
+
+template <Precision P>
+class KrigingPasses {
+ public:
+  /// Rows that are worked on at once, in whole tiles: `wanted`, or about 65536 pixels.
+  static Index band_rows(Index H, Index W, Index wanted) {
+    const Index rows = wanted > 0 ? wanted : std::max<Index>(1, (Index{1} << 16) / W);
+    return std::min(H, round_up_to(std::min(rows, H), group_rows));
+  }
+  /// Bytes of temporaries, the planes that the storage policy keeps included.
+  static std::size_t workspace(Storage storage, Index band_height, const Bands& bands, int L) {
+    const Index H = bands.height, W = bands.width, band = band_rows(H, W, band_height);
+    const Index wide = grown(band, 4, H);
+    const auto bytes = [](Index count, std::size_t each = sizeof(float)) {
+      return Arena<Cuda>::rounded(static_cast<std::size_t>(count) * each);
+    };
+    std::size_t sum = 5 * bytes(wide * W * L) +
+                      bytes(mlp_pieces(band * W, group_rows * W) * 2 * L, sizeof(double)) +
+                      bytes(blocks_for(H, group_rows) * 2 * L, sizeof(double)) + bytes(2 * L) +
+                      2 * bytes(L) + bytes(W * L) + mlp_workspace(wide * W, L, 2 * L);
+    if (!bands.whole) sum += bytes(band * W * 3);
+    if (storage != Storage::none) sum += bytes(H * W * L);
+    if (storage == Storage::both) sum += bytes(H * W * L);
+    return sum;
+  }
+
+  KrigingPasses(Context<Cuda>& ctx, const KrigingImage& image, const BlockWeights<P>& block1,
+                const BlockWeights<P>& block2, const Bands& bands)
+      : ctx_(ctx),
+        scope_(ctx),
+        image_(image),
+        block_{&block1, &block2},
+        bands_(bands),
+        storage_(ctx.storage),
+        L_(image.L),
+        band_(band_rows(image.H, image.W, ctx.band_height)),
+        line_(image.W * image.L) {
+    const Index wide = grown(band_, 4, image.H);
+    for (float** buffer : {&u_, &normed_, &a_, &x_, &z_})
+      *buffer = scope_.template array<float>(wide * line_);
+    pieces_ =
+        scope_.template array<double>(mlp_pieces(band_ * image.W, group_rows * image.W) * 2 * L_);
+    sums_ = scope_.template array<double>(blocks_for(image.H, group_rows) * 2 * L_);
+    mean_ = scope_.template array<float>(2 * L_);
+    gate_[0] = scope_.template array<float>(L_);
+    gate_[1] = scope_.template array<float>(L_);
+    above_ = scope_.template array<float>(line_);
+    if (!bands.whole) rgb_ = scope_.template array<float>(band_ * image.W * 3);
+    if (storage_ != Storage::none) plane_x_ = scope_.template array<float>(image.H * line_);
+    if (storage_ == Storage::both) plane_z_ = scope_.template array<float>(image.H * line_);
+  }
+
+  /// `weight` (3, L) and `bias` (3) are those of to_rgb.
+  void run(const float* weight, const float* bias) {
+    for_each_band(0, [&](Index y, Index end) { first_pass(y, end); });
+    finish_gate(0);
+    if (storage_ != Storage::none)
+      for_each_band(1, [&](Index y, Index end) {
+        apply_gate(ctx_, image_, at(plane_x_, y), stored_z(0, y, end), gate_[0], end - y);
+      });
+    for_each_band(1, [&](Index y, Index end) { second_pass(y, end); });
+    finish_gate(1);
+    for_each_band(2, [&](Index y, Index end) { third_pass(y, end, weight, bias); });
+  }
+
+ private:
+  static constexpr Index group_rows = KrigingBlockBody<P>::side;  ///< that are summed together
+
+  static Index round_up_to(Index n, Index step) { return (n + step - 1) / step * step; }
+  /// The most rows of a band with `more` around it.
+  static Index grown(Index band, Index more, Index H) { return std::min(H, band + more); }
+  [[nodiscard]] Index before(Index row, Index margin) const {
+    return std::max<Index>(0, row - margin);
+  }
+  [[nodiscard]] Index after(Index row, Index margin) const {
+    return std::min(image_.H, row + margin);
+  }
+  [[nodiscard]] float* at(float* plane, Index row) const { return plane + row * line_; }
+
+  template <class Work>
+  void for_each_band(int pass, const Work& work) {
+    for (Index y = 0; y < image_.H; y += band_) {
+      ctx_.checkpoint((pass + double(y) / double(image_.H)) / 3, "upsampling");
+      work(y, std::min(image_.H, y + band_));
+    }
+  }
+
+  /// The perceptron of block b on a band, whose hidden sums go into the mean.
+  void counted(int b, Index y, Index end, const float* x, float* z) {
+    perceptron(ctx_, *block_[b], x, (end - y) * image_.W, z,
+               {group_rows * image_.W, sums_ + y / group_rows * 2 * L_, pieces_});
+  }
+  void finish_gate(int b) {
+    const BlockWeights<P>& block = *block_[b];
+    mean_of_sums(ctx_, sums_, blocks_for(image_.H, group_rows), double(image_.H) * double(image_.W),
+                 2 * L_, mean_);
+    eca_gate(ctx_, {mean_, block.contract_weight, block.contract_bias, block.attention, gate_[b],
+                    L_, 2 * L_, block.attention_taps});
+  }
+
+  /// Block 1 up to its perceptron on the rows [y, end), into `to`.
+  void first_block(Index y, Index end, PlaneRows to) {
+    const Index top = before(y, 1), bottom = after(end, 1);
+    head_rows(ctx_, image_, top, bottom, u_);
+    first_product(ctx_, *block_[0], u_, (bottom - top) * image_.W, normed_, a_);
+    involve(ctx_, image_, *block_[0], {a_, top}, {u_, top}, to, y, end);
+  }
+  /// Block 1 with its gate on the rows [y, end), into x_.
+  void recompute(Index y, Index end) {
+    first_block(y, end, {x_, y});
+    perceptron(ctx_, *block_[0], x_, (end - y) * image_.W, z_);
+    apply_gate(ctx_, image_, x_, z_, gate_[0], end - y);
+  }
+  /// Block 2 up to its perceptron on the rows [y, end), into u_, when nothing is kept.
+  void recompute_second(Index y, Index end) {
+    const Index top = before(y, 1), bottom = after(end, 1);
+    recompute(top, bottom);
+    first_product(ctx_, *block_[1], x_, (bottom - top) * image_.W, normed_, a_);
+    involve(ctx_, image_, *block_[1], {a_, top}, {x_, top}, {u_, y}, y, end);
+  }
+
+  void first_pass(Index y, Index end) {
+    const bool keeps = storage_ != Storage::none;
+    float* x = keeps ? at(plane_x_, y) : x_;
+    first_block(y, end, {x, y});
+    counted(0, y, end, x, storage_ == Storage::both ? at(plane_z_, y) : nullptr);
+  }
+
+  /// Block 2's x takes the place of its input, band by band, with the last row of the input kept
+  /// for the next band.
+  void second_pass(Index y, Index end) {
+    if (storage_ == Storage::none) {
+      recompute_second(y, end);
+      counted(1, y, end, u_, nullptr);
+      return;
+    }
+    const Index top = before(y, 1), bottom = after(end, 1);
+    const BlockWeights<P>& block = *block_[1];
+    if (top < y) first_product(ctx_, block, above_, image_.W, normed_, a_);
+    first_product(ctx_, block, at(plane_x_, y), (bottom - y) * image_.W, normed_, at(a_, y - top));
+    ctx_.copy(above_, at(plane_x_, end - 1), static_cast<std::size_t>(line_) * sizeof(float));
+    involve(ctx_, image_, block, {a_, top}, {plane_x_, 0}, {plane_x_, 0}, y, end);
+    counted(1, y, end, at(plane_x_, y), storage_ == Storage::both ? at(plane_z_, y) : nullptr);
+  }
+
+  void third_pass(Index y, Index end, const float* weight, const float* bias) {
+    const float *x = nullptr, *z = nullptr;
+    if (storage_ == Storage::none) {
+      recompute_second(y, end);
+      perceptron(ctx_, *block_[1], u_, (end - y) * image_.W, z_);
+      x = u_;
+      z = z_;
+    } else {
+      x = at(plane_x_, y);
+      z = stored_z(1, y, end);
+    }
+    float* rgb = bands_.whole ? bands_.whole + y * image_.W * 3 : rgb_;
+    run_rows<KrigingFinishBody>(ctx_, (end - y) * image_.W,
+                                {image_.tables, x, z, gate_[1], weight, bias, rgb, y, end - y});
+    if (bands_.take) bands_.take(y, Plane<float, 3>(rgb, end - y, image_.W));
+  }
+
+  /// The perceptron's output for stored rows: stored too, or computed again.
+  const float* stored_z(int b, Index y, Index end) {
+    if (storage_ == Storage::both) return at(plane_z_, y);
+    perceptron(ctx_, *block_[b], at(plane_x_, y), (end - y) * image_.W, z_);
+    return z_;
+  }
+
+  Context<Cuda>& ctx_;
+  Scope<Context<Cuda>> scope_;
+  const KrigingImage& image_;
+  const BlockWeights<P>* block_[2];
+  const Bands& bands_;
+  Storage storage_;
+  int L_;
+  Index band_, line_;
+  float *u_, *normed_, *a_, *x_, *z_, *mean_, *gate_[2], *above_;
+  double *pieces_, *sums_;
+  float *rgb_ = nullptr, *plane_x_ = nullptr, *plane_z_ = nullptr;
+};
+
+}  // namespace eqsr::inline EQSR_ABI::gpu

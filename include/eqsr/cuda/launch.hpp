@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <eqsr/cuda/context.hpp>      // Context<Cuda>
+#include <eqsr/cuda/kernel/exec.hpp>  // Exec
+
+namespace eqsr::inline EQSR_ABI::gpu {
+
+/// What the runtime calls to run a body: a __global__ function (device.cuh), or the emulation's.
+template <class Body>
+const void* entry();
+
+/// Blocks that cover `count` elements, `each` a block.
+inline Index blocks_for(Index count, Index each) { return (count + each - 1) / each; }
+
+/// Runs a body on x * y blocks of `threads` threads.
+template <class Body>
+void run(Context<Cuda>& ctx, Index x, Index y, int threads, int shared_bytes,
+         typename Body::Params params) {
+  ctx.launch(entry<Body>(), x, y, threads, shared_bytes, &params);
+}
+
+/// Runs a body with one thread an element.
+template <class Body>
+void run_each(Context<Cuda>& ctx, Index count, typename Body::Params params) {
+  run<Body>(ctx, blocks_for(count, Body::max_threads), 1, Body::max_threads, 0, params);
+}
+
+/// Runs a body with one warp a row.
+template <class Body>
+void run_rows(Context<Cuda>& ctx, Index rows, typename Body::Params params) {
+  run<Body>(ctx, blocks_for(rows, Body::max_threads / 32), 1, Body::max_threads, 0, params);
+}
+
+/// Calls `f` with the precision as a constant.
+template <class F>
+decltype(auto) with_precision(Precision precision, F&& f) {
+  switch (precision) {
+    case Precision::bf16x3:
+    case Precision::bf16x6:
+      return f.template operator()<Precision::bf16x3>();
+    case Precision::bf16:
+      return f.template operator()<Precision::bf16>();
+    case Precision::float32:
+      break;
+  }
+  return f.template operator()<Precision::float32>();
+}
+
+}  // namespace eqsr::inline EQSR_ABI::gpu

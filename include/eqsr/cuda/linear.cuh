@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <eqsr/cuda/pack.hpp>     // product
+#include <eqsr/layer/linear.hpp>  // op::Linear
+
+namespace eqsr::inline EQSR_ABI {
+namespace gpu {
+
+/// The packed weights of a layer that has a `matrix()`.
+template <Precision P>
+const PackedWeights<P>& packed_linear(const auto& layer) {
+  return layer.prepared.template get<PackedWeights<P>>(layer.weight.stamp(), [&] {
+    const int inputs = static_cast<int>(layer.matrix().template extent<'c'>());
+    const int outputs = static_cast<int>(layer.matrix().template extent<'o'>());
+    return pack<P>(outputs, inputs, 1, host_values(layer.weight).data(), {.row = inputs});
+  });
+}
+
+/// The output of a product with an epilogue.
+template <int C>
+ProductOutput output(float* y, const float* bias, const Epilogue<C>& epilogue) {
+  return {.y = y,
+          .bias = bias,
+          .residual = epilogue.residual.data(),
+          .activation = epilogue.activation};
+}
+
+}  // namespace gpu
+
+template <>
+struct Kernel<op::Linear, Cuda> {
+  template <int In, int Out>
+  static void run(Context<Cuda>& ctx, Rows<const float, In> x, const auto& layer,
+                  Rows<float, Out> y, const Epilogue<Out>& epilogue) {
+    const Index rows = x.template extent<'m'>();
+    gpu::with_product_precision<In, Out>(ctx, rows, [&]<Precision P>() {
+      gpu::product(ctx, x.data(), rows, rows, gpu::packed_linear<P>(layer),
+                   gpu::output(y.data(), layer.bias.data(), epilogue));
+    });
+  }
+};
+
+}  // namespace eqsr::inline EQSR_ABI

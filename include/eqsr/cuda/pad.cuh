@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <eqsr/cuda/kernel/pad.hpp>  // ReflectBody
+#include <eqsr/cuda/launch.hpp>      // run_rows
+
+namespace eqsr::inline EQSR_ABI {
+
+template <>
+struct Kernel<op::ReflectPad, Cuda> {
+  template <int C>
+  static void run(Context<Cuda>& ctx, Plane<const float, C> x, Plane<float, C> y) {
+    gpu::run_rows<gpu::ReflectBody>(
+        ctx, y.size() / C,
+        {x.data(), y.data(), x.template extent<'h'>(), x.template extent<'w'>(),
+         y.template extent<'h'>(), y.template extent<'w'>(), C});
+  }
+};
+
+/// A crop is a reflection that never reaches the edge.
+template <>
+struct Kernel<op::Crop, Cuda> {
+  template <int C>
+  static void run(Context<Cuda>& ctx, Plane<const float, C> x, Plane<float, C> y) {
+    Kernel<op::ReflectPad, Cuda>::run(ctx, x, y);
+  }
+};
+
+}  // namespace eqsr::inline EQSR_ABI

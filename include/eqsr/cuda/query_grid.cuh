@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <eqsr/cuda/kernel/query_grid.hpp>  // QueryGridBody
+#include <eqsr/cuda/launch.hpp>             // run_each
+#include <eqsr/layer/query_grid.hpp>        // op::QueryGrid
+
+namespace eqsr::inline EQSR_ABI {
+
+template <>
+struct Kernel<op::QueryGrid, Cuda> {
+  static void run(Context<Cuda>& ctx, Index n, QueryAxis axis) {
+    const Index N = axis.index.size();
+    gpu::run_each<gpu::QueryGridBody>(
+        ctx, N,
+        {gpu::Cells(n), gpu::Cells(N), axis.index.data(), axis.relative.data(), axis.delta.data()});
+  }
+};
+
+namespace gpu {
+
+inline void axis_factors(Context<Cuda>& ctx, ConstQueryAxis axis, const float* lengthscale,
+                         float* factor) {
+  const Index count = axis.delta.size();
+  run_each<AxisFactorBody>(ctx, count, {axis.delta.data(), lengthscale, factor, count});
+}
+
+}  // namespace gpu
+
+template <>
+struct Kernel<op::DistanceFactor, Cuda> {
+  static std::size_t workspace(int, ConstQueryAxis rows, ConstQueryAxis columns, const auto&...) {
+    return Arena<Cuda>::rounded(static_cast<std::size_t>(rows.delta.size()) * sizeof(float)) +
+           Arena<Cuda>::rounded(static_cast<std::size_t>(columns.delta.size()) * sizeof(float));
+  }
+  static void run(Context<Cuda>& ctx, ConstQueryAxis rows, ConstQueryAxis columns,
+                  const auto& lengthscale, Plane<float, 9> g) {
+    Scope scope(ctx);
+    float* down = scope.template array<float>(rows.delta.size());
+    float* across = scope.template array<float>(columns.delta.size());
+    gpu::axis_factors(ctx, rows, lengthscale.data(), down);
+    gpu::axis_factors(ctx, columns, lengthscale.data(), across);
+    gpu::run_each<gpu::DistanceFactorBody>(
+        ctx, g.size(), {down, across, g.data(), g.extent<'h'>(), g.extent<'w'>()});
+  }
+};
+
+}  // namespace eqsr::inline EQSR_ABI

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <eqsr/cuda/runtime.hpp>  // Runtime
+
+#include <cuda_runtime_api.h>
+
+namespace eqsr::inline EQSR_ABI::gpu {
+
+/// The CUDA runtime. Weak: every file compiled by nvcc may define it, and one is kept.
+[[gnu::weak]] const Runtime& runtime() {
+  static const Runtime table{
+      .allocate = [](void** memory, std::size_t bytes) -> int { return cudaMalloc(memory, bytes); },
+      .deallocate = [](void* memory) -> int { return cudaFree(memory); },
+      .copy = [](void* to, const void* from, std::size_t bytes, Stream stream) -> int {
+        return cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, stream);
+      },
+      .zero = [](void* memory, std::size_t bytes, Stream stream) -> int {
+        return cudaMemsetAsync(memory, 0, bytes, stream);
+      },
+      .device_count = [](int* count) -> int { return cudaGetDeviceCount(count); },
+      .use_device = [](int device) -> int { return cudaSetDevice(device); },
+      .shared_limit = [](int device, int* bytes) -> int {
+        return cudaDeviceGetAttribute(bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, device);
+      },
+      .free_memory = [](std::size_t* bytes) -> int {
+        std::size_t total = 0;
+        return cudaMemGetInfo(bytes, &total);
+      },
+      .create_stream = [](Stream* stream) -> int {
+        return cudaStreamCreateWithFlags(stream, cudaStreamNonBlocking);
+      },
+      .destroy_stream = [](Stream stream) -> int { return cudaStreamDestroy(stream); },
+      .synchronize = [](Stream stream) -> int { return cudaStreamSynchronize(stream); },
+      .synchronize_device = []() -> int { return cudaDeviceSynchronize(); },
+      .allow_shared = [](const void* kernel, int bytes) -> int {
+        return cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes);
+      },
+      .launch = [](const void* kernel, const unsigned(&grid)[2], unsigned threads, void** params,
+                   std::size_t shared_bytes, Stream stream) -> int {
+        return cudaLaunchKernel(kernel, dim3(grid[0], grid[1]), dim3(threads), params, shared_bytes,
+                                stream);
+      },
+      .begin_capture = [](Stream stream) -> int {
+        return cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal);
+      },
+      .end_capture = [](Stream stream, CUgraph_st** graph) -> int {
+        return cudaStreamEndCapture(stream, graph);
+      },
+      .instantiate = [](CUgraphExec_st** executable, CUgraph_st* graph) -> int {
+        return cudaGraphInstantiate(executable, graph, 0);
+      },
+      .destroy_graph = [](CUgraph_st* graph) -> int { return cudaGraphDestroy(graph); },
+      .destroy_executable = [](CUgraphExec_st* graph) -> int {
+        return cudaGraphExecDestroy(graph);
+      },
+      .launch_graph = [](CUgraphExec_st* graph, Stream stream) -> int {
+        return cudaGraphLaunch(graph, stream);
+      },
+      .take_error = []() -> int { return cudaGetLastError(); },
+      .describe = [](int code) { return cudaGetErrorString(static_cast<cudaError_t>(code)); },
+  };
+  return table;
+}
+
+}  // namespace eqsr::inline EQSR_ABI::gpu

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <eqsr/cuda/kernel/squeeze_excitation.hpp>  // SqueezeExcitationBody
+#include <eqsr/cuda/launch.hpp>                     // run
+#include <eqsr/layer/squeeze_excitation.hpp>        // op::SqueezeExcitation
+
+namespace eqsr::inline EQSR_ABI {
+
+template <>
+struct Kernel<op::SqueezeExcitation, Cuda> {
+  template <int C>
+  static void run(Context<Cuda>& ctx, Channels<const float, C> mean, const auto& layer,
+                  Channels<float, C> gate) {
+    using Body = gpu::SqueezeExcitationBody;
+    const int hidden = static_cast<int>(layer.squeeze.template extent<'o'>());
+    gpu::run<Body>(
+        ctx, 1, 1, Body::max_threads, Body::shared_bytes(hidden),
+        {mean.data(), layer.squeeze.data(), layer.excite.data(), gate.data(), C, hidden});
+  }
+};
+
+}  // namespace eqsr::inline EQSR_ABI

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <eqsr/cuda/context.hpp>  // Context<Cuda>
+#include <eqsr/upscale.hpp>       // Transfer
+
+#include <bit>  // bit_cast
+
+namespace eqsr::inline EQSR_ABI {
+
+/// Pictures go to the device and back; a size that was met before runs as one recorded graph.
+///
+/// The first picture of a size runs kernel by kernel, which also prepares the weights. The second
+/// is recorded, and from then on one launch replays it: as long as the size, the storage policy,
+/// the precision, the parameters and the workspace stay what they were. Nothing is recorded while
+/// somebody watches the progress or may stop it, since a graph has no places to do so, nor where
+/// the result is handed on band by band.
+template <>
+struct Transfer<Cuda> {
+  static std::size_t workspace(Size from, Size to, bool whole) {
+    return bytes(from) + (whole ? bytes(to) : 0);
+  }
+
+  template <Config config>
+  static void forward(Context<Cuda>& ctx, const Net<config, Cuda>& net, Plane<const float, 3> x,
+                      const Bands& bands, std::optional<float> condition) {
+    Scope scope(ctx);
+    const auto low = scope.template plane<3>(x.extent<'h'>(), x.extent<'w'>());
+    ctx.copy(low.data(), x.data(), static_cast<std::size_t>(x.size()) * sizeof(float));
+    if (!bands.whole) {
+      net.forward_bands(ctx, low, row_by_row(ctx, bands), condition);
+      return;
+    }
+    const auto high = scope.template plane<3>(bands.height, bands.width);
+    const auto run = [&] { net.forward(ctx, low, high, condition); };
+    if (!ctx.record_graphs || ctx.on_progress || ctx.stop.stop_possible())
+      run();
+    else
+      replay(ctx, key_of(ctx, net, low, bands, condition), run);
+    bring_back(ctx, high, bands);
+  }
+
+  static void reconstruct(Context<Cuda>& ctx, const auto& net, Plane<const float, 3> x,
+                          const auto& f, const Bands& bands) {
+    Scope scope(ctx);
+    const auto high = scope.template plane<3>(bands.height, bands.width);
+    net.reconstruct(ctx, x, f, {bands.height, bands.width, high.data(), {}});
+    bring_back(ctx, high, bands);
+  }
+
+ private:
+  static std::size_t bytes(Size size) {
+    return Arena<Cuda>::rounded(static_cast<std::size_t>(size.height) *
+                                static_cast<std::size_t>(size.width) * 3 * sizeof(float));
+  }
+  static void to_host(Context<Cuda>& ctx, Plane<const float, 3> from, float* to) {
+    ctx.copy(to, from.data(), static_cast<std::size_t>(from.size()) * sizeof(float));
+    ctx.sync();
+  }
+  static void bring_back(Context<Cuda>& ctx, Plane<const float, 3> high, const Bands& bands) {
+    to_host(ctx, high, bands.whole);
+    if (bands.take) bands.take(0, Plane<float, 3>(bands.whole, bands.height, bands.width));
+  }
+  /// Bands on the device that are brought to the host one by one.
+  static Bands row_by_row(Context<Cuda>& ctx, const Bands& bands) {
+    return {bands.height, bands.width, nullptr,
+            [&ctx, &bands, host = std::vector<float>()](Index y, Plane<float, 3> rows) mutable {
+              host.resize(static_cast<std::size_t>(rows.size()));
+              to_host(ctx, rows, host.data());
+              if (bands.take)
+                bands.take(y, Plane<float, 3>(host.data(), rows.extent<'h'>(), rows.extent<'w'>()));
+            }};
+  }
+
+  template <Config config>
+  static gpu::Graph::Key key_of(const Context<Cuda>& ctx, const Net<config, Cuda>& net,
+                                Plane<const float, 3> low, const Bands& bands,
+                                std::optional<float> condition) {
+    std::uint64_t newest = 0;
+    for_each_parameter(net, [&](const std::string&, const auto& tensor) {
+      newest = std::max(newest, tensor.stamp());
+    });
+    const auto number = [](auto value) { return static_cast<std::uint64_t>(value); };
+    return {std::bit_cast<std::uint64_t>(low.data()),
+            number(low.extent<'h'>()),
+            number(low.extent<'w'>()),
+            number(bands.height),
+            number(bands.width),
+            number(ctx.storage),
+            number(ctx.band_height),
+            number(ctx.precision),
+            number(net.encoding),
+            newest,
+            condition ? std::bit_cast<std::uint32_t>(*condition) : ~std::uint64_t{0}};
+  }
+  template <class Run>
+  static void replay(Context<Cuda>& ctx, gpu::Graph::Key key, const Run& run) {
+    gpu::Graph& graph = ctx.graph();
+    if (!graph.seen(key)) {
+      run();
+      graph.see(std::move(key));
+    } else {
+      if (!graph.recorded()) graph.record(ctx.stream(), run);
+      graph.launch(ctx.stream());
+    }
+  }
+};
+
+}  // namespace eqsr::inline EQSR_ABI

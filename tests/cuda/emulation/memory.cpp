@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cuda/emulation/memory.hpp"
+
+#include <eqsr/core/check.hpp>
+
+namespace eqsr_test {
+
+DeviceMemory& DeviceMemory::instance() {
+  static DeviceMemory memory;
+  return memory;
+}
+
+void* DeviceMemory::allocate(std::size_t bytes) {
+  if (bytes == 0 || in_use_ + bytes > limit) return nullptr;
+  constexpr std::size_t alignment = 256;  // as cudaMalloc
+  Block block;
+  block.storage.reset(new std::byte[bytes + alignment]);
+  const auto address = reinterpret_cast<std::uintptr_t>(block.storage.get());
+  block.memory = block.storage.get() + (alignment - address % alignment) % alignment;
+  block.size = bytes;
+  block.words.resize((bytes + 3) / 4);
+  for (std::size_t i = 0; i < bytes; ++i) block.memory[i] = std::byte{0xff};  // float NaN
+  in_use_ += bytes;
+  ++allocations_;
+  void* memory = block.memory;
+  blocks_.emplace(reinterpret_cast<std::uintptr_t>(memory), std::move(block));
+  return memory;
+}
+
+void DeviceMemory::free(void* pointer) {
+  if (!pointer) return;
+  const auto found = blocks_.find(reinterpret_cast<std::uintptr_t>(pointer));
+  if (found == blocks_.end()) throw EmulationError{"freed twice, or never allocated"};
+  in_use_ -= found->second.size;
+  blocks_.erase(found);
+  last_ = nullptr;
+}
+
+bool DeviceMemory::owns(const void* pointer) const {
+  const auto address = reinterpret_cast<std::uintptr_t>(pointer);
+  const auto after = blocks_.upper_bound(address);
+  return after != blocks_.begin() &&
+         address < std::prev(after)->first + std::prev(after)->second.size;
+}
+
+DeviceMemory::Block& DeviceMemory::find(const void* pointer, std::size_t bytes, const char* what) {
+  const auto address = reinterpret_cast<std::uintptr_t>(pointer);
+  const auto inside = [&](const Block& block) {
+    const auto begin = reinterpret_cast<std::uintptr_t>(block.memory);
+    return address >= begin && address + bytes <= begin + block.size;
+  };
+  if (last_ && inside(*last_)) return *last_;
+  auto after = blocks_.upper_bound(address);
+  if (after == blocks_.begin() || !inside((--after)->second))
+    throw EmulationError{
+        eqsr::say("global memory: ", what, " of ", bytes, " bytes outside every allocation")};
+  return *(last_ = &after->second);
+}
+
+void DeviceMemory::touch_range(const void* pointer, std::size_t bytes, bool writes) {
+  Block& block = find(pointer, bytes, "a copy");
+  const std::size_t begin =
+      static_cast<std::size_t>(static_cast<const std::byte*>(pointer) - block.memory);
+  for (std::size_t word = begin / 4; word < (begin + bytes + 3) / 4; ++word) {
+    if (writes)
+      block.words[word] = {1, 0, 0, 0};
+    else if (block.words[word].written_in == 0)
+      throw EmulationError{"global memory: a copy of a word that nothing has written"};
+  }
+}
+
+void DeviceMemory::read(const void* pointer, std::size_t bytes, std::int32_t thread) {
+  Block& block = find(pointer, bytes, "a read");
+  const auto begin =
+      static_cast<std::size_t>(static_cast<const std::byte*>(pointer) - block.memory);
+  for (std::size_t word = begin / 4; word < (begin + bytes + 3) / 4; ++word) {
+    Touch& touch = block.words[word];
+    if (touch.written_in == 0)
+      throw EmulationError{"global memory: a read of a word that nothing has written"};
+    if (touch.written_in == launch_ && touch.writer != thread)
+      throw EmulationError{
+          "global memory: a read of a word that another thread of the launch wrote"};
+    if (touch.read_in != launch_) {
+      touch.read_in = launch_;
+      touch.reader = thread;
+    } else if (touch.reader != thread) {
+      touch.reader = -1;
+    }
+  }
+}
+
+void DeviceMemory::write(void* pointer, std::size_t bytes, std::int32_t thread) {
+  Block& block = find(pointer, bytes, "a write");
+  const auto begin =
+      static_cast<std::size_t>(static_cast<const std::byte*>(pointer) - block.memory);
+  for (std::size_t word = begin / 4; word < (begin + bytes + 3) / 4; ++word) {
+    Touch& touch = block.words[word];
+    if (touch.written_in == launch_ && touch.writer != thread)
+      throw EmulationError{"global memory: two threads of a launch write one word"};
+    if (touch.read_in == launch_ && touch.reader != thread)
+      throw EmulationError{
+          "global memory: a write to a word that another thread of the launch read"};
+    touch.written_in = launch_;
+    touch.writer = thread;
+  }
+}
+
+}  // namespace eqsr_test

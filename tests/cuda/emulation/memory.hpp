@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <cstddef>    // byte
+#include <cstdint>    // uintptr_t
+#include <map>        // map
+#include <memory>     // unique_ptr
+#include <stdexcept>  // runtime_error
+#include <string>     // string
+#include <vector>     // vector
+
+namespace eqsr_test {
+
+/// What an emulated kernel did wrong: out of bounds, a race, data that have not landed. Kernels
+/// that do none of it never throw this.
+struct EmulationError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+/// Who touched a word last. Threads are numbered over the whole grid of a launch; -1 is several.
+struct Touch {
+  std::uint32_t written_in = 0, read_in = 0;  ///< launch; 0 is never, 1 is the host
+  std::int32_t writer = 0, reader = 0;
+};
+
+/// The emulated device memory: every access of a kernel is looked up here.
+///
+/// An access must lie inside one allocation, read only what was written before, and, within one
+/// launch, not touch a word that another thread writes: blocks of a grid have no order.
+class DeviceMemory {
+ public:
+  static DeviceMemory& instance();
+
+  void* allocate(std::size_t bytes);
+  void free(void* pointer);
+  /// For copies and fills from the host.
+  void touch_range(const void* pointer, std::size_t bytes, bool writes);
+
+  void begin_launch() { ++launch_; }
+  void read(const void* pointer, std::size_t bytes, std::int32_t thread);
+  void write(void* pointer, std::size_t bytes, std::int32_t thread);
+
+  [[nodiscard]] bool owns(const void* pointer) const;
+  [[nodiscard]] std::size_t live() const { return blocks_.size(); }
+  [[nodiscard]] std::size_t allocations() const { return allocations_; }  ///< ever made
+  [[nodiscard]] std::size_t in_use() const { return in_use_; }
+  std::size_t limit = std::size_t{8} << 30;  ///< allocations beyond it fail
+
+ private:
+  struct Block {
+    std::unique_ptr<std::byte[]> storage;
+    std::byte* memory;
+    std::size_t size;
+    std::vector<Touch> words;
+  };
+  Block& find(const void* pointer, std::size_t bytes, const char* what);
+
+  std::map<std::uintptr_t, Block> blocks_;  ///< by address
+  Block* last_ = nullptr;
+  std::size_t in_use_ = 0, allocations_ = 0;
+  std::uint32_t launch_ = 2;
+};
+
+}  // namespace eqsr_test

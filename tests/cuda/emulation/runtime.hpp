@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <eqsr/cuda/launch.hpp>  // entry, Runtime
+
+#include "cuda/emulation/emulated.hpp"
+
+#include <functional>  // function
+#include <string>      // string
+#include <vector>      // vector
+
+namespace eqsr_test {
+
+/// A kernel of the emulation: what `gpu::entry` points to.
+struct EmulatedKernel {
+  std::size_t params_size;
+  int max_threads;
+  void (*run)(Block& block, int thread, int x, int y, const void* params);
+};
+
+/// The fake CUDA runtime: computes at once, on the host, in the memory of DeviceMemory.
+struct FakeCuda {
+  static FakeCuda& instance();
+
+  int devices = 1;
+  int shared_limit = 227 * 1024;  ///< of a block; sm_90
+  long calls = 0;                 ///< made so far
+  long fail_at = -1;              ///< the call that fails, counted from 0
+  int fail_with = 999;
+  int last_error = 0;           ///< what take_error will say
+  bool computes = true;         ///< else kernels of more than a warp are not run
+  bool backwards = false;       ///< run blocks and threads in the opposite order
+  int streams = 0, graphs = 0;  ///< alive
+  long launches = 0, graph_launches = 0;
+  int largest_shared = 0;                ///< bytes that a block asked for so far
+  std::string failed_call;               ///< the last that failed on request
+  bool last_failed_was_cleanup = false;  ///< whether it frees or destroys something
+
+  // A recorded stream.
+  bool capturing = false;
+  std::vector<std::function<void()>> recorded;
+};
+
+/// Calls of the runtime that failed: a test makes the n-th fail.
+class FailAt {
+ public:
+  FailAt(long call, int code) {
+    FakeCuda& fake = FakeCuda::instance();
+    fake.fail_at = fake.calls + call;
+    fake.fail_with = code;
+  }
+  ~FailAt() { FakeCuda::instance().fail_at = -1; }
+};
+
+/// The kernel body as the fake runtime runs it.
+template <class Body>
+const EmulatedKernel& emulated() {
+  static const EmulatedKernel kernel{
+      sizeof(typename Body::Params), Body::max_threads,
+      [](Block& block, int thread, int x, int y, const void* params) {
+        Emulated exec(block, thread, x, y);
+        Body::run(exec, *static_cast<const typename Body::Params*>(params));
+      }};
+  return kernel;
+}
+
+}  // namespace eqsr_test
+
+template <class Body>
+const void* eqsr::gpu::entry() {
+  return &eqsr_test::emulated<Body>();
+}

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <doctest/doctest.h>
+
+#include "cuda/contexts.hpp"
+
+using namespace eqsr_test;
+
+namespace {
+template <int C, int Hidden>
+void compare(std::initializer_list<Index> sizes, bool residual) {
+  CAPTURE(C);
+  for (const Index m : sizes) {
+    CAPTURE(m);
+    const Map<C> x(m, 1, "mlp.input");
+    const Map<C> r(m, 1, "mlp.residual");
+    on_cuda([&]<class B>(eqsr::Context<B>& ctx, auto& arrays) {
+      eqsr::Mlp<C, Hidden, MemoryOf<B>> layer;
+      fill(layer, "mlp.");
+      const auto y = arrays.copy(r);
+      eqsr::Epilogue<C> epilogue;
+      if (residual) epilogue.residual = eqsr::rows(y);
+      layer.forward(ctx, arrays.in_rows(x), eqsr::rows(y), epilogue);
+      return arrays.get(y);
+    });
+  }
+}
+}  // namespace
+
+TEST_CASE("cuda mlp: the fused kernel agrees with the composition") {
+  compare<24, 48>({1, 65}, true);
+  compare<180, 360>({70}, true);
+  compare<48, 96>({64}, false);
+  compare<10, 21>({33}, true);
+  compare<256, 512>({3}, false);
+  compare<288, 70>({5}, true);  // too wide for one kernel
+}
+
+#if !defined(__CUDACC__)
+TEST_CASE("cuda mlp: a device with little shared memory composes it") {
+  FakeCuda::instance().shared_limit = 99 * 1024;
+  compare<256, 512>({3}, true);
+  FakeCuda::instance().shared_limit = 227 * 1024;
+}
+#endif
