@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <doctest/doctest.h>
-#include <eqsr/io/state_dict.hpp>
+#include <eqsr/eqsr.hpp>
 
 #include "support/module.hpp"
 
@@ -38,9 +38,8 @@ TEST_CASE("SHA-256: every length, in pieces of every size") {
 TEST_CASE("SHA-256: a weight file is compared with what was published") {
   const std::string path = EQSR_TEST_DATA "/checkpoints/older_stream.safetensors";
   const auto open = [&](const std::string& expected) {
-    return eqsr_test::error_of([&] {
-      (void)eqsr::StateDict::open(path, eqsr::Limits{.sha256 = expected});
-    });
+    return eqsr_test::error_of(
+        [&] { (void)eqsr::StateDict::open(path, eqsr::Limits{.sha256 = expected}); });
   };
   const eqsr::detail::InputFile file(path);
   std::string right = digest(file.read_some(0, file.size()));
