@@ -56,6 +56,7 @@ struct MlpBody {
     const Index first_row = group * p.group + exec.block() % blocks_of_group * rows;
     const Index group_end = (group + 1) * p.group;
     const Index end = group_end < p.count ? group_end : p.count;
+    const int left = static_cast<int>(end - first_row < rows ? end - first_row : rows);
     const auto input = exec.template shared<float>(0, rows * pitch);
     const auto hidden =
         exec.template shared<float>(rows * pitch * int{sizeof(float)}, rows * hidden_pitch);
@@ -86,7 +87,7 @@ struct MlpBody {
     const int pieces = inner * tile_steps / 4;
     for (int i = exec.thread(); i < rows * pieces; i += max_threads) {
       const int r = i / pieces, k = i % pieces * 4;
-      const bool inside = first_row + r < end;
+      const bool inside = r < left;
       copy_channels(exec, input, r * pitch + k, inside ? p.x + (first_row + r) * p.channels : p.x,
                     k, p.channels, inside, p.vector);
     }
@@ -119,14 +120,15 @@ struct MlpBody {
           keep_hidden(exec, p, tile * weight_columns, row_warp, column_warp, inside, hidden);
         continue;
       }
-      if (k == inner && p.sums) sum_hidden(exec, p, end - first_row, tile * weight_columns, hidden);
+      if (k == inner && p.sums) sum_hidden(exec, p, left, tile * weight_columns, hidden);
       if (contracts(step) && column_warp < out_tiles)
         Wide::multiply(exec, hidden.at(row_warp * 32 * hidden_pitch + (k - inner) * tile_steps),
                        hidden_pitch, weights(step).at(column_warp * weights_of_step), out);
     }
     exec.template wait<0>();
     if (p.y && column_warp < out_tiles)
-      write(exec, p, first_row + row_warp * 32, end, column_warp * weight_columns, out);
+      write(exec, p, first_row + row_warp * 32, first_row + left, column_warp * weight_columns,
+            out);
   }
 
  private:
@@ -159,12 +161,12 @@ struct MlpBody {
   }
 
   template <class Exec>
-  static EQSR_DEVICE void sum_hidden(Exec& exec, const Params& p, Index left, int first,
+  static EQSR_DEVICE void sum_hidden(Exec& exec, const Params& p, int left, int first,
                                      const Shared<Exec, float>& hidden) {
     const int n = exec.thread();
     if (n >= weight_columns || first + n >= p.hidden) return;
     double sum = 0;
-    for (int r = 0; r < rows && r < left; ++r)
+    for (int r = 0; r < left; ++r)
       sum += static_cast<double>(hidden.load(r * hidden_pitch + n));
     exec.store(p.sums + Index{exec.block()} * p.hidden + first + n, sum);
   }
