@@ -33,7 +33,8 @@ TEST_CASE("storage: every policy and number of threads gives the same bits as th
   // Sizes below, at and above a tile of 16 rows and 64 columns; shrinking; one pixel.
   const Index sizes[][4] = {{7, 9, 15, 22},  {5, 5, 1, 1},   {20, 30, 70, 131}, {9, 9, 33, 65},
                             {30, 3, 16, 64}, {4, 40, 9, 63}, {1, 1, 17, 66},    {12, 12, 129, 5}};
-  for (const auto& [h, w, H, W] : sizes) {
+  for (const Index* const size : sizes) {
+    const Index h = size[0], w = size[1], H = size[2], W = size[3];
     CAPTURE(H);
     CAPTURE(W);
     const Map<10> x(h, w, "storage.input");
