@@ -166,8 +166,7 @@ struct MlpBody {
     const int n = exec.thread();
     if (n >= weight_columns || first + n >= p.hidden) return;
     double sum = 0;
-    for (int r = 0; r < left; ++r)
-      sum += static_cast<double>(hidden.load(r * hidden_pitch + n));
+    for (int r = 0; r < left; ++r) sum += static_cast<double>(hidden.load(r * hidden_pitch + n));
     exec.store(p.sums + Index{exec.block()} * p.hidden + first + n, sum);
   }
 
