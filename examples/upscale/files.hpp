@@ -24,7 +24,8 @@ inline bool is_picture_name(const std::filesystem::path& path, bool output = fal
 }
 
 /// Pairs inputs with outputs. Throws `usage` for combinations that cannot work, so that nothing is
-/// computed for a place that cannot be written.
+/// computed for a place that cannot be written. Of a folder only the shard is returned; who names
+/// what does not depend on it.
 inline std::vector<Job> list_jobs(const Options& options) {
   namespace fs = std::filesystem;
   const auto refuse = [](const std::string& sentence) { throw eqsr::Error("usage", sentence); };
@@ -62,7 +63,11 @@ inline std::vector<Job> list_jobs(const Options& options) {
   std::map<fs::path, int> wanted;
   for (const fs::path& from : pictures) ++wanted[target(from)];
   std::vector<Job> jobs;
-  for (const fs::path& from : pictures) {
+  const Shard shard = options.shard;
+  for (std::size_t i = 0; i < pictures.size(); ++i) {
+    if (i % static_cast<std::size_t>(shard.count) != static_cast<std::size_t>(shard.number - 1))
+      continue;
+    const fs::path& from = pictures[i];
     fs::path to = target(from);
     if (wanted[to] > 1 && from.extension() != to.extension())
       to = out / (fs::relative(from, in).string() + "." + options.format);

@@ -19,6 +19,11 @@ namespace tool {
 /// Exit codes; README.md lists them.
 enum Exit { ok = 0, images_failed = 1, usage = 2, weights_failed = 3, no_device = 4 };
 
+/// The part of a folder that this process works on: every count-th picture from the number-th.
+struct Shard {
+  int number = 1, count = 1;
+};
+
 struct Options {
   std::filesystem::path input, output, weights;
   eqsr::Target target;        ///< unless only one side is given
@@ -31,6 +36,7 @@ struct Options {
   std::size_t max_memory = 0;  ///< bytes; 0: half of what is free
   int band_height = 0;         ///< rows at once; 0: as the threads need
   double max_megapixels = 268;
+  Shard shard;
   bool recursive = false, skip_existing = false, verbose = false;
 
   /// What is wanted for a picture of this size.
@@ -62,6 +68,20 @@ std::pair<Number, Number> parse_pair(const std::string& option, const std::strin
   return {first, cross == std::string::npos ? first : second};
 }
 
+/// "2/8".
+inline Shard parse_shard(const std::string& text) {
+  const std::size_t slash = text.find('/');
+  Shard shard;
+  if (slash == std::string::npos ||
+      !CLI::detail::lexical_cast(text.substr(0, slash), shard.number) ||
+      !CLI::detail::lexical_cast(text.substr(slash + 1), shard.count) || shard.number < 1 ||
+      shard.number > shard.count)
+    throw CLI::ValidationError("--shard", "\"" + text +
+                                              "\" is not understood; give a part and the number "
+                                              "of parts, such as 2/8; the first part is 1.");
+  return shard;
+}
+
 inline std::string version() {
   return "upscale, eqsr " + std::to_string(EQSR_VERSION_MAJOR) + "." +
          std::to_string(EQSR_VERSION_MINOR) + "." + std::to_string(EQSR_VERSION_PATCH);
@@ -72,7 +92,7 @@ inline std::optional<int> parse(int argc, char** argv, Options& options) {
   CLI::App app{"Enlarges pictures by any factor or to any size.", "upscale"};
   app.set_version_flag("--version", version());
   app.set_help_flag("-h,--help", "Show this text");
-  std::string scale, size, memory;
+  std::string scale, size, memory, shard;
   double scale_x = 0, scale_y = 0;
 
   app.add_option("-i,--input", options.input, "A PNG or JPEG file, or a folder of them")
@@ -125,6 +145,8 @@ inline std::optional<int> parse(int argc, char** argv, Options& options) {
       ->check(CLI::PositiveNumber);
   app.add_flag("-r,--recursive", options.recursive, "Folders inside the folder too");
   app.add_flag("--skip-existing", options.skip_existing, "Keep outputs that are there already");
+  app.add_option("--shard", shard,
+                 "i/n: only the i-th of n parts of a folder, for n processes or machines");
   app.add_flag("-v,--verbose", options.verbose, "Say sizes, memory and times");
   app.footer(
       "Examples:\n"
@@ -132,6 +154,7 @@ inline std::optional<int> parse(int argc, char** argv, Options& options) {
       "  upscale -i photo.jpg -o wide.png --scale 2x1.5\n"
       "  upscale -i photo.jpg -o screen.png --size 1920x1080\n"
       "  upscale -i photos -o large --width 2000 -r --skip-existing\n"
+      "  upscale -i photos -o large -s 4 --shard 2/8 --skip-existing\n"
       "\n"
       "Exit codes: 0 done; 1 an image failed (the others are done); 2 the command line is wrong;\n"
       "3 the weights cannot be used; 4 no such device; 130 interrupted.");
@@ -147,6 +170,7 @@ inline std::optional<int> parse(int argc, char** argv, Options& options) {
                                                        "as 400M or 1.5G.");
       options.max_memory = *bytes;
     }
+    if (!shard.empty()) options.shard = parse_shard(shard);
     if (!size.empty())
       std::tie(options.width, options.height) = parse_pair<int>("--size", size, false);
     for (auto [name, value] : {std::pair("--scale", scale_x), std::pair("--scale", scale_y)})
