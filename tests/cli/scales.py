@@ -171,27 +171,40 @@ class Scales(unittest.TestCase):
                       "jpg", "-v")
         self.assertTrue((self.folder / "photo.jpg").exists())
 
-    def test_examples_of_help(self):
-        text = self.run_tool("--help").stdout
-        commands = re.findall(r"^  (upscale -.*)$", text[text.index("Examples:"):], re.M)
-        self.assertGreaterEqual(len(commands), 6)
+    def run_lines(self, commands):
+        """Commands of the documents, on small pictures."""
         pictures = self.folder / "photos"
         pictures.mkdir()
         for i in range(3):
             (pictures / f"{i}.png").write_bytes(png(12, 9))
         (self.folder / "photo.jpg").write_bytes(BASELINE)
         (self.folder / "frames.rgb").write_bytes(bytes(i % 251 for i in range(32 * 16 * 3)))
-        path = {**os.environ, "PATH": f"{self.folder}/bin:{os.environ['PATH']}"}
         (self.folder / "bin").mkdir()
         (self.folder / "bin/upscale").symlink_to(TOOL)
+        environment = {**os.environ, "PATH": f"{self.folder}/bin:{os.environ['PATH']}",
+                       "SLURM_ARRAY_TASK_ID": "2", "SLURM_ARRAY_TASK_COUNT": "8"}
         small = {"--width 2000": "--width 20", "1920x1080": "48x27", "640x360": "32x16"}
         for command in commands:
             for large, little in small.items():
                 command = command.replace(large, little)
             run = subprocess.run(command, shell=True, capture_output=True, cwd=self.folder,
-                                 env=path, check=False, timeout=600)
+                                 env=environment, check=False, timeout=600)
             self.assertEqual(run.returncode, 0, (command, run.stderr))
         self.assertEqual((self.folder / "large.rgb").stat().st_size, 4 * 32 * 16 * 3)
+
+    def test_examples_of_help(self):
+        text = self.run_tool("--help").stdout
+        commands = re.findall(r"^  (upscale -.*)$", text[text.index("Examples:"):], re.M)
+        self.assertGreaterEqual(len(commands), 6)
+        self.run_lines(commands)
+
+    def test_commands_of_the_document(self):
+        text = (SOURCE / "docs/upscale.md").read_text()
+        commands = [line for block in re.findall(r"```sh\n(.*?)```", text, re.S)
+                    for line in block.splitlines() if line.startswith(("upscale ", "seq "))]
+        self.assertGreaterEqual(len(commands), 9)
+        self.run_lines(commands)
+        self.assertTrue((self.folder / "large-x3.7.png").exists())
 
     def test_completion(self):
         script = SOURCE / "examples/upscale/completion.bash"
