@@ -75,9 +75,11 @@ class Work {
  private:
   /// One output on its way to its file; failures end it and are told when it is finished.
   struct Result {
+    explicit Result(Item what) : item(std::move(what)) {}
+
     Item item;
-    std::unique_ptr<PngWriter> rows{};
-    std::optional<std::string> sentence{};
+    std::unique_ptr<PngWriter> rows;
+    std::optional<std::string> sentence;
     std::atomic<bool> failed = false;
 
     template <class F>
