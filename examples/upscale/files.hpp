@@ -14,8 +14,19 @@
 namespace tool {
 
 struct Job {
-  std::filesystem::path from, to;
+  std::filesystem::path from;
+  std::vector<std::filesystem::path> to;  ///< one for each wish
 };
+
+/// large.png becomes large-x2.png and large-x3.7.png if several scales are wished for.
+inline Job job_of(std::filesystem::path from, const std::filesystem::path& to,
+                  const Options& options) {
+  Job job{std::move(from), {}};
+  for (const Wish& wish : options.wishes)
+    job.to.push_back(to.parent_path() /
+                     (to.stem().string() + wish.suffix + to.extension().string()));
+  return job;
+}
 
 inline bool is_picture_name(const std::filesystem::path& path, bool output = false) {
   const std::string extension = eqsr::detail::extension_of(path.string());
@@ -24,7 +35,8 @@ inline bool is_picture_name(const std::filesystem::path& path, bool output = fal
 }
 
 /// Pairs inputs with outputs. Throws `usage` for combinations that cannot work, so that nothing is
-/// computed for a place that cannot be written.
+/// computed for a place that cannot be written. Of a folder only the shard is returned; who names
+/// what does not depend on it.
 inline std::vector<Job> list_jobs(const Options& options) {
   namespace fs = std::filesystem;
   const auto refuse = [](const std::string& sentence) { throw eqsr::Error("usage", sentence); };
@@ -32,12 +44,12 @@ inline std::vector<Job> list_jobs(const Options& options) {
   const fs::path& out = options.output;
   if (!fs::is_directory(in)) {
     if (fs::is_directory(out))
-      return {{in, out / in.filename().replace_extension("." + options.format)}};
+      return {job_of(in, out / in.filename().replace_extension("." + options.format), options)};
     if (!is_picture_name(out, true))
       refuse(out.string() + ": The output must end in .png, .jpg, .jpeg or .pfm, or be a folder.");
     if (!out.parent_path().empty() && !fs::is_directory(out.parent_path()))
       refuse(out.string() + ": The folder of the output does not exist. Create it first.");
-    return {{in, out}};
+    return {job_of(in, out, options)};
   }
   if (fs::exists(out) && !fs::is_directory(out))
     refuse(out.string() + ": The input is a folder, so the output must be one.");
@@ -62,11 +74,15 @@ inline std::vector<Job> list_jobs(const Options& options) {
   std::map<fs::path, int> wanted;
   for (const fs::path& from : pictures) ++wanted[target(from)];
   std::vector<Job> jobs;
-  for (const fs::path& from : pictures) {
+  const Shard shard = options.shard;
+  for (std::size_t i = 0; i < pictures.size(); ++i) {
+    if (i % static_cast<std::size_t>(shard.count) != static_cast<std::size_t>(shard.number - 1))
+      continue;
+    const fs::path& from = pictures[i];
     fs::path to = target(from);
     if (wanted[to] > 1 && from.extension() != to.extension())
       to = out / (fs::relative(from, in).string() + "." + options.format);
-    jobs.push_back({from, to});
+    jobs.push_back(job_of(from, to, options));
   }
   return jobs;
 }

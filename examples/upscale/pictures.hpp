@@ -3,7 +3,8 @@
 #include <eqsr/eqsr.hpp>
 #include <eqsr/io/image.hpp>
 
-#include <cstdio>
+#include <functional>
+#include <string>
 #include <utility>
 
 #include "files.hpp"
@@ -15,12 +16,12 @@ namespace tool {
 
 /// The picture as its output can hold it: without alpha if that is unwanted, over white if the
 /// format has none.
-inline eqsr::Image fitted(eqsr::Image image, const Options& options, const Job& job) {
+inline eqsr::Image fitted(eqsr::Image image, const Options& options, const Job& job,
+                          const std::function<void(const std::string&)>& note) {
   if (image.channels != 4) return image;
   if (options.alpha == eqsr::Alpha::drop) return eqsr::opaque(image);
-  if (eqsr::detail::extension_of(job.to.string()) == ".png") return image;
-  std::fprintf(stderr, "upscale: note: %s: The output has no transparency; the ground is white.\n",
-               job.from.c_str());
+  if (eqsr::detail::extension_of(job.to.front().string()) == ".png") return image;
+  note(job.from.string() + ": The output has no transparency; the ground is white.");
   return eqsr::over_white(image);
 }
 

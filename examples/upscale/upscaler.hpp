@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -21,7 +22,7 @@ class Upscaler {
     int height, width, channels, new_height, new_width;
   };
   struct Need {
-    std::size_t bytes;  ///< of memory, at the peak
+    std::size_t bytes, budget;  ///< of memory: at the peak, and allowed
     double flops;
   };
   using Progress = std::function<void(double done, std::string_view stage)>;
@@ -37,6 +38,11 @@ class Upscaler {
   /// The result row by row, from top to bottom.
   virtual void run_rows(const std::vector<float>& pixels, const Sizes& sizes, const Row& row,
                         const Progress& progress) = 0;
+  /// Runs the trunk alone, conditioned as for these sizes, and keeps its result for `run_kept`.
+  virtual void keep_trunk(const std::vector<float>& pixels, const Sizes& sizes,
+                          const Progress& progress) = 0;
+  /// The whole result of these sizes from the trunk that was kept.
+  virtual std::vector<float> run_kept(const Sizes& sizes, const Progress& progress) = 0;
   /// What it runs on, for people.
   [[nodiscard]] virtual std::string text() const = 0;
   /// Whether its memory is that of this machine, which the results need too.
@@ -71,7 +77,7 @@ class NetUpscaler : public Upscaler {
   Need plan(const Sizes& s, bool rows) override {
     const auto plan = rows ? eqsr::plan_upscale_rows(ctx_, net_, s.height, s.width, target(s))
                            : eqsr::plan_upscale(ctx_, net_, s.height, s.width, target(s));
-    return {plan.bytes, plan.cost.flops};
+    return {plan.bytes, plan.budget, plan.cost.flops};
   }
   std::vector<float> run(const std::vector<float>& pixels, const Sizes& s, int alpha,
                          const Progress& progress) override {
@@ -87,6 +93,17 @@ class NetUpscaler : public Upscaler {
       for (eqsr::Index y = 0; y < band.template extent<'h'>(); ++y) row(&band(y, 0, 0));
     });
   }
+  void keep_trunk(const std::vector<float>& pixels, const Sizes& s,
+                  const Progress& progress) override {
+    ctx_.on_progress = progress;
+    kept_.reset();
+    kept_.emplace(
+        eqsr::features_of(ctx_, net_, {s.height, s.width, s.channels, pixels}, target(s)));
+  }
+  std::vector<float> run_kept(const Sizes& s, const Progress& progress) override {
+    ctx_.on_progress = progress;
+    return eqsr::upscale(ctx_, net_, kept_.value(), target(s)).pixels;
+  }
   [[nodiscard]] std::string text() const override { return text_; }
   [[nodiscard]] bool on_host() const override {
     return std::is_same_v<typename Context::backend, eqsr::Cpu>;
@@ -96,8 +113,11 @@ class NetUpscaler : public Upscaler {
   static eqsr::Target target(const Sizes& s) {
     return {.height = s.new_height, .width = s.new_width};
   }
+  using Features = decltype(eqsr::features_of(std::declval<Context&>(), std::declval<const Net&>(),
+                                              eqsr::Image(), eqsr::Target()));
   Context& ctx_;
   Net net_;
+  std::optional<Features> kept_;
   std::string text_;
 };
 
