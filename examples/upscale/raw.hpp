@@ -86,7 +86,13 @@ inline std::size_t upscale_frames(Upscaler& upscaler, const Options& options, Pr
   auto next = std::async(launch, read_frame, in);
   eqsr::Image image = eqsr::blank_image(height, width);
   for (std::size_t done = 0;; ++done) {
-    const std::optional<Frame> frame = next.get();
+    std::optional<Frame> frame;
+    try {
+      frame = next.get();
+    } catch (const eqsr::Error&) {  // the frames before it are whole
+      writer.wait();
+      throw;
+    }
     if (!frame) {
       writer.wait();
       if (error) std::rethrow_exception(error);
