@@ -116,7 +116,8 @@ void evaluate_folder(const fs::path& folder, const EvaluateOptions& options, con
     rows.push_back({set, scale.text, "bicubic"});
     if (network) rows.push_back({set, scale.text, method});
   }
-  ProgressBar bar(set);
+  Progress progress(options.quiet ? Style::none : Style::bar, false);
+  const Item item{set, set};
   for (std::size_t p = 0; p < pictures.size(); ++p) {
     const std::string name = pictures[p].filename().string();
     try {
@@ -124,8 +125,7 @@ void evaluate_folder(const fs::path& folder, const EvaluateOptions& options, con
       std::vector<Judged> judged;
       for (const Scale& scale : options.scales) {
         const double part = double(judged.size()) / double(options.scales.size());
-        if (!options.quiet)
-          bar.show((double(p) + part) / double(pictures.size()), name + " x" + scale.text);
+        progress.show(item, (double(p) + part) / double(pictures.size()), name + " x" + scale.text);
         judged.push_back(judge(picture, scale, options, network, set, pictures[p]));
       }
       for (std::size_t i = 0; i < judged.size(); ++i) {
