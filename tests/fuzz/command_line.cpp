@@ -21,6 +21,7 @@ EQSR_FUZZ(bytes) {
   return eqsr_fuzz::survive([&] {
     tool::Options options;
     const auto exit = tool::parse(static_cast<int>(arguments.size()), arguments.data(), options);
-    if (!exit && quiet) (void)options.target_for(3, 5);
+    if (!exit && quiet)
+      for (const tool::Wish& wish : options.wishes) (void)options.target_for(wish, 3, 5);
   });
 }
