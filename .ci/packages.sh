@@ -18,7 +18,9 @@ has_header() { # has_header NAME...: whether the compiler finds one of them
 
 has_package() {
   case $1 in
-    g++ | clang | cmake | doxygen | clang-format | python3 | git) command -v "$1" >/dev/null ;;
+    g++ | clang | cmake | doxygen | clang-format | python3 | git | valgrind)
+      command -v "$1" >/dev/null
+      ;;
     ninja-build) command -v ninja >/dev/null ;;
     pkg-config) command -v pkg-config >/dev/null ;;
     libeigen3-dev) has_header Eigen/src/Core/util/Macros.h ;;

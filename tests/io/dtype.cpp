@@ -96,12 +96,16 @@ TEST_CASE("checked arithmetic, checksums, UTF-8 and quoting") {
   CHECK_FALSE(checked_add<std::uint64_t>(most, 1, r));
   CHECK_FALSE(checked_mul<std::uint64_t>(most, 2, r));
   CHECK(r == 5);
+  CHECK((checked_add<std::uint64_t>(most - 1, 1, r) && r == most));
   CHECK((checked_mul<std::uint64_t>(0, most, r) && r == 0));
   CHECK((checked_mul<std::uint64_t>(most / 3, 3, r) && r == most));
 
   CHECK(crc32("123456789", 9) == 0xCBF43926U);
   CHECK(crc32("The quick brown fox jumps over the lazy dog", 43) == 0x414FA339U);
   CHECK(crc32("", 0) == 0);
+  std::string all(256, '\0');
+  for (std::size_t i = 0; i < 256; ++i) all[i] = static_cast<char>(i);
+  CHECK(crc32(all.data(), 256) == 0x29058C73U);
 
   CHECK(valid_utf8("a\xC3\xA4\xE2\x82\xAC\xF0\x9F\x98\x80"));
   for (const char* bad : {"\xFF", "\xC0\xAF", "\xED\xA0\x80", "\xE2\x82", "\xF4\x90\x80\x80",
@@ -109,5 +113,44 @@ TEST_CASE("checked arithmetic, checksums, UTF-8 and quoting") {
     CHECK_FALSE(valid_utf8(bad));
   }
   CHECK(in_quotes("a\"\n\x1B") == "\"a\\\"\\x0a\\x1b\"");
+  CHECK(in_quotes(" ~\x7F\x1F\\") == "\" ~\\x7f\\x1f\\\\\"");
+  CHECK(in_quotes(std::string(64, 'x')) == "\"" + std::string(64, 'x') + "\"");
   CHECK(in_quotes(std::string(65, 'x')) == "\"" + std::string(64, 'x') + "\"... (65 bytes)");
+}
+
+TEST_CASE("UTF-8 is what decodes to a code point and is the shortest way to write it") {
+  // The decoder of RFC 3629 in its plainest form: the bits of the sequence, then the conditions.
+  const auto decoded_length = [](const std::string& bytes) -> std::size_t {
+    const auto byte = [&](std::size_t i) { return unsigned{static_cast<unsigned char>(bytes[i])}; };
+    const unsigned lead = byte(0);
+    if (lead < 0x80) return 1;
+    const std::size_t length = lead >> 5U == 6    ? 2
+                               : lead >> 4U == 14 ? 3
+                               : lead >> 3U == 30 ? 4
+                                                  : 0;
+    unsigned code = lead & (0x7FU >> length);
+    for (std::size_t i = 1; i < length; ++i) {
+      if (byte(i) >> 6U != 2) return 0;
+      code = code << 6U | (byte(i) & 63U);
+    }
+    const unsigned least[] = {0, 0, 0x80, 0x800, 0x10000};
+    const bool surrogate = code >> 11U == 27;
+    return length > 0 && code >= least[length] && code <= 0x10FFFF && !surrogate ? length : 0;
+  };
+  for (unsigned lead = 0; lead < 256; ++lead) {
+    for (unsigned second = 0; second < 256; ++second) {
+      for (const char third : {'\x7F', '\x80', '\xBF', '\xC0'}) {
+        for (const char fourth : {'\x7F', '\x80', '\xBF', '\xC0'}) {
+          const std::string text{static_cast<char>(lead), static_cast<char>(second), third, fourth};
+          if (eqsr::detail::utf8_length(text) != decoded_length(text)) {
+            FAIL_CHECK(eqsr::detail::in_quotes(text));
+          }
+        }
+      }
+    }
+  }
+  CHECK(eqsr::detail::utf8_length("") == 0);
+  const std::string four = "\xF0\x9F\x98\x80";
+  for (std::size_t size = 1; size < 4; ++size)
+    CHECK(eqsr::detail::utf8_length(four.substr(0, size)) == 0);
 }

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "pictures.hpp"
+
 #include <doctest/doctest.h>
 
 #include <eqsr/io/image.hpp>
@@ -8,48 +10,7 @@
 
 namespace {
 
-using namespace std::string_literals;
-
-std::string big32(std::uint32_t value) {
-  std::string bytes;
-  for (int shift = 24; shift >= 0; shift -= 8) bytes += static_cast<char>((value >> shift) & 255U);
-  return bytes;
-}
-
-std::string chunk(const std::string& kind, const std::string& body) {
-  const std::string checked = kind + body;
-  return big32(static_cast<std::uint32_t>(body.size())) + checked +
-         big32(eqsr::detail::crc32(checked.data(), checked.size()));
-}
-
-/// A zlib stream that stores its bytes as they are.
-std::string stored(const std::string& bytes) {
-  std::uint32_t a = 1, b = 0;
-  for (const char c : bytes) {
-    a = (a + static_cast<unsigned char>(c)) % 65521;
-    b = (b + a) % 65521;
-  }
-  const auto size = static_cast<unsigned>(bytes.size());
-  std::string out = "\x78\x01\x01";
-  for (const unsigned word : {size, ~size}) {
-    out += static_cast<char>(word & 255U);
-    out += static_cast<char>((word >> 8U) & 255U);
-  }
-  return out + bytes + big32(b << 16U | a);
-}
-
-const std::string signature = "\x89PNG\r\n\x1a\n";
-
-std::string ihdr(unsigned width, unsigned height, char bits, char colour) {
-  return chunk("IHDR", big32(width) + big32(height) + bits + colour + "\0\0\0"s);
-}
-
-/// `rows` holds, for each row, a filter byte and the samples.
-std::string png(unsigned width, unsigned height, char bits, char colour, const std::string& rows,
-                const std::string& extra = "") {
-  return signature + ihdr(width, height, bits, colour) + extra + chunk("IDAT", stored(rows)) +
-         chunk("IEND", "");
-}
+using namespace eqsr_test;
 
 eqsr::Image pattern(int height, int width) {
   eqsr::Image image = eqsr::blank_image(height, width);

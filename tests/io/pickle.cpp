@@ -252,3 +252,120 @@ TEST_CASE("F25, F26: keys") {
   CHECK(raw(p::whole(p::dict(p::integer(3) + tensor))) == "bad_name");
   CHECK(raw(p::whole("]" + tensor + "a")) == "bad_pickle");
 }
+
+TEST_CASE("every argument of a tensor and a parameter has its kind") {
+  const std::string tensor = p::tensor(p::storage("0", 2), 0, {2}, {1});
+  const auto reduced = [](const std::string& name, const std::vector<std::string>& arguments,
+                          std::size_t other, const std::string& instead) {
+    std::string all;
+    for (std::size_t i = 0; i < arguments.size(); ++i) all += i == other ? instead : arguments[i];
+    return value(p::name("torch._utils", name) + p::tuple(all) + "R");
+  };
+  const std::vector<std::string> parts{p::storage("0", 2), p::integer(0), p::integers({2}),
+                                       p::integers({1}),   "\x88",        hooks};
+  const std::vector<std::string> parameter{tensor, "\x89", hooks};
+  const std::vector<std::string> kinds{
+      "N",          "\x88",  p::integer(1), "G" + std::string(8, '\0'),
+      p::text("0"), ")",     "]",           "}",
+      hooks,        rebuild, parts[0],      tensor};
+  const auto legal = [](std::size_t kind, std::initializer_list<std::size_t> kinds) {
+    return std::find(kinds.begin(), kinds.end(), kind) != kinds.end();
+  };
+  for (std::size_t kind = 0; kind < kinds.size(); ++kind) {
+    INFO(kind);
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      INFO("argument ", i);
+      const std::string code = reduced("_rebuild_tensor_v2", parts, i, kinds[kind]);
+      const bool fits = (i == 0 && kind == 10) || (i == 1 && kind == 2) || (i == 4 && kind == 1) ||
+                        (i == 5 && kind == 8);
+      if (!fits) CHECK(code == "bad_pickle");
+      // An offset of 1 leaves one element of two; all else that fits is the same tensor.
+      if (fits) CHECK(code == (i == 1 ? "out_of_range" : "none"));
+    }
+    for (std::size_t i = 0; i < parameter.size(); ++i) {
+      INFO("argument ", i);
+      const bool fits = (i == 0 && kind == 11) || (i == 1 && kind == 1) || (i == 2 && kind == 8);
+      CHECK(reduced("_rebuild_parameter", parameter, i, kinds[kind]) ==
+            (fits ? "none" : "bad_pickle"));
+    }
+    // Sizes and strides hold whole numbers.
+    const bool whole = kind == 2;
+    CHECK((reduced("_rebuild_tensor_v2", parts, 2, p::tuple(kinds[kind])) == "none") == whole);
+    CHECK((reduced("_rebuild_tensor_v2", parts, 3, p::tuple(kinds[kind])) == "none") == whole);
+    // Keys of a dictionary are texts, numbers or None; the target of BUILD is an OrderedDict.
+    const bool key = legal(kind, {0, 1, 2, 4});
+    CHECK((raw(p::whole(p::dict(w + kinds[kind] + "N"))) == "none") == key);
+    CHECK((raw(p::whole(p::dict(w + p::text("x") + kinds[kind] + "}b"))) == "none") == (kind == 8));
+    CHECK((raw(p::whole(hooks + "(" + w + "u" + kinds[kind] + "b")) == "none") ==
+          legal(kind, {7, 8}));
+    CHECK(value(kinds[kind] + ")R") == "bad_pickle");  // nothing of these can be called
+  }
+  CHECK(value(rebuild) == "ambiguous_model");  // a name alone is a value, though not a tensor
+  for (const char* name : {"_rebuild_tensor", "_rebuild_tensor_v4", "rebuild_parameter"})
+    CHECK(value(p::name("torch._utils", name)) == "forbidden_global");
+  CHECK(value(p::name("torch.nn.parameter", "Parameter")) == "forbidden_global");
+  CHECK(value(p::name("torch.storage", "UntypedStorage")) == "unsupported_dtype");
+  CHECK(value(p::name("torch.storage", "TypedStorage")) == "forbidden_global");
+  for (const char* name :
+       {"_rebuild_tensor_v3", "_rebuild_qtensor", "_rebuild_sparse_tensor",
+        "_rebuild_sparse_csr_tensor", "_rebuild_meta_tensor_no_storage", "_rebuild_nested_tensor"})
+    CHECK(value(p::name("torch._utils", name)) == "unsupported_dtype");
+  for (const char* name : {"ComplexFloatStorage", "ComplexDoubleStorage", "QInt8Storage",
+                           "QUInt8Storage", "QInt32Storage", "QUInt4x2Storage", "QUInt2x4Storage"})
+    CHECK(value(p::name("torch", name)) == "unsupported_dtype");
+}
+
+TEST_CASE("whole numbers of each opcode and length") {
+  const auto offset = [](const std::string& number) {  // of a view of one element of four
+    return value(p::name("torch._utils", "_rebuild_tensor_v2") +
+                 p::tuple(p::storage("1", 4) + number + ")" + ")" + "\x89" + hooks) + "R");
+  };
+  const auto long_of = [](const std::string& bytes) {
+    return "\x8A" + std::string(1, static_cast<char>(bytes.size())) + bytes;
+  };
+  for (const std::string& sound :
+       {std::string("K\3"), std::string("M\3\0", 3), std::string("J\3\0\0\0", 5), long_of("\3"),
+        long_of(std::string("\3\0", 2)), long_of(std::string("\3\0\0\0\0\0\0\0", 8)), long_of("")})
+    CHECK(offset(sound) == "none");
+  for (const std::string& far :
+       {std::string("K\4"), std::string("K\xFF"), std::string("M\0\1", 3), std::string("M\3\x80"),
+        std::string("J\0\0\1\0", 5), long_of("\4"), long_of(std::string("\0\1", 2)),
+        long_of(std::string("\xFF\0", 2)), long_of(std::string("\0\0\0\0\0\0\0\1", 8))})
+    CHECK(offset(far) == "out_of_range");
+  for (const std::string& negative :
+       {std::string("J\xFF\xFF\xFF\xFF"), std::string("J\0\0\0\x80", 5), long_of("\xFF"),
+        long_of("\x80"), long_of(std::string("\0\x80", 2)),
+        long_of(std::string("\0\0\0\0\0\0\0\x80", 8)), long_of(std::string(9, '\0'))})
+    CHECK(offset(negative) == "bad_number");
+}
+
+TEST_CASE("limits are what may just be reached, by one more they are passed") {
+  CHECK(value(repeat("]", 64) + repeat("a", 63)) == "depth_limit");  // with the outer dictionary
+  CHECK(value(repeat("]", 63) + repeat("a", 62)) == "ambiguous_model");
+  CHECK(raw(p::whole(p::dict(w + p::text("x") + repeat("(", 1023) + repeat("t", 1023)))) ==
+        "depth_limit");
+  CHECK(raw(p::whole(p::dict(w + p::text("x") + repeat("(", 62) + repeat("Nt", 62)))) == "none");
+  CHECK(value(repeat("(", 1025)) == "depth_limit");
+  CHECK(value(repeat("(", 1023)) == "bad_pickle");  // ends with marks open
+  CHECK(view(3, {1}, {1}) == "none");
+  CHECK(view(4, {1}, {1}) == "out_of_range");
+  CHECK(view(4, {0}, {1}) == "none");
+  CHECK(view(0, {2, 2}, {2, 1}) == "none");
+  CHECK(view(1, {2, 2}, {2, 1}) == "out_of_range");
+  CHECK(view(0, std::vector<std::int32_t>(8, 1), std::vector<std::int32_t>(8, 1)) == "none");
+  CHECK(view(0, std::vector<std::int32_t>(9, 1), std::vector<std::int32_t>(9, 1)) == "rank_limit");
+  CHECK(value(p::storage(std::string(20, '0'), 2)) == "missing_entry");
+  CHECK(value(p::storage(std::string(21, '0'), 2)) == "bad_name");
+  // Slots of the memo: from 0 or 1, without gaps.
+  const auto kept = [](char slot) {
+    return raw(p::whole(p::dict(w + p::text("x") + "Nq" + slot + p::text("y") + "h" + slot)));
+  };
+  CHECK(kept('\0') == "none");
+  CHECK(kept('\1') == "none");
+  CHECK(kept('\2') == "bad_pickle");
+  CHECK(raw(p::whole(p::dict(w + p::text("x") + "Nq\1" + p::text("y") + std::string("h\0", 2)))) ==
+        "bad_pickle");
+  CHECK(raw(p::whole(p::dict(w + p::text("x") + std::string("Nr\0\0\0\0", 6) + p::text("y") +
+                             std::string("j\0\0\0\0", 5)))) == "none");
+  CHECK(value(p::name("torch", std::string(1025, 'x'))) == "forbidden_global");
+}

@@ -235,3 +235,127 @@ TEST_CASE("what Python 2 and the first versions of PyTorch wrote") {
   const std::string bad = dict + p::tuple("](N") + "eR";
   CHECK(stream_code(p::whole(bad), {}) == "bad_pickle");
 }
+
+TEST_CASE("a model may lie four dictionaries deep") {
+  const auto nested = [](int depth) {
+    std::string dict = p::dict(w);
+    for (int i = 0; i < depth; ++i) dict = p::dict(p::text("model") + dict);
+    return pth_zip(p::whole(dict), {{"10", two}}).bytes;
+  };
+  CHECK(open_bytes(nested(4)).unwrapped() == "model.model.model.model");
+  CHECK(open_code(nested(5)) == "ambiguous_model");
+  for (const char* name : {"params_ema", "params", "state_dict", "model_state_dict", "model_state",
+                           "model", "net", "sd"}) {
+    const auto dict = p::whole(p::dict(p::text("other") + p::dict(w) + p::text(name) + p::dict(w)));
+    CHECK(open_bytes(pth_zip(dict, {{"10", two}}).bytes).unwrapped() == name);
+  }
+  const std::string keys = p::integer(-3) + "N" + "\x88N" + "\x89N" + "NN" + w;
+  CHECK(open_bytes(pth_zip(p::whole(p::dict(keys)), {{"10", two}}).bytes).dropped() ==
+        std::vector<std::string>{"-3", "True", "False", "None"});
+  eqsr::Limits limits;
+  limits.memory_budget = 8;  // one storage, used twice, is counted once
+  limits.max_tensors = 4;    // also the number of entries
+  const std::string shared = p::whole(p::dict(w + p::text("v") + w.substr(6)));
+  CHECK(open_code(pth_zip(shared, {{"10", two}}).bytes, limits) == "none");
+  limits.memory_budget = 7;
+  CHECK(open_code(pth_zip(shared, {{"10", two}}).bytes, limits) == "memory_budget");
+}
+
+TEST_CASE("the parts of the older stream") {
+  const std::string magic(eqsr::detail::pth_legacy_magic);
+  const auto number = [](unsigned n) {
+    return p::whole("M" + little(static_cast<std::uint16_t>(n)));
+  };
+  const std::string machine = p::whole("}"), object = p::whole(p::dict(w));
+  const std::string list = p::whole("](" + p::text("10") + "e");
+  const auto count = [](std::uint64_t n) { return little(n); };
+  const std::string sound = magic + number(1001) + machine + object + list + count(2) + two;
+  CHECK(open_code(sound) == "none");
+  CHECK(open_code(magic + number(1000) + sound.substr(magic.size() + 6)) == "bad_pickle");
+  CHECK(open_code(magic + p::whole("N") + machine + object + list + count(2) + two) ==
+        "bad_pickle");
+  CHECK(open_code(magic + number(1001) + p::whole("]") + object + list + count(2) + two) ==
+        "bad_pickle");
+  CHECK(open_code(magic + number(1001) + machine + object + p::whole("}") + count(2) + two) ==
+        "bad_pickle");
+  CHECK(open_code(magic + number(1001) + machine + object + p::whole(p::text("10")) + count(2) +
+                  two) == "bad_pickle");
+  CHECK(open_code(magic + number(1001) + machine + object + p::whole("](Ne") + count(2) + two) ==
+        "bad_pickle");
+  for (const std::uint64_t wrong : {std::uint64_t{1}, std::uint64_t{3}, std::uint64_t{258},
+                                    std::uint64_t{2} + (std::uint64_t{1} << 56U)})
+    CHECK(open_code(magic + number(1001) + machine + object + list + count(wrong) + two) ==
+          "size_mismatch");
+  for (const bool little_endian : {false, true}) {
+    const std::string info =
+        p::whole(p::dict(p::text("little_endian") + (little_endian ? "\x88" : "\x89")));
+    CHECK(open_code(magic + number(1001) + info + object + list + count(2) + two) ==
+          (little_endian ? "none" : "unsupported_byteorder"));
+  }
+  const std::string zero = p::whole(p::dict(p::text("little_endian") + p::integer(0)));
+  CHECK(open_code(magic + number(1001) + zero + object + list + count(2) + two) == "none");
+  CHECK(open_code(sound + "x") == "trailing_data");
+  eqsr::Limits limits;
+  limits.max_pickle_bytes = object.size();  // the longest of the five
+  CHECK(open_code(sound, limits) == "none");
+  --limits.max_pickle_bytes;
+  CHECK(open_code(sound, limits) == "limit_exceeded");
+  // More than one block of 4096 bytes, and two storages.
+  std::string many;
+  for (int i = 0; i < 300; ++i)
+    many += p::text("t" + std::to_string(i)) +
+            p::tensor(p::storage(i % 2 == 0 ? "10" : "11", 2), i % 3 == 0 ? 1 : 0, {1}, {1});
+  const auto dict =
+      open_bytes(pth_stream(p::whole(p::dict(many)), {{"11", floats({3, 4})}, {"10", two}}));
+  CHECK(dict.size() == 300);
+  CHECK(dict.at("t0").to_float() == std::vector<float>{-2.0F});
+  CHECK(dict.at("t1").to_float() == std::vector<float>{3.0F});
+  CHECK(dict.at("t3").to_float() == std::vector<float>{4.0F});
+  CHECK(dict.at("t4").to_float() == std::vector<float>{1.5F});
+}
+
+TEST_CASE("every part of an old parameter has its kind") {
+  const std::string tensor = p::tensor(p::storage("10", 2), 0, {2}, {1});
+  const std::string hooks = p::ordered_dict();
+  const auto code = [](const std::string& value) {
+    return stream_code(p::whole(p::dict(p::text("w") + value)), {{"10", two}});
+  };
+  const auto made = [&](const std::string& arguments) {
+    return p::name("torch.nn.parameter", "Parameter") + p::tuple(arguments) + "R";
+  };
+  CHECK(code(made(tensor)) == "none");
+  CHECK(code(made(tensor + "\x88")) == "none");
+  for (const std::string& wrong : {std::string(), std::string("N"), tensor + "N", tensor + tensor,
+                                   tensor + "\x88\x88", "\x88" + tensor})
+    CHECK(code(made(wrong)) == "bad_pickle");
+  const std::string flags[] = {"\x88", "\x89", hooks};
+  CHECK(code(made(tensor) + p::tuple(flags[0] + flags[1] + flags[2]) + "b") == "none");
+  for (std::size_t i = 0; i < 3; ++i) {
+    for (const std::string& wrong :
+         {std::string("N"), std::string("}"), tensor, std::string(), hooks + p::text("k") + "Ns"}) {
+      std::string state;
+      for (std::size_t k = 0; k < 3; ++k) state += k == i ? wrong : flags[k];
+      INFO(i);
+      CHECK(code(made(tensor) + p::tuple(state) + "b") == "bad_pickle");
+    }
+  }
+  CHECK(code(made(tensor) + p::tuple(flags[0] + flags[1] + flags[2] + "N") + "b") == "bad_pickle");
+  CHECK(code(made(tensor) + "Nb") == "bad_pickle");
+  const std::string twice = p::tuple(flags[0] + flags[1] + flags[2]) + "b";
+  CHECK(code(made(tensor) + twice + twice) == "bad_pickle");
+  // An OrderedDict of pairs.
+  const auto pairs = [&](const std::string& arguments) {
+    return stream_code(p::whole(p::name("collections", "OrderedDict") + p::tuple(arguments) + "R"),
+                       {{"10", two}});
+  };
+  const std::string pair = "](" + w + "e";
+  CHECK(pairs("](" + pair + "e") == "none");
+  for (const std::string& wrong :
+       {"](" + pair + "Ne", "](](" + w + "Nee", "](](" + p::text("w") + "ee",
+        "](" + p::tuple(w) + "e", p::tuple(pair), "](" + pair + "eN", std::string("N")})
+    CHECK(pairs(wrong) == "bad_pickle");
+  CHECK(open_code(pth_zip(p::whole(p::name("collections", "OrderedDict") +
+                                   p::tuple("](" + pair + "e") + "R"),
+                          {{"10", two}})
+                      .bytes) == "bad_pickle");
+}

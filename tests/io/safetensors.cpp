@@ -155,7 +155,10 @@ TEST_CASE("D: the table") {
   CHECK(with_offsets("[0]") == "bad_type");
   CHECK(with_offsets("[]") == "bad_type");
   CHECK(with_offsets("[0,8,8]") == "bad_type");
-  CHECK(record(R"({"w":{"dtype":"F32","shape":[2]}})") == "bad_type");
+  for (const char* lacking : {R"("dtype":"F32","shape":[2])", R"("data_offsets":[0,8],"shape":[2])",
+                              R"("dtype":"F32","data_offsets":[0,8])", ""})
+    CHECK(record(R"({"w":{)" + std::string(lacking) + "}}") == "bad_type");
+  CHECK(with_shape("[2147483647]") == "size_mismatch");  // the largest extent
   const auto two = [](const char* a, const char* b, std::size_t payload) {
     return record(std::string(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":)") + a +
                       R"(},"b":{"dtype":"F32","shape":[2],"data_offsets":)" + b + "}}",
@@ -169,11 +172,23 @@ TEST_CASE("D: the table") {
   CHECK(with_offsets("[0,1000]") == "out_of_range");  // D9
   CHECK(with_offsets("[18446744073709551607,18446744073709551615]") == "out_of_range");
   CHECK(record(good, 0) == "out_of_range");
+  CHECK(record(good, 1) == "size_mismatch");       // cut within the last element
   CHECK(with_shape("[1]") == "size_mismatch");     // D10
   CHECK(with_shape("[1000]") == "size_mismatch");  // D11
   eqsr::Limits little_memory;
   little_memory.memory_budget = 7;
   CHECK(open_code(safetensors(good, two_floats), little_memory) == "memory_budget");  // D13
+}
+
+TEST_CASE("limits are what may just be reached") {
+  const std::string file = safetensors(good, two_floats);
+  eqsr::Limits limits;
+  limits.memory_budget = 8;
+  limits.max_tensors = 1;
+  limits.max_header_bytes = good.size();
+  CHECK(open_code(file, limits) == "none");
+  --limits.max_header_bytes;
+  CHECK(open_code(file, limits) == "header_too_large");
 }
 
 TEST_CASE("every prefix is refused, every bit flip refused or harmless") {
@@ -209,6 +224,14 @@ TEST_CASE("what is written is read again, and written equal") {
   CHECK(back.at("c.f64").to_float() == std::vector<float>{2.5F});
   const std::string bytes = read_file(path);
   CHECK(eqsr::detail::load_little<std::uint64_t>(bytes.data()) % 8 == 0);
+  eqsr::StateDict small;
+  for (const char* name : {"b", "a"}) small.insert(name, {1, 1}, {0.5F});
+  eqsr::write_safetensors(folder.path("small"), small, {{"k", "v"}});
+  CHECK(read_file(folder.path("small")) ==
+        safetensors(R"({"__metadata__":{"k":"v"},"a":{"dtype":"F32","shape":[1,1],)"
+                    R"("data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1,1],)"
+                    R"("data_offsets":[4,8]}})",
+                    floats({0.5F, 0.5F})));
   eqsr::write_safetensors(folder.path("again"), back);
   CHECK(read_file(folder.path("again")) == bytes);
   CHECK(code_of([&] { eqsr::write_safetensors(folder.path("no/such/folder"), dict); }) ==

@@ -71,8 +71,12 @@ inline std::string inflated_profile(std::string_view chunk) {
   const std::string_view packed = chunk.substr(end + 2);
   constexpr std::size_t most = std::size_t{4} << 20;
   char start[128] = {};
-  (void)stb::eqsr_stbi_zlib_decode_buffer(start, sizeof start, packed.data(),
-                                          static_cast<int>(packed.size()));
+  if (packed.size() > 10 && (packed[2] & 6) == 0) {  // a stored block, never decoded in part
+    packed.copy(start, 4, 7);
+  } else {
+    (void)stb::eqsr_stbi_zlib_decode_buffer(start, sizeof start, packed.data(),
+                                            static_cast<int>(packed.size()));
+  }
   std::uint32_t size = 0;
   for (const char c : {start[0], start[1], start[2], start[3]})
     size = size << 8U | static_cast<unsigned char>(c);

@@ -27,9 +27,9 @@ struct ExifOrientation {
 
 inline ExifOrientation exif_orientation(std::string_view tiff) {
   ExifOrientation found;
-  if (tiff.size() < 14 || (tiff[0] != 'I' && tiff[0] != 'M')) return found;
+  if (!tiff.starts_with('I') && !tiff.starts_with('M')) return found;
   found.little = tiff[0] == 'I';
-  const auto number = [&](std::size_t at, std::size_t count) {
+  const auto number = [&](std::size_t at, std::size_t count) {  // bytes beyond the end count as 0
     std::uint32_t value = 0;
     for (std::size_t i = 0; i < count && at + i < tiff.size(); ++i) {
       const std::uint32_t part = static_cast<unsigned char>(tiff[at + i]);
@@ -38,7 +38,6 @@ inline ExifOrientation exif_orientation(std::string_view tiff) {
     return value;
   };
   const std::size_t table = number(4, 4);
-  if (table > tiff.size() - 2) return found;
   const std::size_t entries = number(table, 2);
   for (std::size_t i = 0; i < entries && table + 14 + 12 * i <= tiff.size(); ++i) {
     const std::size_t entry = table + 2 + 12 * i;

@@ -3,7 +3,6 @@
 #include <eqsr/io/image_header.hpp>
 
 #include <algorithm>  // max
-#include <cstring>    // memchr
 
 namespace eqsr::inline EQSR_ABI::detail {
 
@@ -21,7 +20,8 @@ class JpegWalk : public ImageBytes {
       while (byte(at) == 0xff) ++at;
       const unsigned marker = byte(at++);
       if (marker == 0xd9) break;
-      if (marker == 0x01 || (marker >= 0xd0 && marker <= 0xd7)) continue;
+      if (marker < 0xc0 || (marker >= 0xd0 && marker <= 0xd8))
+        corrupt("the marker ff ", hex_byte(static_cast<char>(marker)), " where a segment belongs");
       const std::size_t length = big16(at);
       if (length < 2) corrupt("a segment announces ", length, " bytes, at byte ", at);
       if (length > bytes_.size() - at) truncated();
@@ -57,7 +57,6 @@ class JpegWalk : public ImageBytes {
 
   void read_frame(unsigned marker, std::size_t at, std::size_t length) {
     if (header_.width != 0) corrupt("it has two headers");
-    if (length < 6) corrupt("its header is too short");
     if (marker > 0xc2) unsupported("a lossless, hierarchical or arithmetic-coded JPEG");
     if (byte(at) != 8) unsupported("a JPEG of ", byte(at), " bits a sample");
     if (big16(at + 1) == 0) unsupported("a JPEG that tells its height at the end");
@@ -100,14 +99,11 @@ class JpegWalk : public ImageBytes {
 
   /// The next marker behind the coded data; restart markers and stuffed bytes belong to the data.
   [[nodiscard]] std::size_t end_of_scan(std::size_t at) const {
-    while (true) {
-      const void* found =
-          at < bytes_.size() ? std::memchr(bytes_.data() + at, 0xff, bytes_.size() - at) : nullptr;
-      if (found == nullptr) truncated();
-      at = static_cast<std::size_t>(static_cast<const char*>(found) - bytes_.data());
+    for (;; ++at) {
+      at = bytes_.find('\xff', at);
+      if (at == std::string_view::npos) truncated();
       const unsigned next = byte(at + 1);
       if (next != 0x00 && next != 0xff && (next < 0xd0 || next > 0xd7)) return at;
-      at += next == 0xff ? 1 : 2;
     }
   }
 

@@ -215,7 +215,6 @@ class JsonReader {
       if (peek() == close) fail("bad_json", "There is a comma after the last entry.");
     }
     first = false;
-    if (peek() == '\0' && position_ >= text_.size()) unexpected();
     return true;
   }
 

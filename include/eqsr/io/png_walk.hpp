@@ -3,7 +3,7 @@
 #include <eqsr/io/image_header.hpp>
 #include <eqsr/io/stb.hpp>  // inflate
 
-#include <algorithm>  // max
+#include <algorithm>  // max, min
 #include <array>      // array
 #include <cstdlib>    // abs
 #include <limits>     // numeric_limits
@@ -18,7 +18,7 @@ using StbMemory = std::unique_ptr<unsigned char, void (*)(void*)>;
 [[nodiscard]] inline std::uint32_t adler32(const unsigned char* bytes, std::size_t count) noexcept {
   std::uint32_t a = 1, b = 0;
   while (count > 0) {
-    const std::size_t block = count < 5552 ? count : 5552;  // the sums fit 32 bits that long
+    const std::size_t block = std::min<std::size_t>(count, 5552);  // the sums fit 32 bits so long
     for (std::size_t i = 0; i < block; ++i) b += a += bytes[i];
     a %= 65521;
     b %= 65521;
@@ -78,7 +78,7 @@ class PngWalk : public ImageBytes {
     for_each_pass(
         [&](std::size_t rows, std::size_t, std::size_t bytes) { expected += rows * (bytes + 1); });
     constexpr std::size_t most = std::numeric_limits<int>::max();
-    if (expected >= most || packed >= most)
+    if (expected > most)  // `packed` is less than the file, which is smaller
       fail("image_limit", "The picture is too large to be decoded. Save it as several.");
     if (packed < 6) fail("image_truncated", "The picture has hardly any data. Copy it again.");
     int count = 0;
@@ -118,7 +118,7 @@ class PngWalk : public ImageBytes {
       read_header(body);
     } else if (kind == "PLTE") {
       if (!palette_.empty() || ends_data || body.empty() || body.size() % 3 != 0 ||
-          body.size() > 768)
+          body.size() > 3 * 256)
         corrupt("its palette is no palette");
       palette_ = body;
     } else if (kind == "tRNS") {
@@ -146,16 +146,15 @@ class PngWalk : public ImageBytes {
     header_.is_png = true;
     header_.width = big32(at);
     header_.height = big32(at + 4);
-    if (header_.width - 1 > 0x7ffffffeU || header_.height - 1 > 0x7ffffffeU)
-      fail("image_limit", "The picture has ", header_.width, " x ", header_.height,
-           " pixels; a PNG has 1 to 2147483647 a side.");
+    if (header_.width == 0 || header_.height == 0)
+      fail("image_limit", "The picture has no pixels; it cannot be enlarged.");
     header_.bits = static_cast<int>(byte(at + 8));
     colour_ = byte(at + 9);
     constexpr int channels[] = {1, 0, 3, 1, 2, 0, 4};
-    constexpr unsigned depths[] = {1 | 2 | 4 | 8 | 16, 0, 8 | 16, 1 | 2 | 4 | 8, 8 | 16, 0, 8 | 16};
-    const auto bits = static_cast<unsigned>(header_.bits);
-    if (colour_ > 6 || bits == 0 || (bits & (bits - 1)) != 0 || (depths[colour_] & bits) == 0)
-      corrupt("it has the colour type ", colour_, " and ", bits, " bits a sample");
+    constexpr std::string_view depths[] = {"\1\2\4\x08\x10", "", "\x08\x10", "\1\2\4\x08",
+                                           "\x08\x10",       "", "\x08\x10"};
+    if (colour_ > 6 || depths[colour_].find(bytes_[at + 8]) == std::string_view::npos)
+      corrupt("it has the colour type ", colour_, " and ", header_.bits, " bits a sample");
     stored_channels_ = channels[colour_];
     header_.channels = colour_ == 3 ? 3 : stored_channels_;
     header_.alpha = colour_ == 4 || colour_ == 6;

@@ -119,10 +119,6 @@ class ZipArchive {
       file_.fail("limit_exceeded", "The directory has ", directory_bytes_, " bytes, the limit is ",
                  limits_.max_header_bytes, ".");
     }
-    if (count_ > directory_bytes_ / 46) {
-      file_.fail("bad_central", "The directory has ", directory_bytes_, " bytes, too few for ",
-                 count_, " entries.");
-    }
   }
 
   /// The records of large archives, which PyTorch always writes.
@@ -210,7 +206,7 @@ class ZipArchive {
       if (rest.size() - 46 < name + extra + comment) {
         file_.fail("bad_central", "An entry of the directory reaches beyond its end.");
       }
-      add_entry(rest.substr(0, 46), rest.substr(46, name), rest.substr(46 + name, extra));
+      add_entry(rest.data(), rest.substr(46, name), rest.substr(46 + name, extra));
       rest.remove_prefix(46 + name + extra + comment);
     }
     if (!rest.empty()) {
@@ -219,7 +215,7 @@ class ZipArchive {
     }
   }
 
-  void add_entry(std::string_view record, std::string_view name, std::string_view extra) {
+  void add_entry(const char* record, std::string_view name, std::string_view extra) {
     ZipEntry entry{.name = std::string(name),
                    .header = u32(&record[42]),
                    .data = 0,
