@@ -4,6 +4,8 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 using namespace eqsr_test;
 namespace p = eqsr_test::pickle;
 
@@ -268,8 +270,8 @@ TEST_CASE("every argument of a tensor and a parameter has its kind") {
       "N",          "\x88",  p::integer(1), "G" + std::string(8, '\0'),
       p::text("0"), ")",     "]",           "}",
       hooks,        rebuild, parts[0],      tensor};
-  const auto legal = [](std::size_t kind, std::initializer_list<std::size_t> kinds) {
-    return std::find(kinds.begin(), kinds.end(), kind) != kinds.end();
+  const auto legal = [](std::size_t kind, std::initializer_list<std::size_t> list) {
+    return std::find(list.begin(), list.end(), kind) != list.end();
   };
   for (std::size_t kind = 0; kind < kinds.size(); ++kind) {
     INFO(kind);

@@ -173,8 +173,11 @@ TEST_CASE("filters and passes of a picture of any size, colour and depth") {
           REQUIRE(image.pixels[i] == static_cast<float>(byte) / 255.0F);
         }
       }
-      for (const auto& [colour, bits, channels] :
-           {std::array{0U, 1U, 1U}, {0U, 4U, 1U}, {2U, 8U, 3U}, {6U, 16U, 4U}}) {
+      struct Kind {
+        unsigned colour, bits, channels;
+      };
+      for (const Kind& kind : {Kind{0, 1, 1}, {0, 4, 1}, {2, 8, 3}, {6, 16, 4}}) {
+        const unsigned colour = kind.colour, bits = kind.bits, channels = kind.channels;
         const unsigned most = (1U << bits) - 1;
         const Samples samples = random_samples(width, height, bits, channels, most);
         INFO(width, " x ", height, ", colour ", colour, ", ", bits, " bits, ", interlaced);

@@ -289,11 +289,12 @@ TEST_CASE("the end is found wherever it lies in the blocks that are searched") {
   Zip z = zip(items());
   z.bytes.insert(z.end, z.bytes.substr(z.end));  // two ends, and no 64-bit records in between
   CHECK(open_code(z.bytes) != "none");
-  Zip two = zip(items());
-  two.bytes.erase(two.end64, two.end - two.end64);
-  const std::string end = two.bytes.substr(two.bytes.size() - 22);
-  CHECK(open_code(two.bytes + end) == "ambiguous_archive");
-  CHECK(open_code(two.bytes.substr(0, two.bytes.size() - 22) + "gap" + end) == "bad_central");
+  Zip short_end = zip(items());
+  short_end.bytes.erase(short_end.end64, short_end.end - short_end.end64);
+  const std::string end = short_end.bytes.substr(short_end.bytes.size() - 22);
+  CHECK(open_code(short_end.bytes + end) == "ambiguous_archive");
+  CHECK(open_code(short_end.bytes.substr(0, short_end.bytes.size() - 22) + "gap" + end) ==
+        "bad_central");
 }
 
 TEST_CASE("names of entries") {
