@@ -300,6 +300,10 @@ TEST_CASE("the parts of the older stream") {
   CHECK(open_code(sound, limits) == "none");
   --limits.max_pickle_bytes;
   CHECK(open_code(sound, limits) == "limit_exceeded");
+  // A text that reaches beyond the file is a cut file, whatever the limit.
+  const std::string beyond = "\x80\x02X" + little(std::uint32_t{600}) + std::string(500, 'x');
+  ++limits.max_pickle_bytes;
+  CHECK(open_code(magic + number(1001) + machine + object + beyond, limits) == "truncated");
   // More than one block of 4096 bytes, and two storages.
   std::string many;
   for (int i = 0; i < 300; ++i)

@@ -18,15 +18,14 @@ inline Pickle read_pickle_at(const InputFile& file, const Limits& limits, std::s
                              std::uint64_t& at) {
   const std::uint64_t start = at;
   const auto refill = [&file, &limits, start](std::string& text, std::size_t size) {
-    const std::uint64_t available = file.size() - start;
-    if (size > available) return;
+    if (size > file.size() - start) return;
     if (size > limits.max_pickle_bytes) {
       file.fail("limit_exceeded", "The pickle at byte ", start, " has more than ",
                 limits.max_pickle_bytes, " bytes, the limit.");
     }
-    const std::uint64_t most = std::min(available, limits.max_pickle_bytes);
     const std::uint64_t wanted = std::max<std::uint64_t>({size, 2 * text.size(), 4096});
-    text += file.read_some(start + text.size(), std::min(wanted, most) - text.size());
+    text += file.read_some(start + text.size(),
+                           std::min(wanted, limits.max_pickle_bytes) - text.size());
   };
   Pickle pickle(file, std::move(what), "", refill, true);
   at += pickle.length();
