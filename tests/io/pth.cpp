@@ -252,6 +252,15 @@ TEST_CASE("a model may lie four dictionaries deep") {
   const std::string keys = p::integer(-3) + "N" + "\x88N" + "\x89N" + "NN" + w;
   CHECK(open_bytes(pth_zip(p::whole(p::dict(keys)), {{"10", two}}).bytes).dropped() ==
         std::vector<std::string>{"-3", "True", "False", "None"});
+  std::string eleven;
+  for (int i = 0; i < 11; ++i) eleven += p::text("key" + std::to_string(i)) + "N";
+  try {
+    (void)open_bytes(pth_zip(p::whole(p::dict(eleven)), {}).bytes);
+  } catch (const eqsr::Error& error) {
+    const std::string sentence = error.what();
+    CHECK(sentence.ends_with("It holds \"key0\", \"key1\", \"key2\", \"key3\", \"key4\", "
+                             "\"key5\", \"key6\", \"key7\", \"key8\", \"key9\"."));
+  }
   eqsr::Limits limits;
   limits.memory_budget = 8;  // one storage, used twice, is counted once
   limits.max_tensors = 4;    // also the number of entries
