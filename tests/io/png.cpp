@@ -164,8 +164,8 @@ TEST_CASE("headers that are none") {
 
 TEST_CASE("filters and passes of a picture of any size, colour and depth") {
   for (const bool interlaced : {false, true}) {
-    for (unsigned size = 1; size <= 81; ++size) {
-      const unsigned width = 1 + (size - 1) % 9, height = 1 + (size - 1) / 9;
+    for (unsigned size = 0; size <= 81; ++size) {  // 9 x 9 small ones, and one of several tiles
+      const unsigned width = size < 81 ? 1 + size % 9 : 41, height = size < 81 ? 1 + size / 9 : 29;
       const char flag = interlaced ? 1 : 0;
       for (const unsigned bits : {1U, 2U, 4U, 8U}) {
         // The last pixel alone has the highest of the colour numbers that are in use.

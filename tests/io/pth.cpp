@@ -252,6 +252,12 @@ TEST_CASE("a model may lie four dictionaries deep") {
   const std::string keys = p::integer(-3) + "N" + "\x88N" + "\x89N" + "NN" + w;
   CHECK(open_bytes(pth_zip(p::whole(p::dict(keys)), {{"10", two}}).bytes).dropped() ==
         std::vector<std::string>{"-3", "True", "False", "None"});
+  // What is dropped is not read: a storage that nobody asked for may be damaged.
+  Zip beside = pth_zip(p::whole(p::dict(p::text("params") + p::dict(w) + p::text("x") +
+                                        p::tensor(p::storage("11", 1), 0, {1}, {1}))),
+                       {{"10", two}, {"11", floats({7})}});
+  beside.bytes[beside.data[2]] = '!';
+  CHECK(open_bytes(beside.bytes).dropped() == std::vector<std::string>{"x"});
   std::string eleven;
   for (int i = 0; i < 11; ++i) eleven += p::text("key" + std::to_string(i)) + "N";
   try {

@@ -52,7 +52,6 @@ class PngWalk : public ImageBytes {
       at += length + 12;
     }
     if (data_.empty()) corrupt("it has no data chunk");
-    if (colour_ == 3 && palette_.empty()) corrupt("it has no palette");
     if (at != bytes_.size()) corrupt(bytes_.size() - at, " bytes follow its end");
     return header_;
   }
