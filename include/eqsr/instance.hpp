@@ -15,11 +15,11 @@
   word template UpscalePlan plan_upscale(const Context<Cpu>&, const Net<config, Cpu>&, int, int, \
                                          const Target&);                                         \
   word template UpscalePlan plan_upscale_rows(const Context<Cpu>&, const Net<config, Cpu>&, int, \
-                                              int, const Target&);                               \
+                                              int, const Target&, const RowPart&);               \
   word template Image upscale(Context<Cpu>&, const Net<config, Cpu>&, const Image&,              \
                               const Target&);                                                    \
   word template void upscale_rows(Context<Cpu>&, const Net<config, Cpu>&, const Image&,          \
-                                  const Target&, const RowSink&);                                \
+                                  const Target&, const RowSink&, const RowPart&);                \
   word template Features<config, Cpu> features_of(Context<Cpu>&, const Net<config, Cpu>&,        \
                                                   const Image&, const Target&);                  \
   word template Image upscale(Context<Cpu>&, const Net<config, Cpu>&,                            \

@@ -5,8 +5,9 @@ import re
 
 from conan import ConanFile
 from conan.tools.build import check_min_cppstd
-from conan.tools.cmake import CMake, CMakeToolchain
+from conan.tools.cmake import CMake, CMakeDeps, CMakeToolchain
 from conan.tools.files import copy, load, rmdir
+from conan.tools.gnu import PkgConfig
 
 ROOT = os.path.join("..", "..", "..")
 
@@ -53,7 +54,6 @@ class Eqsr(ConanFile):
         toolchain.cache_variables["EQSR_INSTALL"] = "ON"
         toolchain.generate()
         if not self.options.system_dependencies:
-            from conan.tools.cmake import CMakeDeps
             CMakeDeps(self).generate()
 
     def build(self):
@@ -66,18 +66,18 @@ class Eqsr(ConanFile):
         rmdir(self, os.path.join(self.package_folder, "share", "pkgconfig"))
 
     def package_info(self):
-        self.cpp_info.bindirs = []
-        self.cpp_info.libdirs = []
         core = self.cpp_info.components["eqsr"]
         core.set_property("cmake_target_name", "eqsr::eqsr")
         core.set_property("pkg_config_name", "eqsr")
-        core.system_libs = ["pthread"]
         pictures = self.cpp_info.components["io"]
         pictures.set_property("cmake_target_name", "eqsr::io")
         pictures.requires = ["eqsr"]
-        if not self.options.system_dependencies:
+        if self.options.system_dependencies:
+            PkgConfig(self, "eigen3").fill_cpp_info(core, is_system=True)
+        else:
             core.requires = ["eigen::eigen"]
             pictures.requires = ["eqsr", "stb::stb"]
+        core.system_libs = ["pthread"]
         for component in (core, pictures):
             component.bindirs = []
             component.libdirs = []
