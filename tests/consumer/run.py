@@ -5,7 +5,8 @@
     run.py WAY --source DIR --build DIR ... -- COMPILER
 
 WAY is installed, add_subdirectory, fetch_content (projects of CMake), bare, pkg_config, single (one
-compiler call each) or instances (a project of CMake that links the compiled network).
+compiler call each), readme (the commands of README.md) or instances (a project of CMake that links
+the compiled network).
 """
 import argparse
 import os
@@ -84,6 +85,19 @@ def single(options, work, command):
     call(*command, *sources[1:3], "-o", work / "program")
 
 
+def readme(options, work):
+    """The two commands below the README's program, where the repository's folders are."""
+    for name in ("include", "examples", "weights"):
+        (work / name).symlink_to(options.source / name)
+    text = (options.source / "README.md").read_text()
+    commands, = re.findall(r"```sh\n(g\+\+ .*?)```", text, re.S)
+    folders = ":".join(options.system)  # of Eigen and stb, if they are elsewhere
+    for command in commands.replace("-O3", "-O1").splitlines():
+        call("sh", "-c", command, cwd=work, env={**os.environ, "CPLUS_INCLUDE_PATH": folders})
+    if (work / "large.png").read_bytes()[:4] != b"\x89PNG":
+        sys.exit("the README's program has written no PNG")
+
+
 def instances(options, work):
     """eqsr::lite_cpu from an installed package: the README's program with and without it."""
     configure = ["-G", options.generator, f"-DCMAKE_CXX_COMPILER={options.command[0]}",
@@ -146,6 +160,9 @@ def main():
              "-o", program)
     elif options.way == "single":
         single(options, work, [*options.command, *bare, *system])
+    elif options.way == "readme":
+        readme(options, work)
+        return 0
     elif options.way == "instances":
         instances(options, work)
         return 0

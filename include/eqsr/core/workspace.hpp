@@ -4,6 +4,7 @@
 #include <eqsr/core/tensor.hpp>   // Memory
 #include <eqsr/core/view.hpp>     // Rows, Plane
 
+#include <algorithm>    // min
 #include <functional>   // function
 #include <span>         // span
 #include <stop_token>   // stop_token
@@ -153,9 +154,10 @@ struct RowPart {
   std::function<void(std::span<double> total, const std::function<void()>& add)> meet{};
 };
 
-/// Part `number` of `count`, of about as many rows as the others; `meet` is left to the caller.
+/// Part `number` of `count`, of about as many rows as the others; none is empty if there are two
+/// rows for each. `meet` is left to the caller.
 inline RowPart row_part(Index height, int number, int count) {
-  const auto bound = [&](Index i) { return i == count ? height : height * i / count / 2 * 2; };
+  const auto bound = [&](Index i) { return std::min(height, (height + 1) / 2 * i / count * 2); };
   return {bound(number), bound(number + 1), {}};
 }
 
