@@ -92,7 +92,8 @@ TEST_CASE("parts: several processes make the bits of one") {
   for (std::size_t i = 0; i < image.pixels.size(); ++i)
     image.pixels[i] = float(i * 37 % 101) / 101.0f;
   const int sizes[][2] = {{37, 70}, {64, 33}, {7, 130}};  // odd heights; across tiles
-  for (const auto& [H, W] : sizes) {
+  for (const auto& size : sizes) {
+    const int H = size[0], W = size[1];
     CAPTURE(H);
     Context<Cpu> ctx(2);
     const auto whole = eqsr::upscale(ctx, net, image, {.height = H, .width = W});
