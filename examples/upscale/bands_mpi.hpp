@@ -3,10 +3,14 @@
 #include <mpi.h>
 
 #include <algorithm>
-#include <array>
 #include <chrono>
+#include <cstddef>
 #include <deque>
 #include <exception>
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
