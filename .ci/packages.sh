@@ -30,6 +30,8 @@ has_package() {
     nlohmann-json3-dev) has_header nlohmann/json_fwd.hpp ;;
     libbenchmark-dev) has_header benchmark/benchmark.h ;;
     libspng-dev) has_header spng.h ;;
+    libopenmpi-dev) echo "#include <mpi.h>" | mpicxx -x c++ -fsyntax-only - 2>/dev/null ;;
+    openmpi-bin) command -v mpirun >/dev/null ;;
     *) return 1 ;;
   esac
 }

@@ -3,9 +3,10 @@
 //
 //   mpirun -n 5 upscale_mpi -i photos -o large -s 2.5 --skip-existing
 //
-// Rank 0 hands out the pictures, one at a time, to whoever is free; the others compute. The files
-// have the bits of one process. When a rank is lost, MPI ends the job: rank 0 names what is not
-// done, and the same command with --skip-existing finishes it.
+// Rank 0 hands out the pictures, one at a time, to whoever is free; the others compute. Fewer
+// pictures than ranks are computed one after the other, each in bands of rows, a band for each
+// rank. The files have the bits of one process. When a rank is lost, MPI ends the job: rank 0 names
+// what is not done, and the same command with --skip-existing finishes it.
 #include <eqsr/eqsr.hpp>
 #include <eqsr/io/image.hpp>
 
@@ -20,6 +21,7 @@
 #include <thread>
 #include <vector>
 
+#include "upscale/bands_mpi.hpp"
 #include "upscale/files.hpp"
 #include "upscale/interrupt.hpp"
 #include "upscale/open.hpp"
@@ -37,6 +39,26 @@ constexpr int no_more = -1;
 struct Answer {
   int job = no_more, failed = 0;
 };
+
+/// Names what is not done; the result is the exit code.
+int tell(const std::vector<Job>& jobs, const std::vector<State>& states) {
+  std::size_t missing = 0;
+  for (const State state : states) missing += state == State::done ? 0 : 1;
+  if (missing == 0) return ok;
+  std::fprintf(stderr, "upscale_mpi: %zu of %zu images are not done:\n", missing, jobs.size());
+  for (std::size_t i = 0; i < jobs.size(); ++i)
+    if (states[i] != State::done)
+      std::fprintf(stderr, "  %s%s\n", jobs[i].from.c_str(),
+                   states[i] == State::failed  ? " (failed)"
+                   : states[i] == State::given ? " (was being computed)"
+                                               : "");
+  if (interrupted_by == 0) return images_failed;
+  std::fputs(
+      "upscale_mpi: Interrupted, or a rank was lost. The same command with "
+      "--skip-existing does the rest.\n",
+      stderr);
+  return 128 + static_cast<int>(interrupted_by);
+}
 
 /// Rank 0: a job for each worker that asks, until all are answered for.
 int hand_out(const std::vector<Job>& jobs, int workers) {
@@ -62,22 +84,7 @@ int hand_out(const std::vector<Job>& jobs, int workers) {
       states[static_cast<std::size_t>(given)] = State::given;
     MPI_Send(&given, 1, MPI_INT, status.MPI_SOURCE, 0, MPI_COMM_WORLD);
   }
-  std::size_t missing = 0;
-  for (const State state : states) missing += state == State::done ? 0 : 1;
-  if (missing == 0) return ok;
-  std::fprintf(stderr, "upscale_mpi: %zu of %zu images are not done:\n", missing, jobs.size());
-  for (std::size_t i = 0; i < jobs.size(); ++i)
-    if (states[i] != State::done)
-      std::fprintf(stderr, "  %s%s\n", jobs[i].from.c_str(),
-                   states[i] == State::failed  ? " (failed)"
-                   : states[i] == State::given ? " (was being computed)"
-                                               : "");
-  if (interrupted_by == 0) return images_failed;
-  std::fputs(
-      "upscale_mpi: Interrupted, or a rank was lost. The same command with "
-      "--skip-existing does the rest.\n",
-      stderr);
-  return 128 + static_cast<int>(interrupted_by);
+  return tell(jobs, states);
 }
 
 /// The other ranks: asks, computes, answers.
@@ -94,6 +101,33 @@ void compute(Upscaler& upscaler, const Options& options, const std::vector<Job>&
   }
 }
 
+/// One picture after the other, each in bands, one for each rank.
+int in_bands(Upscaler& upscaler, const Options& options, const std::vector<Job>& jobs, int rank,
+             int ranks) {
+  BandsUpscaler bands(upscaler, rank, ranks);
+  if (rank > 0) {
+    upscaler.limit(options.max_memory, options.band_height);
+    bands.help();
+    return ok;
+  }
+  std::vector<State> states(jobs.size(), State::waiting);
+  Progress progress(options.progress, options.verbose);
+  try {
+    for (std::size_t i = 0; i < jobs.size(); ++i) {
+      const std::size_t failed = progress.failures().size();
+      states[i] = State::given;
+      Work(bands, options, progress).run({&jobs[i], 1});
+      states[i] = progress.failures().size() == failed ? State::done : State::failed;
+    }
+    bands.dismiss();
+  } catch (const Interrupted&) {
+  } catch (const BandsUpscaler::Lost&) {
+    tell(jobs, states);
+    throw;
+  }
+  return tell(jobs, states);
+}
+
 int share_out(Upscaler& upscaler, const Options& options, const std::vector<Job>& jobs, int rank,
               int ranks) {
   if (ranks == 1) {
@@ -101,6 +135,8 @@ int share_out(Upscaler& upscaler, const Options& options, const std::vector<Job>
     Work(upscaler, options, progress).run(jobs);
     return progress.failures().empty() ? ok : images_failed;
   }
+  if (jobs.size() < static_cast<std::size_t>(ranks))
+    return in_bands(upscaler, options, jobs, rank, ranks);
   if (rank == 0) return hand_out(jobs, ranks - 1);
   compute(upscaler, options, jobs);
   return ok;
@@ -150,6 +186,9 @@ int main(int argc, char** argv) {
     finished = tool::interrupted_by == 0;
   } catch (const tool::Interrupted&) {
     code = 128 + static_cast<int>(tool::interrupted_by);
+  } catch (const tool::BandsUpscaler::Lost& lost) {
+    code = tool::images_failed;
+    std::fprintf(stderr, "upscale_mpi: %s\n", lost.sentence.c_str());
   } catch (const std::exception& error) {
     const auto* known = dynamic_cast<const eqsr::Error*>(&error);
     if (known != nullptr && known->code() == "usage") code = tool::usage;

@@ -4,7 +4,8 @@
 
     core <- layer <- net <- load.hpp <- upscale.hpp <- eqsr.hpp, eqsr.cuh
     core <- io <- load.hpp
-    core, layer <- cpu <- eqsr.hpp only          only cpu/ sees Eigen
+    core, layer <- cpu <- eqsr.hpp, instance.hpp only        only cpu/ sees Eigen
+    instance.hpp <- base_cpu.hpp, lite_cpu.hpp
     core, layer, upscale.hpp <- cuda <- eqsr.cuh only        only .cuh files there see CUDA
 """
 import pathlib
@@ -21,6 +22,9 @@ ALLOWED = {
     "load.hpp": {"core", "net", "io"},
     "upscale.hpp": {"core", "layer", "net", "io", "load.hpp"},
     "alpha.hpp": {"core", "layer", "upscale.hpp"},
+    "instance.hpp": {"cpu", "upscale.hpp", "alpha.hpp"},
+    "base_cpu.hpp": {"instance.hpp"},
+    "lite_cpu.hpp": {"instance.hpp"},
     "eqsr.hpp": {"core", "layer", "net", "io", "cpu", "load.hpp", "upscale.hpp", "alpha.hpp"},
     "eqsr.cuh": {"core", "layer", "net", "io", "cuda", "load.hpp", "upscale.hpp", "alpha.hpp"},
 }

@@ -8,7 +8,7 @@ preset=${1:-release}
 
 . .ci/packages.sh
 need g++ cmake ninja-build python3 libeigen3-dev libstb-dev libcli11-dev doctest-dev \
-  nlohmann-json3-dev libbenchmark-dev libspng-dev
+  nlohmann-json3-dev libbenchmark-dev libspng-dev libopenmpi-dev openmpi-bin pkg-config
 [ "$preset" != ci-clang ] || need clang
 
 echo "Building the tests in build/$preset"

@@ -55,6 +55,9 @@ def main():
         if not options.check:
             rows.append(("examples/minimal.cpp", "-O3 -march=native", program))
             rows.append(("examples/minimal.cpp", "-O0", program))
+            linked = pathlib.Path(folder) / "lite_cpu.cpp"
+            linked.write_text(program.read_text().replace("eqsr/eqsr.hpp", "eqsr/lite_cpu.hpp"))
+            rows.append(("the same with lite_cpu.hpp", "-O2", linked))
             for name, text in SOURCES.items():
                 file = pathlib.Path(folder) / f"{len(rows)}.cpp"
                 file.write_text(text)

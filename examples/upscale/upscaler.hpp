@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -27,6 +28,11 @@ class Upscaler {
   };
   using Progress = std::function<void(double done, std::string_view stage)>;
   using Row = std::function<void(const float* rgb)>;
+  /// As eqsr::RowPart; without `meet` the whole image.
+  struct Part {
+    std::ptrdiff_t begin = 0, end = 0;
+    std::function<void(std::span<double> total, const std::function<void()>& add)> meet{};
+  };
 
   virtual ~Upscaler() = default;
   /// Bytes that one image may take (0: as the library thinks) and rows at once (0: the same).
@@ -35,9 +41,9 @@ class Upscaler {
   /// The whole result, channels last; `alpha` is a value of eqsr::Alpha.
   virtual std::vector<float> run(const std::vector<float>& pixels, const Sizes& sizes, int alpha,
                                  const Progress& progress) = 0;
-  /// The result row by row, from top to bottom.
-  virtual void run_rows(const std::vector<float>& pixels, const Sizes& sizes, const Row& row,
-                        const Progress& progress) = 0;
+  /// The result, or a part of it, row by row, from top to bottom.
+  virtual void run_rows(const std::vector<float>& pixels, const Sizes& sizes, const Part& part,
+                        const Row& row, const Progress& progress) = 0;
   /// Runs the trunk alone, conditioned as for these sizes, and keeps its result for `run_kept`.
   virtual void keep_trunk(const std::vector<float>& pixels, const Sizes& sizes,
                           const Progress& progress) = 0;
@@ -85,13 +91,15 @@ class NetUpscaler : public Upscaler {
     const eqsr::Image low{s.height, s.width, s.channels, pixels};
     return eqsr::upscale(ctx_, net_, low, target(s), eqsr::Alpha(alpha)).pixels;
   }
-  void run_rows(const std::vector<float>& pixels, const Sizes& s, const Row& row,
+  void run_rows(const std::vector<float>& pixels, const Sizes& s, const Part& part, const Row& row,
                 const Progress& progress) override {
     ctx_.on_progress = progress;
     const eqsr::Image low{s.height, s.width, s.channels, pixels};
-    eqsr::upscale_rows(ctx_, net_, low, target(s), [&](eqsr::Index, auto band) {
+    const eqsr::RowPart rows{part.begin, part.end, part.meet};
+    const auto each = [&](eqsr::Index, eqsr::Plane<float, 3> band) {
       for (eqsr::Index y = 0; y < band.template extent<'h'>(); ++y) row(&band(y, 0, 0));
-    });
+    };
+    eqsr::upscale_rows(ctx_, net_, low, target(s), each, rows);
   }
   void keep_trunk(const std::vector<float>& pixels, const Sizes& s,
                   const Progress& progress) override {

@@ -226,7 +226,7 @@ class Work {
           std::make_unique<PngWriter>(to, size.width, size.height, 3, write.bits, write.metadata);
       const auto count = static_cast<std::size_t>(size.width) * 3;
       upscaler_.run_rows(
-          image.pixels, sizes(image, target),
+          image.pixels, sizes(image, target), {},
           [&](const float* row) {
             if (result->failed) throw Failed{};
             writer.post(count * sizeof(float),

@@ -155,13 +155,14 @@ inline std::size_t image_bytes(Size size) {
 }
 
 template <AnyContext C, Config config, class B>
-UpscalePlan plan_image(const C& ctx, const Net<config, B>& net, Size from, Size to, bool whole) {
+UpscalePlan plan_image(const C& ctx, const Net<config, B>& net, Size from, Size to, bool whole,
+                       const RowPart& part = {}) {
   const std::size_t transfer = Transfer<typename C::backend>::workspace(from, to, whole);
   const std::size_t fixed =
       image_bytes(from) + packed_bytes(net) + transfer + (whole ? image_bytes(to) : std::size_t{0});
   UpscalePlan plan = fit(ctx, from, to, fixed, [&](auto& dry) {
     float any = 0;  // a dry run only asks whether there is memory for the whole
-    const Bands bands{to.height, to.width, whole ? &any : nullptr, {}};
+    const Bands bands{to.height, to.width, whole ? &any : nullptr, {}, part};
     net.forward_bands(dry, Plane<const float, 3>(nullptr, from.height, from.width), bands);
   });
   plan.workspace += transfer;
@@ -178,6 +179,18 @@ UpscalePlan plan_image(const C& ctx, const Net<config, B>& net, Size from, Size 
   for (const float value : image.pixels)
     EQSR_EXPECTS(std::isfinite(value), "nonfinite_input",
                  "The image holds a number that is not finite. Give pixels in [0, 1].");
+}
+
+template <class B>
+void expect_part(const RowPart& part, Index height) {
+  if (!part.meet) return;
+  EQSR_EXPECTS((std::is_same_v<B, Cpu>), "bad_argument",
+               "Parts of an image are computed by the CPU backend only. Leave out the part.");
+  EQSR_EXPECTS(part.begin >= 0 && part.begin < part.end && part.end <= height &&
+                   part.begin % 2 == 0 && (part.end % 2 == 0 || part.end == height),
+               "bad_argument", "Rows ", part.begin, " to ", part.end,
+               " are no part of an image of ", height,
+               ". A part goes from an even row to an even one or the last; row_part makes them.");
 }
 
 [[gnu::noinline]] inline void expect_finite(Plane<const float, 3> rows) {
@@ -218,8 +231,8 @@ UpscalePlan plan_upscale(const C& ctx, const Net<config, B>& net, int height, in
 /// The same for `upscale_rows`, which never holds the result as a whole.
 template <AnyContext C, Config config, class B>
 UpscalePlan plan_upscale_rows(const C& ctx, const Net<config, B>& net, int height, int width,
-                              const Target& target) {
-  return detail::plan_image(ctx, net, {height, width}, resolve(target, height, width), false);
+                              const Target& target, const RowPart& part = {}) {
+  return detail::plan_image(ctx, net, {height, width}, resolve(target, height, width), false, part);
 }
 
 /// Enlarges (or shrinks) an RGB image in [0,1] to the target's size. The result is not clamped.
@@ -243,16 +256,22 @@ Image upscale(C& ctx, const Net<config, B>& net, const Image& image, const Targe
 
 /// The same for results of any size: `sink(y, rows)` gets the finished rows from top to bottom, a
 /// few at a time, on the calling thread. What it throws ends the call.
+///
+/// With a `part` that has a way to meet the others, only its rows are computed and handed on, for
+/// one large image on several machines; each calls this with the same image, target and network.
 template <AnyContext C, Config config, class B>
 void upscale_rows(C& ctx, const Net<config, B>& net, const Image& image, const Target& target,
-                  const RowSink& sink) {
+                  const RowSink& sink, const RowPart& part = {}) {
   return detail::typed([&] {
     detail::expect_image(image);
-    const UpscalePlan plan = plan_upscale_rows(ctx, net, image.height, image.width, target);
+    detail::expect_part<typename C::backend>(part,
+                                             resolve(target, image.height, image.width).height);
+    const UpscalePlan plan = plan_upscale_rows(ctx, net, image.height, image.width, target, part);
     detail::with_memory(ctx, plan, [&] {
       const Plane<const float, 3> x(image.pixels.data(), image.height, image.width);
-      Transfer<typename C::backend>::forward(ctx, net, x, detail::checked(plan.size, nullptr, sink),
-                                             target.condition);
+      Bands bands = detail::checked(plan.size, nullptr, sink);
+      bands.part = part;
+      Transfer<typename C::backend>::forward(ctx, net, x, bands, target.condition);
     });
   });
 }

@@ -6,6 +6,7 @@
 """
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -61,6 +62,37 @@ class Frames(unittest.TestCase):
             out = self.run_tool(CLIP, *size).stdout
             self.assertEqual(out, self.run_tool(CLIP, *size, "-j", "0:1:0").stdout)
         self.assertEqual(len(out), COUNT * 33 * 20 * 3)
+
+    def test_command_of_the_document(self):
+        """With ffmpeg where there is one; else with a stand-in that hands raw frames on."""
+        folder = pathlib.Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, folder)
+        (folder / "upscale").symlink_to(TOOL)
+        ffmpeg = shutil.which("ffmpeg")
+        if ffmpeg:
+            (folder / "clip.rgb").write_bytes(CLIP)
+            subprocess.run([ffmpeg, "-v", "error", "-f", "rawvideo", "-pix_fmt", "rgb24", "-s",
+                            f"{WIDTH}x{HEIGHT}", "-r", "25", "-i", folder / "clip.rgb", "-pix_fmt",
+                            "yuv420p", folder / "clip.mp4"], check=True)
+        else:
+            (folder / "clip.mp4").write_bytes(CLIP)
+            stand_in = folder / "ffmpeg"
+            stand_in.write_text('#!/bin/sh\ncase "$*" in *"-i - "*) cat >large.mp4 ;; '
+                                '*) cat clip.mp4 ;; esac\n')
+            stand_in.chmod(0o755)
+        block, = re.findall(r"```sh\n(ffmpeg .*?)```", (SOURCE / "docs/upscale.md").read_text(), re.S)
+        block = block.replace("640x360", f"{WIDTH}x{HEIGHT}")
+        block = block.replace("1280x720", f"{2 * WIDTH}x{2 * HEIGHT}")
+        subprocess.run(block, shell=True, check=True, cwd=folder, timeout=300,
+                       env={**os.environ, "PATH": f"{folder}:{os.environ['PATH']}"})
+        if ffmpeg:
+            frames = subprocess.run([ffmpeg, "-v", "error", "-i", folder / "large.mp4", "-f",
+                                     "rawvideo", "-pix_fmt", "rgb24", "-"], capture_output=True,
+                                    check=True).stdout
+            self.assertEqual(len(frames), 4 * len(CLIP))
+        else:
+            self.assertEqual((folder / "large.mp4").read_bytes(),
+                             self.run_tool(CLIP, "-s", "2").stdout)
 
     def test_ends(self):
         self.assertEqual(self.run_tool(b"").stdout, b"")

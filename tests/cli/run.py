@@ -4,6 +4,7 @@
 
     run.py UPSCALE SOURCE_FOLDER
 """
+import hashlib
 import os
 import pathlib
 import resource
@@ -114,6 +115,9 @@ class Cli(unittest.TestCase):
         renamed = self.folder / "renamed.bin"  # the content counts, not the name
         renamed.write_bytes(WEIGHTS.read_bytes())
         self.expect(0, *given, renamed)
+        digest = hashlib.sha256(WEIGHTS.read_bytes()).hexdigest()
+        self.expect(0, *given, renamed, "--sha256", digest)
+        self.expect(3, *given, renamed, "--sha256", digest[::-1], words="SHA-256")
 
     def test_found_from_any_folder(self):
         self.expect(0, "-i", "photo.png", "-o", "out.png", cwd=self.folder)

@@ -190,13 +190,13 @@ class Scales(unittest.TestCase):
             run = subprocess.run(command, shell=True, capture_output=True, cwd=self.folder,
                                  env=environment, check=False, timeout=600)
             self.assertEqual(run.returncode, 0, (command, run.stderr))
-        self.assertEqual((self.folder / "large.rgb").stat().st_size, 4 * 32 * 16 * 3)
 
     def test_examples_of_help(self):
         text = self.run_tool("--help").stdout
         commands = re.findall(r"^  (upscale -.*)$", text[text.index("Examples:"):], re.M)
         self.assertGreaterEqual(len(commands), 6)
         self.run_lines(commands)
+        self.assertEqual((self.folder / "large.rgb").stat().st_size, 4 * 32 * 16 * 3)
 
     def test_commands_of_the_document(self):
         text = (SOURCE / "docs/upscale.md").read_text()
@@ -204,7 +204,24 @@ class Scales(unittest.TestCase):
                     for line in block.splitlines() if line.startswith(("upscale ", "seq "))]
         self.assertGreaterEqual(len(commands), 9)
         self.run_lines(commands)
+        self.assertEqual((self.folder / "large.rgb").stat().st_size, 4 * 32 * 16 * 3)
         self.assertTrue((self.folder / "large-x3.7.png").exists())
+
+    def test_commands_of_the_first_page(self):
+        tool = "build/quickstart/examples/upscale"
+        commands = [line.replace(tool, "upscale") for line in
+                    (SOURCE / "README.md").read_text().splitlines() if line.startswith(tool)]
+        self.assertGreaterEqual(len(commands), 3)
+        self.run_lines(commands)
+
+    def test_every_option_is_tested(self):
+        text = self.run_tool("--help").stdout
+        tests = "".join(path.read_text() for path in (SOURCE / "tests/cli").glob("*.py"))
+        options = re.findall(r"^ *(?:(-\w),)?(--[\w-]+)", text[:text.index("Examples:")], re.M)
+        self.assertGreater(len(options), 20)
+        for short, long in options:
+            if not any(f'"{word}"' in tests for word in (short, long) if word):
+                self.fail(f"no test of the command line uses {long}")
 
     def test_completion(self):
         script = SOURCE / "examples/upscale/completion.bash"

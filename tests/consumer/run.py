@@ -2,10 +2,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Builds and runs a project that uses eqsr from outside, in one of the ways that users choose.
 
-    run.py installed|add_subdirectory|fetch_content|bare --source DIR --build DIR ... -- COMPILER
+    run.py WAY --source DIR --build DIR ... -- COMPILER
+
+WAY is installed, add_subdirectory, fetch_content (projects of CMake), bare, pkg_config, single (one
+compiler call each), readme (the commands of README.md) or instances (a project of CMake that links
+the compiled network).
 """
 import argparse
+import os
 import pathlib
+import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -14,6 +21,111 @@ import sys
 def call(*command, **keywords):
     print("$", *command, flush=True)
     subprocess.run([str(part) for part in command], check=True, **keywords)
+
+
+def install(options, work, build=None):
+    """Where the package lies after it was installed and moved: it must not remember the first."""
+    prefix, moved = work / "prefix", work / "moved"
+    call(options.cmake, "--install", build or options.build, "--prefix", prefix,
+         stdout=subprocess.DEVNULL)
+    prefix.rename(moved)
+    return moved
+
+
+def pkg_config(prefix, *words):
+    environment = {**os.environ, "PKG_CONFIG_PATH": str(prefix / "share/pkgconfig")}
+    command = ["pkg-config", *words, "eqsr"]
+    print("$", *command, flush=True)
+    return subprocess.run(command, check=True, capture_output=True, text=True,
+                          env=environment).stdout.split()
+
+
+def rewritten(source, folder, names):
+    """The source with other headers included."""
+    text = source.read_text()
+    for old, new in names.items():
+        text = text.replace(f"#include <{old}>", f"#include {new}")
+    (folder / source.name).write_text(text)
+    return folder / source.name
+
+
+def tokens(command, source):
+    """What the compiler sees of eqsr, without white space and names of files."""
+    text = subprocess.run([*command, "-E", source], check=True, capture_output=True,
+                          text=True).stdout
+    ours, kept = False, []
+    for line in text.splitlines():
+        marker = re.match(r'# \d+ "([^"]*)"', line)
+        if marker:
+            ours = "include/eqsr/" in marker[1] or "eqsr_single" in marker[1]
+        elif ours and line.strip():
+            kept.append("".join(line.split()))
+    return "".join(kept)
+
+
+def single(options, work, command):
+    """One header: always the same bytes, the code of the many, and usable from two files."""
+    script = options.source / "cmake/amalgamate.py"
+    for folder in ("one", "again"):
+        call(sys.executable, script, work / folder)
+    for file in ("eqsr_single.hpp", "eqsr_single_image.hpp"):
+        if (work / "one" / file).read_bytes() != (work / "again" / file).read_bytes():
+            sys.exit(f"{file} differs from one run to the next")
+    names = {"eqsr/eqsr.hpp": '"eqsr_single.hpp"',
+             "eqsr/net/config.hpp": '"eqsr_single.hpp"',
+             "eqsr/io/image.hpp": '"eqsr_single_image.hpp"'}
+    here = options.source / "tests/consumer"
+    minimal = options.source / "examples/minimal.cpp"
+    sources = [rewritten(source, work / "one", names)
+               for source in (minimal, here / "program.cpp", here / "second.cpp",
+                              here / "second.hpp")]
+    ordinary = tokens([*command, f"-I{options.source / 'include'}"], minimal)
+    if len(ordinary) < 200000 or tokens(command, sources[0]) != ordinary:
+        sys.exit("the README's program is not the same code with the single header")
+    call(*command, *sources[1:3], "-o", work / "program")
+
+
+def readme(options, work):
+    """The two commands below the README's program, where the repository's folders are."""
+    for name in ("include", "examples", "weights"):
+        (work / name).symlink_to(options.source / name)
+    text = (options.source / "README.md").read_text()
+    commands, = re.findall(r"```sh\n(g\+\+ .*?)```", text, re.S)
+    folders = ":".join(options.system)  # of Eigen and stb, if they are elsewhere
+    for command in commands.replace("-O3", "-O1").splitlines():
+        call("sh", "-c", command, cwd=work, env={**os.environ, "CPLUS_INCLUDE_PATH": folders})
+    if (work / "large.png").read_bytes()[:4] != b"\x89PNG":
+        sys.exit("the README's program has written no PNG")
+
+
+def instances(options, work):
+    """eqsr::lite_cpu from an installed package: the README's program with and without it."""
+    configure = ["-G", options.generator, f"-DCMAKE_CXX_COMPILER={options.command[0]}",
+                 "-DCMAKE_BUILD_TYPE=Debug", "-DCMAKE_CXX_FLAGS_DEBUG=-O1"]
+    build = work / "eqsr"
+    call(options.cmake, "-S", options.source, "-B", build, *configure, "-DEQSR_INSTANCES=lite",
+         "-DEQSR_BUILD_TESTS=OFF", "-DEQSR_BUILD_EXAMPLES=OFF", "-DEQSR_BUILD_BENCHMARKS=OFF",
+         "-DEQSR_CUDA=OFF")
+    call(options.cmake, "--build", build)
+    moved = install(options, work, build)
+    rewritten(options.source / "examples/minimal.cpp", work,
+              {"eqsr/eqsr.hpp": "<eqsr/lite_cpu.hpp>"}).rename(work / "with.cpp")
+    shutil.copy(options.source / "examples/minimal.cpp", work / "without.cpp")
+    call(options.cmake, "-S", options.source / "tests/consumer/instances", "-B", work / "build",
+         *configure, f"-DCMAKE_PREFIX_PATH={moved}", f"-DSOURCES={work}")
+    seconds = {}
+    for name in ("with", "without"):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        call(options.cmake, "--build", work / "build", "--target", name)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        seconds[name] = after.ru_utime - before.ru_utime
+        call(work / "build" / name, "examples/photo.png", work / f"{name}.png", cwd=options.source)
+    print("Processor seconds to compile and link the README's program at -O1: "
+          f"{seconds['without']:.1f} with <eqsr/eqsr.hpp>, {seconds['with']:.1f} with eqsr::lite_cpu")
+    if (work / "with.png").read_bytes() != (work / "without.png").read_bytes():
+        sys.exit("eqsr::lite_cpu makes another picture")
+    if seconds["with"] > 0.75 * seconds["without"]:
+        sys.exit("eqsr::lite_cpu saves no compile time")
 
 
 def main():
@@ -32,22 +144,33 @@ def main():
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
 
+    system = [word for folder in options.system for word in ("-isystem", folder)]
+    bare = ["-std=c++20", "-fno-rtti", "-pthread"]
+    program = work / "program"
     if options.way == "bare":
         # One compiler call, no build system, without run-time type information.
-        flags = ["-std=c++20", "-fno-rtti", "-pthread", f"-I{options.source / 'include'}"]
-        for folder in options.system:
-            flags += ["-isystem", folder]
-        call(*options.command, *flags, here / "program.cpp", here / "second.cpp", "-o",
-             work / "program")
+        call(*options.command, *bare, f"-I{options.source / 'include'}", *system,
+             here / "program.cpp", here / "second.cpp", "-o", program)
+    elif options.way == "pkg_config":
+        prefix = install(options, work)
+        flags = pkg_config(prefix, "--cflags", "--libs")
+        if not any(pathlib.Path(flag[2:]).resolve() == prefix / "include" for flag in flags):
+            sys.exit(f"pkg-config does not name the folder of the headers: {flags}")
+        call(*options.command, *bare, *flags, *system, here / "program.cpp", here / "second.cpp",
+             "-o", program)
+    elif options.way == "single":
+        single(options, work, [*options.command, *bare, *system])
+    elif options.way == "readme":
+        readme(options, work)
+        return 0
+    elif options.way == "instances":
+        instances(options, work)
+        return 0
     else:
         configure = ["-G", options.generator, f"-DCMAKE_CXX_COMPILER={options.command[0]}",
                      f"-DEQSR_SOURCE={options.source}"]
         if options.way == "installed":
-            prefix = work / "prefix"
-            call(options.cmake, "--install", options.build, "--prefix", prefix,
-                 stdout=subprocess.DEVNULL)
-            moved = work / "moved"  # the package must not remember where it was installed
-            prefix.rename(moved)
+            moved = install(options, work)
             configure.append(f"-DCMAKE_PREFIX_PATH={moved}")
             for file in moved.rglob("*.cmake"):
                 if str(options.source) in file.read_text():
@@ -55,7 +178,7 @@ def main():
                     return 1
         call(options.cmake, "-S", here / options.way, "-B", work / "build", *configure)
         call(options.cmake, "--build", work / "build")
-    program = work / "program" if options.way == "bare" else work / "build/program"
+        program = work / "build/program"
     call(program)
     return 0
 

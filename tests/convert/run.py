@@ -8,6 +8,7 @@ import json
 import math
 import os
 import pathlib
+import re
 import shutil
 import struct
 import subprocess
@@ -115,6 +116,22 @@ class Convert(unittest.TestCase):
         write(source, {"weight": [1.0], "layers.relative_position_index_SA": [3.0]})
         self.convert(source, self.out, words=("relative_position_index_SA", "derives itself"))
         self.assertEqual(list(read(self.out)[0]), ["weight"])
+
+    def test_commands_of_help_and_document(self):
+        shutil.copy(CHECKPOINTS / "bare_module.pth", self.folder / "eqsr.pth")
+        text = self.convert("--help")
+        commands = re.findall(r"^  convert (.*)$", text, re.M) + re.findall(
+            r"^build/release/examples/convert (.*)$", (SOURCE / "docs/using.md").read_text(), re.M)
+        self.assertEqual(len(commands), 2)
+        for command in commands:
+            subprocess.run([TOOL, *command.split()], cwd=self.folder, check=True, timeout=60,
+                           stdout=subprocess.DEVNULL)
+            self.assertTrue((self.folder / command.split()[1]).exists())
+        options = re.findall(r"^ *(?:(-\w),)?(--[\w-]+)", text, re.M)
+        tests = pathlib.Path(__file__).read_text()
+        for short, long in options:
+            if not any(f'"{word}"' in tests for word in (short, long) if word):
+                self.fail(f"no test of convert uses {long}")
 
     def test_usage(self):
         for wrong in ([], [WEIGHTS], [WEIGHTS, self.folder / "out.pth"], [WEIGHTS, self.out, "--type", "f8"],

@@ -12,6 +12,7 @@ import io
 import json
 import os
 import pathlib
+import re
 import shutil
 import struct
 import subprocess
@@ -91,6 +92,44 @@ class Evaluate(unittest.TestCase):
                       [self.set, "--sweep", "1:2:0.5", "-s", "2"], [self.set, "-o", "table.doc"]):
             self.assertTrue(self.run_tool(*wrong, code=2).stderr.strip(), wrong)
         self.run_tool(self.set, "-m", "none.safetensors", code=3)
+
+    def test_commands_of_help_and_document(self):
+        for name in ("Set5", "Set14"):
+            shutil.copytree(self.set, self.folder / "path/to" / name)
+            (self.folder / name).symlink_to(f"path/to/{name}")
+        for name in self.folder.glob("path/to/*/photo.png"):  # small
+            shutil.copy(SOURCE / "tests/evaluate/pillow_photo_65x43.png", name)
+        commands = re.findall(r"^  evaluate (.*)$", self.run_tool("--help").stdout, re.M)
+        self.assertEqual(len(commands), 2)
+        written = re.findall(r"^build/release/examples/evaluate (.*)$",
+                             (SOURCE / "docs/using.md").read_text(), re.M)
+        self.assertEqual(len(written), 2)
+        for command in commands + written:
+            self.run_tool(*command.replace("1.1:8:0.1", "1.1:2:0.3").split())
+        for name in ("quality.json", "quality.md", "sweep.svg"):
+            self.assertTrue((self.folder / name).exists(), name)
+
+    def test_grey_quiet_threads(self):
+        def chunk(kind, body):
+            return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        rows = b"".join(b"\0" + bytes((x * x + 3 * y) % 200 for x in range(40)) for y in range(32))
+        (self.set / "photo.png").write_bytes(
+            b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 40, 32, 8, 0, 0, 0, 0)) +
+            chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+        given = (self.set, "-s", "2", "-j", "1", "-q")
+        plain, coloured = (self.rows(*given, *more)["set", "2", "bicubic"]["psnr_y"]
+                           for more in ((), ("--grey-as-rgb",)))
+        self.assertAlmostEqual(coloured - plain, 1.32, delta=0.05)
+        self.assertEqual(self.run_tool(*given).stderr, "")
+
+    def test_every_option_is_tested(self):
+        text = self.run_tool("--help").stdout
+        tests = pathlib.Path(__file__).read_text()
+        options = re.findall(r"^ *(?:(-\w),)?(--[\w-]+)", text[:text.index("Examples:")], re.M)
+        self.assertGreater(len(options), 10)
+        for short, long in options:
+            if not any(f'"{word}"' in tests for word in (short, long) if word):
+                self.fail(f"no test of evaluate uses {long}")
 
     def test_network_beats_bicubic(self):
         rows = self.rows(self.set, "-s", "2,2.5,2x3")

@@ -4,7 +4,9 @@
 #include <eqsr/core/tensor.hpp>   // Memory
 #include <eqsr/core/view.hpp>     // Rows, Plane
 
+#include <algorithm>    // min
 #include <functional>   // function
+#include <span>         // span
 #include <stop_token>   // stop_token
 #include <string_view>  // string_view
 #include <vector>       // vector
@@ -142,12 +144,33 @@ using Progress = std::function<void(double done, std::string_view stage)>;
 /// function returns.
 using RowSink = std::function<void(Index y, Plane<float, 3> rows)>;
 
+/// The rows of an image that one of several processes computes. Each has the whole input; what they
+/// tell one another are the sums behind the means over the image, so the bits are those of one.
+struct RowPart {
+  Index begin = 0, end = 0;  ///< rows [begin, end), from an even one to an even one or the last
+  /// Called once for each mean. Fills `total` with the sums of the part above (the first has none
+  /// and leaves the zeros), calls `add`, which adds the rows of this part one by one, gives `total`
+  /// to the part below, and returns when `total` is what the last part has.
+  std::function<void(std::span<double> total, const std::function<void()>& add)> meet{};
+};
+
+/// Part `number` of `count`, of about as many rows as the others; none is empty if there are two
+/// rows for each. `meet` is left to the caller.
+inline RowPart row_part(Index height, int number, int count) {
+  const auto bound = [&](Index i) { return std::min(height, (height + 1) / 2 * i / count * 2); };
+  return {bound(number), bound(number + 1), {}};
+}
+
 /// An image that is finished in bands of whole rows. With `whole` the rows lie in that memory,
 /// (H, W, 3); without, in a buffer of one band. Each band goes to `take`, which may change it.
 struct Bands {
   Index height = 0, width = 0;
   float* whole = nullptr;
   RowSink take{};
+  RowPart part{};  ///< without `meet`: the whole image
+
+  [[nodiscard]] Index first() const { return part.meet ? part.begin : 0; }
+  [[nodiscard]] Index last() const { return part.meet ? part.end : height; }
 };
 
 /// What every context has.

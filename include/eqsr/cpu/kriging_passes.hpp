@@ -9,25 +9,27 @@ class KrigingPasses {
  public:
   /// Rows that are worked on at once, an even number unless it is all: enough tiles for all
   /// threads, unless the band's height is given.
-  static Index slab_rows(Index H, Index W, Index band_height, int threads) {
+  static Index slab_rows(Index rows, Index W, Index band_height, int threads) {
     const Index across = tiles(W, KrigingTile::width), wanted = 4 * Index{threads};
     const Index bands = std::clamp<Index>((wanted + across - 1) / across, 1, 8);
-    const Index rows = band_height > 0 ? (band_height + 1) / 2 * 2 : bands * KrigingTile::height;
-    return std::min(H, rows);
+    const Index slab = band_height > 0 ? (band_height + 1) / 2 * 2 : bands * KrigingTile::height;
+    return std::min(rows, slab);
   }
   /// Bytes of temporaries, the planes that the storage policy keeps included.
   static std::size_t workspace(const Context<DryRun<Cpu>>& ctx, const Bands& bands, int L) {
     const int threads = ctx.threads;
     const Storage storage = ctx.storage;
-    const Index H = bands.height, W = bands.width;
-    const Index slab = slab_rows(H, W, ctx.band_height, threads);
-    const Index across = tiles(W, KrigingTile::width), plane = H * W * L;
+    const Index W = bands.width, rows = bands.last() - bands.first();
+    const Index kept = kept_rows(bands).size(), plane = kept * W * L;
+    const Index slab = slab_rows(kept, W, ctx.band_height, threads);
+    const Index across = tiles(W, KrigingTile::width);
     const auto floats = [](Index count) {
       return Arena<Cpu>::rounded(static_cast<std::size_t>(count) * sizeof(float));
     };
     std::size_t bytes = floats(threads * KrigingTile::scratch(L)) +
                         2 * floats(slab * across * 2 * L) + floats(L) * 2 + 2 * floats(2 * L);
     if (!bands.whole) bytes += floats(slab * W * 3);
+    if (bands.part.meet) bytes += 2 * floats(rows * 2 * L);
     if (storage != Storage::none) bytes += floats(plane) + floats(slab * W * L) + floats(W * L);
     if (storage == Storage::both) bytes += floats(plane);
     return bytes;
@@ -40,7 +42,9 @@ class KrigingPasses {
         bands_(bands),
         storage_(ctx.storage),
         L_(image.L),
-        slab_(slab_rows(image.H, image.W, ctx.band_height, ctx.threads())),
+        rows_{bands.first(), bands.last()},
+        kept_(kept_rows(bands)),
+        slab_(slab_rows(kept_.size(), image.W, ctx.band_height, ctx.threads())),
         across_(tiles(image.W, KrigingTile::width)) {
     scratch_ = scope_.array<float>(ctx.threads() * KrigingTile::scratch(L_));
     partial_ = scope_.array<double>(slab_ * across_ * 2 * L_);
@@ -48,11 +52,12 @@ class KrigingPasses {
     gate_[1] = scope_.array<float>(L_);
     total_ = scope_.array<double>(2 * L_);
     if (!bands.whole) rgb_ = scope_.array<float>(slab_ * image.W * 3);
+    if (bands.part.meet) row_sums_ = scope_.array<double>(rows_.size() * 2 * L_);
     if (storage_ == Storage::none) return;
-    x_ = scope_.array<float>(image.H * image.W * L_);
+    x_ = scope_.array<float>(kept_.size() * image.W * L_);
     fresh_ = scope_.array<float>(slab_ * image.W * L_);
     above_ = scope_.array<float>(image.W * L_);
-    if (storage_ == Storage::both) z_ = scope_.array<float>(image.H * image.W * L_);
+    if (storage_ == Storage::both) z_ = scope_.array<float>(kept_.size() * image.W * L_);
   }
 
   void run() {
@@ -68,15 +73,28 @@ class KrigingPasses {
   [[nodiscard]] double first_end() const { return storage_ == Storage::none ? 0.2 : 0.4; }
   static Index tiles(Index extent, Index size) { return (extent + size - 1) / size; }
 
-  /// Calls `work(tile, rect, sums)` for every tile of every slab, and `after(y, rows)` when a slab
-  /// is done. `begin` and `end` are the pass's share of the work, for the progress. `sums(row)` is
-  /// where the hidden layer's sum of a tile's row goes.
+  /// Rows of the image, from an even one on.
+  struct Range {
+    Index begin, end;
+    [[nodiscard]] Index size() const { return end - begin; }
+    [[nodiscard]] bool has(Index row) const { return begin <= row && row < end; }
+  };
+  /// What the first block is computed on: a part's rows, and those beside it that the second reads.
+  static Range kept_rows(const Bands& bands) {
+    return {std::max<Index>(0, bands.first() - 2), std::min(bands.height, bands.last() + 2)};
+  }
+
+  /// Calls `work(tile, rect, sums)` for every tile of every slab of `range`, and `after(y, rows)`
+  /// when a slab is done. `begin` and `end` are the pass's share of the work, for the progress.
+  /// `sums(row)` is where the hidden layer's sum of a tile's row goes.
   template <class Work, class After>
-  void for_each_tile(double begin, double end, const Work& work, const After& after) {
+  void for_each_tile(const Range& range, double begin, double end, const Work& work,
+                     const After& after) {
     std::fill_n(total_, 2 * L_, 0.0);
-    for (Index y = 0; y < image_.H; y += slab_) {
-      ctx_.checkpoint(begin + (end - begin) * double(y) / double(image_.H), "upsampling");
-      const Index rows = std::min(slab_, image_.H - y);
+    for (Index y = range.begin; y < range.end; y += slab_) {
+      const double done = double(y - range.begin) / double(range.size());
+      ctx_.checkpoint(begin + (end - begin) * done, "upsampling");
+      const Index rows = std::min(slab_, range.end - y);
       ctx_.parallel_for(tiles(rows, KrigingTile::height) * across_, [&](Index task, int thread) {
         const Index top = y + task / across_ * KrigingTile::height;
         const Index left = task % across_ * KrigingTile::width;
@@ -91,19 +109,30 @@ class KrigingPasses {
     }
   }
 
-  /// Adds the sums of a slab's rows: tiles from left to right, then row by row.
-  void add_rows(Index rows) {
-    for (Index row = 0; row < rows; ++row) {
-      double* first = partial_ + row * across_ * 2 * L_;
+  /// Adds the sums of a slab's rows: tiles from left to right, then row by row. Those of a part
+  /// wait for the total of the rows above.
+  void add_rows(Index y, Index rows) {
+    for (Index row = y; row < y + rows; ++row) {
+      double* first = partial_ + (row - y) * across_ * 2 * L_;
       for (Index tile = 1; tile < across_; ++tile)
         for (int c = 0; c < 2 * L_; ++c) first[c] += first[tile * 2 * L_ + c];
-      for (int c = 0; c < 2 * L_; ++c) total_[c] += first[c];
+      if (!row_sums_)
+        add_row(first);
+      else if (rows_.has(row))
+        std::copy_n(first, 2 * L_, row_sums_ + (row - rows_.begin) * 2 * L_);
     }
+  }
+  void add_row(const double* sums) {
+    for (int c = 0; c < 2 * L_; ++c) total_[c] += sums[c];
   }
 
   /// The gate from the mean hidden layer: the mean of contract(hidden) is contract(mean), and the
   /// gate is a 1-d convolution of it over the channels.
   void finish_gate(int b) {
+    if (row_sums_)
+      bands_.part.meet({total_, static_cast<std::size_t>(2 * L_)}, [&] {
+        for (Index row = 0; row < rows_.size(); ++row) add_row(row_sums_ + row * 2 * L_);
+      });
     const BlockWeights& block = image_.block[b];
     const double pixels = double(image_.H) * double(image_.W);
     std::vector<double> mean(static_cast<std::size_t>(L_));
@@ -128,7 +157,7 @@ class KrigingPasses {
   void first_pass() {
     const BlockWeights& block = image_.block[0];
     for_each_tile(
-        0, first_end(),
+        storage_ == Storage::none ? rows_ : kept_, 0, first_end(),
         [&](KrigingTile& tile, const Rect& r, const auto& sums) {
           const PixelRows u = tile.head(r.grown(1, image_.H, image_.W));
           tile.convolve(block, u, r, [&](Index row, const float* x) {
@@ -138,13 +167,13 @@ class KrigingPasses {
             if (storage_ == Storage::both) keep(z_, row, r, tile.contracted(block, r.w));
           });
         },
-        [&](Index, Index rows) { add_rows(rows); });
+        [&](Index y, Index rows) { add_rows(y, rows); });
   }
 
   /// Between the passes: x becomes ReLU(x + gate z), in place, pixel by pixel.
   void gate_plane() {
     for_each_tile(
-        first_end(), first_end() + 0.05,
+        kept_, first_end(), first_end() + 0.05,
         [&](KrigingTile& tile, const Rect& r, const auto&) {
           for (Index row = r.y; row < r.y + r.h; ++row) {
             float* x = plane(x_).at(row, r.x);
@@ -170,15 +199,15 @@ class KrigingPasses {
     PixelRows in = plane(x_);
     in.moved = above_;
     for_each_tile(
-        first_end() + 0.05, 0.8,
+        rows_, first_end() + 0.05, 0.8,
         [&](KrigingTile& tile, const Rect& r, const auto& sums) {
           if (storage_ == Storage::none)
             work(tile, r, recompute(tile, r), nullptr, 0, sums);
           else
-            work(tile, r, in, fresh_, r.y / slab_ * slab_, sums);
+            work(tile, r, in, fresh_, r.y - (r.y - rows_.begin) % slab_, sums);
         },
         [&](Index y, Index rows) {
-          add_rows(rows);
+          add_rows(y, rows);
           if (storage_ == Storage::none) return;
           std::copy_n(plane(x_).at(y + rows - 1, 0), image_.W * L_, above_);
           std::copy_n(fresh_, rows * image_.W * L_, plane(x_).at(y, 0));
@@ -190,10 +219,11 @@ class KrigingPasses {
   void third_pass() {
     const BlockWeights& block = image_.block[1];
     const auto colours = [&](Index row) {
-      return bands_.whole ? bands_.whole + row * image_.W * 3 : rgb_ + row % slab_ * image_.W * 3;
+      return bands_.whole ? bands_.whole + row * image_.W * 3
+                          : rgb_ + (row - rows_.begin) % slab_ * image_.W * 3;
     };
     for_each_tile(
-        0.8, 1,
+        rows_, 0.8, 1,
         [&](KrigingTile& tile, const Rect& r, const auto&) {
           const auto finish = [&](Index row, const float* x, const float* z) {
             tile.finish(x, z, gate_[1], row, r.x, r.w, colours(row) + r.x * 3);
@@ -234,7 +264,7 @@ class KrigingPasses {
     tile.hidden(image_.block[b], x, r.w);
     return tile.contracted(image_.block[b], r.w);
   }
-  [[nodiscard]] PixelRows plane(float* data) const { return {data, 0, 0, image_.W, L_}; }
+  [[nodiscard]] PixelRows plane(float* data) const { return {data, kept_.begin, 0, image_.W, L_}; }
   void keep(float* to, Index row, const Rect& r, const float* from) const {
     std::copy_n(from, r.w * L_, plane(to).at(row, r.x));
   }
@@ -245,10 +275,12 @@ class KrigingPasses {
   const Bands& bands_;
   Storage storage_;
   int L_;
+  Range rows_, kept_;
   Index slab_, across_;
   float* scratch_;
   double* partial_;
   double* total_;
+  double* row_sums_ = nullptr;
   float* gate_[2];
   float *rgb_ = nullptr, *x_ = nullptr, *z_ = nullptr, *fresh_ = nullptr, *above_ = nullptr;
 };
