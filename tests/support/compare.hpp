@@ -2,11 +2,10 @@
 #pragma once
 #include <doctest/doctest.h>
 
-#include <algorithm>  // max
+#include <algorithm>  // equal, max
 #include <bit>        // bit_cast
 #include <cmath>      // abs, sqrt
-#include <cstdint>    // int32_t
-#include <cstring>    // memcmp
+#include <cstdint>    // int32_t, uint32_t
 #include <limits>     // infinity
 #include <ostream>    // ostream
 #include <vector>     // vector
@@ -66,7 +65,10 @@ inline Closeness worse(const Closeness& a, const Closeness& b) {
 }
 
 inline bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
-  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
+  const auto same = [](float x, float y) {
+    return std::bit_cast<std::uint32_t>(x) == std::bit_cast<std::uint32_t>(y);
+  };
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), same);
 }
 
 /// The number of float32 steps from one number to another.

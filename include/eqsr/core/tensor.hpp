@@ -4,10 +4,11 @@
 #include <eqsr/core/free_memory.hpp>  // free_memory
 #include <eqsr/core/view.hpp>         // View
 
-#include <algorithm>  // max
+#include <algorithm>  // copy_n, max
 #include <atomic>     // atomic
+#include <cstddef>    // byte
 #include <cstdint>    // uint64_t
-#include <cstring>    // memcpy, memset
+#include <cstring>    // memset
 #include <new>        // align_val_t
 #include <utility>    // exchange, swap
 
@@ -30,13 +31,12 @@ struct Memory {
   /// Bytes that may still be allocated.
   static std::size_t available() { return free_memory(); }
   static void zero(void* to, std::size_t bytes) { std::memset(to, 0, bytes); }
-  static void from_host(void* to, const void* from, std::size_t bytes) {
-    std::memcpy(to, from, bytes);
+  static void from_host(void* to, const void* from, std::size_t bytes) { copy(to, from, bytes); }
+  static void to_host(void* to, const void* from, std::size_t bytes) { copy(to, from, bytes); }
+  /// No bytes may come from and go to a null pointer, which memcpy forbids.
+  static void copy(void* to, const void* from, std::size_t bytes) {
+    std::copy_n(static_cast<const std::byte*>(from), bytes, static_cast<std::byte*>(to));
   }
-  static void to_host(void* to, const void* from, std::size_t bytes) {
-    std::memcpy(to, from, bytes);
-  }
-  static void copy(void* to, const void* from, std::size_t bytes) { std::memcpy(to, from, bytes); }
 };
 
 namespace detail {

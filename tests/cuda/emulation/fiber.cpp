@@ -9,6 +9,7 @@
 #define EQSR_ASAN 1
 #endif
 #if defined(EQSR_ASAN)
+#include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
 #endif
 
@@ -87,6 +88,9 @@ struct Fiber::State {
 #endif
   }
   void prepare() {
+#if defined(EQSR_ASAN)  // frames that were left without a return guard their surroundings
+    ASAN_UNPOISON_MEMORY_REGION(stack.get(), stack_size);
+#endif
 #if defined(__x86_64__)
     auto address = reinterpret_cast<std::size_t>(stack.get() + stack_size) & ~std::size_t{15};
     auto* top = reinterpret_cast<void**>(address);

@@ -81,7 +81,7 @@ const eqsr::gpu::Runtime& table() {
             queue([=] {
               const auto device = [&](const void* p) { return memory().owns(p); };
               if (device(from)) memory().touch_range(from, bytes, false);
-              std::memcpy(to, from, bytes);
+              if (bytes > 0) std::memcpy(to, from, bytes);
               if (device(to)) memory().touch_range(to, bytes, true);
             });
             return 0;
