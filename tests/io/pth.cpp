@@ -264,8 +264,9 @@ TEST_CASE("a model may lie four dictionaries deep") {
     (void)open_bytes(pth_zip(p::whole(p::dict(eleven)), {}).bytes);
   } catch (const eqsr::Error& error) {
     const std::string sentence = error.what();
-    CHECK(sentence.ends_with("It holds \"key0\", \"key1\", \"key2\", \"key3\", \"key4\", "
-                             "\"key5\", \"key6\", \"key7\", \"key8\", \"key9\"."));
+    CHECK(
+        sentence.ends_with("It holds \"key0\", \"key1\", \"key2\", \"key3\", \"key4\", "
+                           "\"key5\", \"key6\", \"key7\", \"key8\", \"key9\"."));
   }
   eqsr::Limits limits;
   limits.memory_budget = 8;  // one storage, used twice, is counted once
