@@ -16,6 +16,7 @@
 #include <cstdio>
 #include <exception>
 #include <functional>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
@@ -111,21 +112,37 @@ int in_bands(Upscaler& upscaler, const Options& options, const std::vector<Job>&
     return ok;
   }
   std::vector<State> states(jobs.size(), State::waiting);
+  std::mutex guard;
+  const auto mark = [&](std::size_t job, State state) {
+    const std::scoped_lock lock(guard);
+    states[job] = state;
+  };
+  // MPI kills a second after it has asked to end: too soon for a rank that computes to notice.
+  std::jthread watch([&](const std::stop_token& over) {
+    while (interrupted_by == 0 && !over.stop_requested())
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    const std::scoped_lock lock(guard);
+    if (interrupted_by != 0) tell(jobs, states);
+  });
   Progress progress(options.progress, options.verbose);
   try {
     for (std::size_t i = 0; i < jobs.size(); ++i) {
       const std::size_t failed = progress.failures().size();
-      states[i] = State::given;
+      mark(i, State::given);
       Work(bands, options, progress).run({&jobs[i], 1});
-      states[i] = progress.failures().size() == failed ? State::done : State::failed;
+      mark(i, progress.failures().size() == failed ? State::done : State::failed);
     }
     bands.dismiss();
   } catch (const Interrupted&) {
   } catch (const BandsUpscaler::Lost&) {
-    tell(jobs, states);
+    watch.request_stop();
+    watch.join();
+    if (interrupted_by == 0) tell(jobs, states);
     throw;
   }
-  return tell(jobs, states);
+  watch.request_stop();
+  watch.join();
+  return interrupted_by != 0 ? 128 + static_cast<int>(interrupted_by) : tell(jobs, states);
 }
 
 int share_out(Upscaler& upscaler, const Options& options, const std::vector<Job>& jobs, int rank,
