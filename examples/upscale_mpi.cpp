@@ -117,32 +117,32 @@ int in_bands(Upscaler& upscaler, const Options& options, const std::vector<Job>&
     const std::scoped_lock lock(guard);
     states[job] = state;
   };
-  // MPI kills a second after it has asked to end: too soon for a rank that computes to notice.
-  std::jthread watch([&](const std::stop_token& over) {
-    while (interrupted_by == 0 && !over.stop_requested())
-      std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    const std::scoped_lock lock(guard);
-    if (interrupted_by != 0) tell(jobs, states);
-  });
-  Progress progress(options.progress, options.verbose);
-  try {
-    for (std::size_t i = 0; i < jobs.size(); ++i) {
-      const std::size_t failed = progress.failures().size();
-      mark(i, State::given);
-      Work(bands, options, progress).run({&jobs[i], 1});
-      mark(i, progress.failures().size() == failed ? State::done : State::failed);
+  int code = ok;
+  std::optional<BandsUpscaler::Lost> lost;
+  {
+    // MPI kills a second after it has asked to end: too soon for a rank that computes to notice.
+    std::jthread teller([&](const std::stop_token& over) {
+      while (interrupted_by == 0 && !over.stop_requested())
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+      const std::scoped_lock lock(guard);
+      code = tell(jobs, states);
+    });
+    Progress progress(options.progress, options.verbose);
+    try {
+      for (std::size_t i = 0; i < jobs.size(); ++i) {
+        const std::size_t failed = progress.failures().size();
+        mark(i, State::given);
+        Work(bands, options, progress).run({&jobs[i], 1});
+        mark(i, progress.failures().size() == failed ? State::done : State::failed);
+      }
+      bands.dismiss();
+    } catch (const Interrupted&) {
+    } catch (const BandsUpscaler::Lost& what) {
+      lost = what;
     }
-    bands.dismiss();
-  } catch (const Interrupted&) {
-  } catch (const BandsUpscaler::Lost&) {
-    watch.request_stop();
-    watch.join();
-    if (interrupted_by == 0) tell(jobs, states);
-    throw;
   }
-  watch.request_stop();
-  watch.join();
-  return interrupted_by != 0 ? 128 + static_cast<int>(interrupted_by) : tell(jobs, states);
+  if (lost) throw *lost;
+  return code;
 }
 
 int share_out(Upscaler& upscaler, const Options& options, const std::vector<Job>& jobs, int rank,

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <eqsr/io/json.hpp>
+
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,24 +17,6 @@ namespace tool {
 /// How progress is told: one line on a terminal that fills up, a line each tenth, or an object of
 /// JSON a line on the standard output.
 enum class Style { none, bar, plain, json };
-
-/// A string of JSON; bytes above 127 are taken for UTF-8.
-inline std::string json_string(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      char escaped[8];
-      std::snprintf(escaped, sizeof escaped, "\\u%04x", static_cast<unsigned>(c));
-      out += escaped;
-    } else {
-      out += c;
-    }
-  }
-  return out + '"';
-}
 
 /// One result on its way.
 struct Item {
@@ -121,11 +105,12 @@ class Progress {
   }
   void object(const Item& item, double done, std::string_view stage,
               std::string_view error = {}) const {
+    using eqsr::detail::json_quoted;  // names of files need not be UTF-8
     std::fprintf(lines_,
                  "{\"file\": %s, \"output\": %s, \"done\": %.2f, \"stage\": %s, \"seconds\": %.3f",
-                 json_string(item.from).c_str(), json_string(item.to).c_str(), done,
-                 json_string(stage).c_str(), item.seconds());
-    if (!error.empty()) std::fprintf(lines_, ", \"error\": %s", json_string(error).c_str());
+                 json_quoted(item.from).c_str(), json_quoted(item.to).c_str(), done,
+                 json_quoted(stage).c_str(), item.seconds());
+    if (!error.empty()) std::fprintf(lines_, ", \"error\": %s", json_quoted(error).c_str());
     std::fputs("}\n", lines_);
     std::fflush(lines_);
   }

@@ -348,22 +348,29 @@ using JsonValue = std::variant<bool, double, std::string, std::vector<std::int64
   return object;
 }
 
-/// `text` as a JSON string, in quotes. The text must be UTF-8.
-[[nodiscard]] inline std::string json_string(std::string_view text) {
-  EQSR_EXPECTS(detail::valid_utf8(text), "bad_utf8", "The text ", detail::in_quotes(text),
-               " is not UTF-8 and cannot be written as JSON.");
+namespace detail {
+/// `text` between quotes, escaped; bytes above 127 stay as they are.
+[[nodiscard]] inline std::string json_quoted(std::string_view text) {
   std::string out = "\"";
   for (const char c : text) {
     if (c == '"' || c == '\\') {
       out += '\\';
       out += c;
     } else if (static_cast<unsigned char>(c) < 0x20) {
-      out += "\\u00" + detail::hex_byte(c);
+      out += "\\u00" + hex_byte(c);
     } else {
       out += c;
     }
   }
   return out + '"';
+}
+}  // namespace detail
+
+/// `text` as a JSON string, in quotes. The text must be UTF-8.
+[[nodiscard]] inline std::string json_string(std::string_view text) {
+  EQSR_EXPECTS(detail::valid_utf8(text), "bad_utf8", "The text ", detail::in_quotes(text),
+               " is not UTF-8 and cannot be written as JSON.");
+  return detail::json_quoted(text);
 }
 
 }  // namespace eqsr::inline EQSR_ABI
