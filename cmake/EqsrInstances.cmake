@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# eqsr::base_cpu and eqsr::lite_cpu: the network compiled once, for programs that include
-# <eqsr/base_cpu.hpp> or <eqsr/lite_cpu.hpp>. Nothing is compiled until something links one.
+# eqsr::base_cpu and eqsr::lite_cpu: the network compiled once, for programs that link them.
+# <eqsr/eqsr.hpp> then declares what is there, and <eqsr/lite_cpu.hpp> does so without the kernels.
+# Nothing is compiled until something links one.
 #
 # Symbols carry the instruction set that a file is compiled for (core/version.hpp). The library has
 # those of every set, so it does not matter what the program is compiled for; the linker takes one.
@@ -31,6 +32,8 @@ EQSR_CPU_INSTANCE(, ${config})
   set_target_properties(${target} PROPERTIES EXPORT_NAME ${config}_cpu
                                              POSITION_INDEPENDENT_CODE ON)
   target_link_libraries(${target} PUBLIC eqsr)
+  string(TOUPPER ${config} upper)
+  target_compile_definitions(${target} INTERFACE EQSR_LINKED_${upper}_CPU)
 endforeach()
 
 foreach(config IN LISTS EQSR_INSTANCES)

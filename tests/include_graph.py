@@ -5,7 +5,7 @@
     core <- layer <- net <- load.hpp <- upscale.hpp <- eqsr.hpp, eqsr.cuh
     core <- io <- load.hpp
     core, layer <- cpu <- eqsr.hpp, instance.hpp only        only cpu/ sees Eigen
-    instance.hpp <- base_cpu.hpp, lite_cpu.hpp
+    instance.hpp <- base_cpu.hpp, lite_cpu.hpp, eqsr.hpp
     core, layer, upscale.hpp <- cuda <- eqsr.cuh only        only .cuh files there see CUDA
 """
 import pathlib
@@ -25,7 +25,8 @@ ALLOWED = {
     "instance.hpp": {"cpu", "upscale.hpp", "alpha.hpp"},
     "base_cpu.hpp": {"instance.hpp"},
     "lite_cpu.hpp": {"instance.hpp"},
-    "eqsr.hpp": {"core", "layer", "net", "io", "cpu", "load.hpp", "upscale.hpp", "alpha.hpp"},
+    "eqsr.hpp": {"core", "layer", "net", "io", "cpu", "load.hpp", "upscale.hpp", "alpha.hpp",
+                 "instance.hpp"},
     "eqsr.cuh": {"core", "layer", "net", "io", "cuda", "load.hpp", "upscale.hpp", "alpha.hpp"},
 }
 # Headers from outside, and the only folders or files that may include them.

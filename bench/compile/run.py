@@ -5,7 +5,7 @@
     run.py --source DIR --system DIR... [--check] -- COMPILER
 
 Seconds are processor time, the best of three. With --check only the README's program is compiled,
-and more than 20 s or 1.5 GB at -O2 is a failure: twice the aim, since test machines are busy.
+at -O2: linked with eqsr::lite_cpu it may take 10 s, from the headers alone 20 s, and 1.5 GB.
 """
 import argparse
 import os
@@ -23,7 +23,8 @@ SOURCES = {
     "Eigen/Core": "#include <Eigen/Core>\nint main() {}\n",
     "eqsr.hpp": "#include <eqsr/eqsr.hpp>\nint main() {}\n",
 }
-MOST_SECONDS = 20.0
+LINKED = "-O2 -DEQSR_LINKED_LITE_CPU"  # as that target has it compiled
+MOST_SECONDS = {"-O2": 20.0, LINKED: 10.0}
 MOST_MEGABYTES = 1500.0
 
 
@@ -51,7 +52,7 @@ def main():
     failed = False
     with tempfile.TemporaryDirectory() as folder:
         program = options.source / "examples/minimal.cpp"
-        rows = [("examples/minimal.cpp", "-O2", program)]
+        rows = [("examples/minimal.cpp", level, program) for level in MOST_SECONDS]
         if not options.check:
             rows.append(("examples/minimal.cpp", "-O3 -march=native", program))
             rows.append(("examples/minimal.cpp", "-O0", program))
@@ -67,11 +68,11 @@ def main():
             best = (float("inf"), 0)
             for _ in range(3):
                 best = min(best, measure([*options.command, *flags, *level.split(), str(file)]))
-                if options.check and best[0] <= MOST_SECONDS:
+                if options.check and best[0] <= MOST_SECONDS[level]:
                     break
             print(f"| {name} | {level} | {best[0]:.1f} | {best[1]:.0f} |", flush=True)
-            if options.check and (best[0] > MOST_SECONDS or best[1] > MOST_MEGABYTES):
-                print(f"more than {MOST_SECONDS} s or {MOST_MEGABYTES} MB")
+            if options.check and (best[0] > MOST_SECONDS[level] or best[1] > MOST_MEGABYTES):
+                print(f"more than {MOST_SECONDS[level]} s or {MOST_MEGABYTES} MB")
                 failed = True
     return failed
 

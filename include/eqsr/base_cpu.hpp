@@ -2,8 +2,8 @@
 #pragma once
 #include <eqsr/instance.hpp>  // EQSR_CPU_INSTANCE
 
-/// `eqsr::base`, the published configuration, on the CPU, from the library eqsr::base_cpu: what
-/// <eqsr/eqsr.hpp> would compile in every program is compiled once. Link that target.
+/// `eqsr::base`, the published configuration, on the CPU, from the library eqsr::base_cpu, without
+/// the kernels that <eqsr/eqsr.hpp> includes. Link that target.
 namespace eqsr {
 EQSR_CPU_INSTANCE(extern, base)
 }  // namespace eqsr

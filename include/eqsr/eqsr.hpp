@@ -5,4 +5,16 @@
 /// include path and -pthread; no macro. Image files: <eqsr/io/image.hpp>.
 #include <eqsr/alpha.hpp>
 #include <eqsr/cpu/kernels.hpp>
+#include <eqsr/instance.hpp>
 #include <eqsr/upscale.hpp>
+
+// Linking the CMake targets eqsr::base_cpu and eqsr::lite_cpu defines these: that network comes
+// from the library and is not compiled again.
+namespace eqsr {
+#if defined(EQSR_LINKED_BASE_CPU)
+EQSR_CPU_INSTANCE(extern, base)
+#endif
+#if defined(EQSR_LINKED_LITE_CPU)
+EQSR_CPU_INSTANCE(extern, lite)
+#endif
+}  // namespace eqsr

@@ -6,7 +6,6 @@
 #include <map>      // map
 #include <string>   // string
 #include <utility>  // pair
-#include <variant>  // get_if
 #include <vector>   // vector
 
 /// A ready network from a weight file.
@@ -15,21 +14,27 @@ namespace detail {
 
 /// The settings as the metadata entry `configuration` writes them.
 inline std::map<std::string, JsonValue> settings_of(const Config& config) {
-  std::vector<std::int64_t> depths(config.depths.begin(), config.depths.begin() + config.groups());
-  return {
-      {"channels", double(config.channels)},
-      {"depths", depths},
-      {"heads", double(config.heads)},
-      {"window", double(config.window)},
-      {"overlap_ratio", config.overlap_ratio},
-      {"mlp_ratio", config.mlp_ratio},
-      {"squeeze_ratio", config.squeeze_ratio},
-      {"latent", double(config.latent)},
-      {"frequencies", double(config.frequencies)},
-      {"conditioning",
-       std::string(config.conditioning == Conditioning::scale ? "scale" : "target_height")},
-      {"training_patch", double(config.training_patch)},
-      {"image_skip", std::string(config.image_skip == ImageSkip::bicubic ? "bicubic" : "none")}};
+  std::map<std::string, JsonValue> settings;
+  const auto number = [&](const char* name, double value) {
+    settings[name] = {.kind = JsonValue::Kind::number, .number = value};
+  };
+  const auto text = [&](const char* name, const char* value) {
+    settings[name] = {.kind = JsonValue::Kind::text, .text = value};
+  };
+  number("channels", config.channels);
+  settings["depths"] = {.kind = JsonValue::Kind::list,
+                        .list{config.depths.begin(), config.depths.begin() + config.groups()}};
+  number("heads", config.heads);
+  number("window", config.window);
+  number("overlap_ratio", config.overlap_ratio);
+  number("mlp_ratio", config.mlp_ratio);
+  number("squeeze_ratio", config.squeeze_ratio);
+  number("latent", config.latent);
+  number("frequencies", config.frequencies);
+  text("conditioning", config.conditioning == Conditioning::scale ? "scale" : "target_height");
+  number("training_patch", config.training_patch);
+  text("image_skip", config.image_skip == ImageSkip::bicubic ? "bicubic" : "none");
+  return settings;
 }
 
 /// A file with a configuration must have this one. Throws `bad_config`.

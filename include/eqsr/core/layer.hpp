@@ -6,6 +6,7 @@
 #include <cstdint>           // uint64_t
 #include <initializer_list>  // initializer_list
 #include <string>            // string
+#include <utility>           // move
 #include <vector>            // vector
 
 /// Modules: structs that name their parameters once. Loading, saving, counting and copying follow.
@@ -25,10 +26,27 @@ inline constexpr bool is_tensor = false;
 template <class B, class T, class... Axes>
 inline constexpr bool is_tensor<Tensor<B, T, Axes...>> = true;
 
-[[gnu::noinline]] inline std::string joined_name(const std::string& prefix, const char* name) {
-  if (prefix.empty() || *name == 0) return prefix + name;
-  return prefix + "." + name;
-}
+/// The name of what is being visited, with dots between its parts. An empty part adds nothing.
+class DottedName {
+ public:
+  explicit DottedName(std::string prefix) : text_(std::move(prefix)) {}
+  [[nodiscard]] const std::string& text() const { return text_; }
+
+  /// Adds a part; the result takes it away again.
+  [[gnu::noinline]] std::size_t enter(const char* part) {
+    const std::size_t before = text_.size();
+    if (before > 0 && *part != 0) text_ += '.';
+    text_ += part;
+    return before;
+  }
+  [[gnu::noinline]] std::size_t enter(std::size_t index) {
+    return enter(std::to_string(index).c_str());
+  }
+  [[gnu::noinline]] void leave(std::size_t before) { text_.resize(before); }
+
+ private:
+  std::string text_;
+};
 }  // namespace detail
 
 template <class M>
@@ -41,36 +59,66 @@ concept LayerOn = Module<L> && requires(const L& layer, C& context, In x, Out y)
   layer.forward(context, x, y);
 };
 
+namespace detail {
+
+/// Walks through a module: `tensor(tensor)` at each tensor, `enter` and `leave` around each name.
+template <class Walk, class Child>
+void visit_child(Walk& walk, Child& child) {
+  using Type = std::remove_const_t<Child>;
+  if constexpr (is_tensor<Type>) {
+    walk.tensor(child);
+  } else if constexpr (Module<Type>) {
+    Type::visit(child, walk);
+  } else {
+    static_assert(
+        requires { child.begin(); },
+        "eqsr: visit() was given something that is no tensor, module or list of "
+        "modules. Give the member a static visit(self, visitor).");
+    std::size_t index = 0;
+    for (auto& element : child) {
+      const std::size_t mark = walk.enter(index++);
+      visit_child(walk, element);
+      walk.leave(mark);
+    }
+  }
+}
+
+/// Calls `f(name, tensor)`.
+template <class F>
+struct NamedWalk : DottedName {
+  F& f;
+  NamedWalk(F& function, std::string prefix) : DottedName(std::move(prefix)), f(function) {}
+  void tensor(auto& tensor) { f(text(), tensor); }
+  void operator()(const char* name, auto& child) {
+    const std::size_t mark = enter(name);
+    visit_child(*this, child);
+    leave(mark);
+  }
+};
+
+/// Counts scalars; names do not matter.
+struct CountingWalk {
+  Index count = 0;
+  void tensor(const auto& tensor) { count += tensor.size(); }
+  static std::size_t enter(std::size_t) { return 0; }
+  static void leave(std::size_t) {}
+  void operator()(const char*, const auto& child) { visit_child(*this, child); }
+};
+
+}  // namespace detail
+
 /// Calls `f(name, tensor)` for every parameter of a module, in the order of its `visit`.
 template <class M, class F>
-void for_each_parameter(M& module, F&& f, const std::string& prefix = "") {
-  auto visitor = [&](const char* name, auto& child) {
-    using Child = std::remove_const_t<std::remove_reference_t<decltype(child)>>;
-    const std::string full = detail::joined_name(prefix, name);
-    if constexpr (detail::is_tensor<Child>) {
-      f(full, child);
-    } else if constexpr (Module<Child>) {
-      for_each_parameter(child, f, full);
-    } else {
-      static_assert(
-          requires { child.begin(); },
-          "eqsr: visit() was given something that is no tensor, module or list of "
-          "modules. Give the member a static visit(self, visitor).");
-      std::size_t index = 0;
-      for (auto& element : child)
-        for_each_parameter(element, f, detail::joined_name(full, std::to_string(index++).c_str()));
-    }
-  };
-  std::remove_const_t<M>::visit(module, visitor);
+void for_each_parameter(M& module, F&& f, std::string prefix = "") {
+  std::remove_const_t<M>::visit(module, detail::NamedWalk<F>(f, std::move(prefix)));
 }
 
 /// The number of scalars in the parameters of a module.
 template <class M>
 Index parameter_count(const M& module) {
-  Index count = 0;
-  for_each_parameter(module,
-                     [&](const std::string&, const auto& tensor) { count += tensor.size(); });
-  return count;
+  detail::CountingWalk walk;
+  M::visit(module, walk);
+  return walk.count;
 }
 
 /// The shape of a tensor as PyTorch states it.

@@ -16,6 +16,7 @@ namespace eqsr::inline EQSR_ABI {
 class Prepared {
  public:
   Prepared() = default;
+  [[gnu::noinline]] ~Prepared() {}
   Prepared(const Prepared&) noexcept {}
   Prepared(Prepared&&) noexcept {}
   Prepared& operator=(const Prepared&) noexcept {

@@ -44,17 +44,47 @@ namespace detail {
   static std::atomic<std::uint64_t> counter{0};
   return ++counter;
 }
+
+/// The memory of a tensor, whatever its elements: what is compiled once a backend instead of once a
+/// shape.
 template <class B>
-[[gnu::noinline]] void* allocate_zero(std::size_t bytes) {
-  void* memory = Memory<B>::allocate(bytes > 0 ? bytes : 1);
-  try {
-    Memory<B>::zero(memory, bytes);
-  } catch (...) {  // a device can fail
-    Memory<B>::deallocate(memory);
-    throw;
+class TensorMemory {
+ public:
+  [[gnu::noinline]] explicit TensorMemory(std::size_t bytes)
+      : bytes_(bytes), stamp_(fresh_stamp()) {
+    data_ = Memory<B>::allocate(bytes > 0 ? bytes : 1);
+    try {
+      Memory<B>::zero(data_, bytes);
+    } catch (...) {  // a device can fail
+      Memory<B>::deallocate(data_);
+      throw;
+    }
   }
-  return memory;
-}
+  [[gnu::noinline]] TensorMemory(const TensorMemory& other) : TensorMemory(other.bytes_) {
+    Memory<B>::copy(data_, other.data_, bytes_);
+  }
+  [[gnu::noinline]] TensorMemory(TensorMemory&& other) noexcept
+      : data_(std::exchange(other.data_, nullptr)),
+        bytes_(std::exchange(other.bytes_, 0)),
+        stamp_(fresh_stamp()) {}
+  [[gnu::noinline]] TensorMemory& operator=(TensorMemory other) noexcept {
+    std::swap(data_, other.data_);
+    std::swap(bytes_, other.bytes_);
+    touch();
+    return *this;
+  }
+  [[gnu::noinline]] ~TensorMemory() { Memory<B>::deallocate(data_); }
+
+  [[nodiscard]] void* data() const { return data_; }
+  [[nodiscard]] std::size_t bytes() const { return bytes_; }
+  [[nodiscard]] std::uint64_t stamp() const { return stamp_; }
+  void touch() { stamp_ = fresh_stamp(); }
+
+ private:
+  void* data_ = nullptr;
+  std::size_t bytes_;
+  std::uint64_t stamp_;
+};
 }  // namespace detail
 
 /// An owned array with lettered axes in the memory of backend `B`. Zero when constructed.
@@ -75,65 +105,37 @@ class Tensor {
            view_type::dynamic_rank > 0) explicit Tensor(Extents... extents)
       : Tensor(view_type(nullptr, extents...)) {}
 
-  Tensor(const Tensor& other) : Tensor(other.view_) { copy_from(other); }
-  Tensor(Tensor&& other) noexcept
-      : view_(std::exchange(other.view_, view_type())), stamp_(detail::fresh_stamp()) {}
-  Tensor& operator=(Tensor other) noexcept {
-    std::swap(view_, other.view_);
-    stamp_ = detail::fresh_stamp();
-    return *this;
-  }
-  ~Tensor() { Memory<B>::deallocate(const_cast<std::remove_const_t<T>*>(view_.data())); }
-
-  [[nodiscard]] const_view_type view() const { return view_; }
-  [[nodiscard]] view_type view() {
-    stamp_ = detail::fresh_stamp();
-    return view_;
-  }
+  [[nodiscard]] const_view_type view() const { return shape_.over(data()); }
+  [[nodiscard]] view_type view() { return shape_.over(data()); }
   template <class... Indices>
   const T& operator()(Indices... indices) const {
-    return view_(indices...);
+    return view()(indices...);
   }
   template <class... Indices>
   T& operator()(Indices... indices) {
-    stamp_ = detail::fresh_stamp();
-    return view_(indices...);
+    return view()(indices...);
   }
-  [[nodiscard]] const T* data() const { return view_.data(); }
-  [[nodiscard]] T* data() { return view().data(); }
-  [[nodiscard]] Index size() const { return view_.size(); }
+  [[nodiscard]] const T* data() const { return static_cast<const T*>(memory_.data()); }
+  [[nodiscard]] T* data() {
+    memory_.touch();
+    return static_cast<T*>(memory_.data());
+  }
+  [[nodiscard]] Index size() const { return shape_.size(); }
   template <char Letter>
   [[nodiscard]] Index extent() const {
-    return view_.template extent<Letter>();
+    return shape_.template extent<Letter>();
   }
-  [[nodiscard]] std::uint64_t stamp() const { return stamp_; }
+  [[nodiscard]] std::uint64_t stamp() const { return memory_.stamp(); }
 
-  void copy_from_host(const T* from) { Memory<B>::from_host(data(), from, bytes()); }
-  void copy_to_host(T* to) const { Memory<B>::to_host(to, data(), bytes()); }
+  void copy_from_host(const T* from) { Memory<B>::from_host(data(), from, memory_.bytes()); }
+  void copy_to_host(T* to) const { Memory<B>::to_host(to, data(), memory_.bytes()); }
 
  private:
-  explicit Tensor(view_type shape) : stamp_(detail::fresh_stamp()) {
-    const auto count = static_cast<std::size_t>(shape.size());
-    T* memory = static_cast<T*>(detail::allocate_zero<B>(count * sizeof(T)));
-    view_ = with_data(shape, memory, std::make_integer_sequence<int, view_type::dynamic_rank>{});
-  }
-  template <int... Slots>
-  static view_type with_data(view_type shape, T* memory, std::integer_sequence<int, Slots...>) {
-    std::array<Index, sizeof...(Slots) + 1> extents{};
-    int next = 0;
-    for (int axis = 0; axis < view_type::rank; ++axis)
-      if (view_type::sizes[axis] == dynamic) extents[next++] = shape.extent_at(axis);
-    return view_type(memory, extents[Slots]...);
-  }
-  void copy_from(const Tensor& other) {
-    Memory<B>::copy(view_.data(), other.view_.data(), bytes());
-  }
-  [[nodiscard]] std::size_t bytes() const {
-    return static_cast<std::size_t>(view_.size()) * sizeof(T);
-  }
+  explicit Tensor(view_type shape)
+      : memory_(static_cast<std::size_t>(shape.size()) * sizeof(T)), shape_(shape) {}
 
-  view_type view_;
-  std::uint64_t stamp_;
+  detail::TensorMemory<B> memory_;  ///< first: a failed copy then changes nothing
+  view_type shape_;                 ///< its data is null
 };
 
 /// The newest stamp of several tensors; it changes whenever one of them is written.

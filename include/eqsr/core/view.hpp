@@ -92,6 +92,15 @@ class View {
     return product;
   }
 
+  /// A view of the same shape on other memory.
+  template <class U>
+  [[nodiscard]] constexpr View<U, Axes...> over(U* data) const {
+    View<U, Axes...> view;
+    view.data_ = data;
+    view.extents_ = extents_;
+    return view;
+  }
+
   template <class... Indices>
   requires(sizeof...(Indices) == rank) constexpr T& operator()(Indices... indices) const {
     Index offset = 0;
@@ -101,6 +110,8 @@ class View {
   }
 
  private:
+  template <class, class...>
+  friend class View;
   T* data_ = nullptr;
   std::array<Index, dynamic_rank == 0 ? 1 : dynamic_rank> extents_{};
 };

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <eqsr/cpu/conv2d.hpp>        // pack_3x3
-#include <eqsr/layer/layer_norm.hpp>  // layer_norm_epsilon
-#include <eqsr/layer/query_grid.hpp>  // ConstQueryAxis
+#include <eqsr/core/function_ref.hpp>  // FunctionRef
+#include <eqsr/cpu/conv2d.hpp>         // pack_3x3
+#include <eqsr/layer/layer_norm.hpp>   // layer_norm_epsilon
+#include <eqsr/layer/query_grid.hpp>   // ConstQueryAxis
 
 #include <vector>  // vector
 
@@ -108,8 +109,8 @@ class KrigingTile {
   /// The first half of a block: calls `done(row, x)` with each row of x + conv2(involution(..)) of
   /// the rectangle. `in` covers the rectangle widened to even rows and columns and grown by one,
   /// as far as the image goes.
-  template <class Done>
-  void convolve(const BlockWeights& block, const PixelRows& in, const Rect& r, const Done& done) {
+  [[gnu::noinline]] void convolve(const BlockWeights& block, const PixelRows& in, const Rect& r,
+                                  FunctionRef<void(Index row, const float* x)> done) {
     const int L = image_.L;
     const Rect even = r.even();
     const Index pitch = (even.w + 2) * L;

@@ -84,12 +84,14 @@ class KrigingPasses {
     return {std::max<Index>(0, bands.first() - 2), std::min(bands.height, bands.last() + 2)};
   }
 
+  /// Where the hidden layer's sum of a row of a tile goes.
+  using Sums = FunctionRef<double*(Index row)>;
+  using Work = FunctionRef<void(KrigingTile& tile, const Rect& rect, Sums sums)>;
+
   /// Calls `work(tile, rect, sums)` for every tile of every slab of `range`, and `after(y, rows)`
   /// when a slab is done. `begin` and `end` are the pass's share of the work, for the progress.
-  /// `sums(row)` is where the hidden layer's sum of a tile's row goes.
-  template <class Work, class After>
-  void for_each_tile(const Range& range, double begin, double end, const Work& work,
-                     const After& after) {
+  [[gnu::noinline]] void for_each_tile(const Range& range, double begin, double end, Work work,
+                                       FunctionRef<void(Index y, Index rows)> after) {
     std::fill_n(total_, 2 * L_, 0.0);
     for (Index y = range.begin; y < range.end; y += slab_) {
       const double done = double(y - range.begin) / double(range.size());
@@ -158,7 +160,7 @@ class KrigingPasses {
     const BlockWeights& block = image_.block[0];
     for_each_tile(
         storage_ == Storage::none ? rows_ : kept_, 0, first_end(),
-        [&](KrigingTile& tile, const Rect& r, const auto& sums) {
+        [&](KrigingTile& tile, const Rect& r, Sums sums) {
           const PixelRows u = tile.head(r.grown(1, image_.H, image_.W));
           tile.convolve(block, u, r, [&](Index row, const float* x) {
             tile.hidden(block, x, r.w);
@@ -174,7 +176,7 @@ class KrigingPasses {
   void gate_plane() {
     for_each_tile(
         kept_, first_end(), first_end() + 0.05,
-        [&](KrigingTile& tile, const Rect& r, const auto&) {
+        [&](KrigingTile& tile, const Rect& r, Sums) {
           for (Index row = r.y; row < r.y + r.h; ++row) {
             float* x = plane(x_).at(row, r.x);
             tile.gated(x, stored_z(tile, 0, row, r, x), gate_[0], r.w, x);
@@ -188,7 +190,7 @@ class KrigingPasses {
   void second_pass() {
     const BlockWeights& block = image_.block[1];
     const auto work = [&](KrigingTile& tile, const Rect& r, const PixelRows& in, float* fresh,
-                          Index slab_y, const auto& sums) {
+                          Index slab_y, Sums sums) {
       tile.convolve(block, in, r, [&](Index row, const float* x) {
         tile.hidden(block, x, r.w);
         tile.sum_hidden(r.w, sums(row));
@@ -200,7 +202,7 @@ class KrigingPasses {
     in.moved = above_;
     for_each_tile(
         rows_, first_end() + 0.05, 0.8,
-        [&](KrigingTile& tile, const Rect& r, const auto& sums) {
+        [&](KrigingTile& tile, const Rect& r, Sums sums) {
           if (storage_ == Storage::none)
             work(tile, r, recompute(tile, r), nullptr, 0, sums);
           else
@@ -224,7 +226,7 @@ class KrigingPasses {
     };
     for_each_tile(
         rows_, 0.8, 1,
-        [&](KrigingTile& tile, const Rect& r, const auto&) {
+        [&](KrigingTile& tile, const Rect& r, Sums) {
           const auto finish = [&](Index row, const float* x, const float* z) {
             tile.finish(x, z, gate_[1], row, r.x, r.w, colours(row) + r.x * 3);
           };

@@ -49,7 +49,7 @@ class InputFile {
   explicit InputFile(std::string path,
                      std::uint64_t max_bytes = std::numeric_limits<std::uint64_t>::max())
       : path_(std::move(path)) {
-    if (path_.find('\0') != std::string::npos) fail("io_error", "The path contains a zero byte.");
+    if (path_.find('\0') != std::string::npos) fail("io_error", {"The path contains a zero byte."});
     // Asked by name first, so that a device or a socket is not even opened.
     struct stat status {};
     if (::stat(path_.c_str(), &status) != 0) fail_system("cannot be opened", errno);
@@ -62,8 +62,8 @@ class InputFile {
       size_ = static_cast<std::uint64_t>(status.st_size);
       modified_ = status.st_mtim;
       if (size_ > max_bytes) {
-        fail("limit_exceeded", "The file has ", size_, " bytes, the limit is ", max_bytes,
-             "; raise Limits::max_file_bytes if it can be trusted.");
+        fail("limit_exceeded", {"The file has ", size_, " bytes, the limit is ", max_bytes,
+                                "; raise Limits::max_file_bytes if it can be trusted."});
       }
     } catch (...) {
       ::close(descriptor_);
@@ -82,8 +82,9 @@ class InputFile {
   /// Reads exactly `count` bytes.
   void read(std::uint64_t offset, void* to, std::size_t count) const {
     if (offset > size_ || count > size_ - offset) {
-      fail("truncated", "Bytes ", offset, " to ", offset + count,
-           " are needed, but the file ends at ", size_, ". Copy or download it again.");
+      fail("truncated",
+           {"Bytes ", offset, " to ", offset + count, " are needed, but the file ends at ", size_,
+            ". Copy or download it again."});
     }
     char* out = static_cast<char*>(to);
     while (count > 0) {
@@ -93,8 +94,9 @@ class InputFile {
       if (got < 0 && errno == EINTR) continue;
       if (got < 0) fail_system("cannot be read", errno);
       if (got == 0) {
-        fail("truncated", "The file had ", size_, " bytes when it was opened, but now ends before ",
-             offset, ". It is being changed by someone else; try again when that is done.");
+        fail("truncated",
+             {"The file had ", size_, " bytes when it was opened, but now ends before ", offset,
+              ". It is being changed by someone else; try again when that is done."});
       }
       out += got;
       offset += static_cast<std::uint64_t>(got);
@@ -115,30 +117,30 @@ class InputFile {
     struct stat now {};
     if (::fstat(descriptor_, &now) != 0) fail_system("cannot be examined", errno);
     if (static_cast<std::uint64_t>(now.st_size) < size_) {
-      fail("truncated", "The file shrank from ", size_, " to ", now.st_size,
-           " bytes while it was read.");
+      fail("truncated",
+           {"The file shrank from ", size_, " to ", now.st_size, " bytes while it was read."});
     }
     if (static_cast<std::uint64_t>(now.st_size) != size_ ||
         now.st_mtim.tv_sec != modified_.tv_sec || now.st_mtim.tv_nsec != modified_.tv_nsec) {
-      fail("io_error", "The file was changed while it was read; try again when that is done.");
+      fail("io_error", {"The file was changed while it was read; try again when that is done."});
     }
   }
 
   /// Throws an Error whose sentence starts with the file's name.
-  template <class... Parts>
-  [[noreturn]] void fail(const char* code, const Parts&... parts) const {
-    throw Error(code, say(in_quotes(path_), ": ", parts...));
+  [[noreturn, gnu::noinline, gnu::cold]] void fail(const char* code,
+                                                   std::initializer_list<Part> parts) const {
+    detail::fail(code, {in_quotes(path_), ": ", joined(parts)});
   }
 
  private:
   [[noreturn]] void fail_system(std::string_view what, int error) const {
-    fail("io_error", "The file ", what, ": ", system_message(error), ".");
+    fail("io_error", {"The file ", what, ": ", system_message(error), "."});
   }
   void expect_regular(const struct stat& status) const {
     if (!S_ISREG(status.st_mode)) {
-      fail("not_regular_file", "This is ",
-           S_ISDIR(status.st_mode) ? "a directory" : "no plain file",
-           "; a file with contents is expected.");
+      fail("not_regular_file",
+           {"This is ", S_ISDIR(status.st_mode) ? "a directory" : "no plain file",
+            "; a file with contents is expected."});
     }
   }
 

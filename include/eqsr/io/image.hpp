@@ -122,10 +122,10 @@ inline Image decoded(std::string_view bytes, const ImageHeader& header, int chan
                  stb::eqsr_stbi_load_from_memory(data, size, &width, &height, &stored, channels)),
       stb_release);
   if (samples == nullptr && stb_refused)
-    picture.fail("image_limit", "The picture needs more memory than its size allows for.");
+    picture.fail("image_limit", {"The picture needs more memory than its size allows for."});
   if (samples == nullptr || static_cast<std::uint32_t>(width) != header.width ||
       static_cast<std::uint32_t>(height) != header.height)
-    picture.corrupt("its data cannot be decoded, or do not fit its header");
+    picture.corrupt({"its data cannot be decoded, or do not fit its header"});
   return deep ? to_float(static_cast<const std::uint16_t*>(samples.get()), height, width, channels)
               : to_float(static_cast<const std::uint8_t*>(samples.get()), height, width, channels);
 }

@@ -33,23 +33,22 @@ class ImageBytes {
  public:
   ImageBytes(std::string_view bytes, std::string_view name) : bytes_(bytes), name_(name) {}
 
-  template <class... Parts>
-  [[noreturn]] void fail(const char* code, const Parts&... parts) const {
-    throw Error(code, say(name_, ": ", parts...));
+  [[noreturn, gnu::noinline, gnu::cold]] void fail(const char* code,
+                                                   std::initializer_list<Part> parts) const {
+    detail::fail(code, {name_, ": ", joined(parts)});
   }
-  template <class... Parts>
-  [[noreturn]] void corrupt(const Parts&... what) const {
-    fail("image_corrupt", "The picture is damaged: ", what...,
-         ". Copy or download it again, or save it again with an image program.");
+  [[noreturn, gnu::noinline, gnu::cold]] void corrupt(std::initializer_list<Part> what) const {
+    fail("image_corrupt", {"The picture is damaged: ", joined(what),
+                           ". Copy or download it again, or save it again with an image program."});
   }
-  template <class... Parts>
-  [[noreturn]] void unsupported(const Parts&... what) const {
-    fail("image_unsupported", "This is ", what...,
-         ", which is not supported. Save it as an ordinary RGB picture, PNG or JPEG.");
+  [[noreturn, gnu::noinline, gnu::cold]] void unsupported(std::initializer_list<Part> what) const {
+    fail("image_unsupported",
+         {"This is ", joined(what),
+          ", which is not supported. Save it as an ordinary RGB picture, PNG or JPEG."});
   }
   [[noreturn]] void truncated() const {
-    fail("image_truncated", "The picture ends after ", bytes_.size(),
-         " bytes, before it is complete. Copy or download it again.");
+    fail("image_truncated", {"The picture ends after ", bytes_.size(),
+                             " bytes, before it is complete. Copy or download it again."});
   }
 
  protected:
@@ -96,12 +95,12 @@ inline constexpr std::string_view jpeg_signature = "\xff\xd8"sv;
       {"%PDF"sv, "a PDF"},
   };
   for (const Magic& magic : magics)
-    if (bytes.starts_with(magic.bytes)) picture.unsupported(magic.name);
+    if (bytes.starts_with(magic.bytes)) picture.unsupported({magic.name});
   const auto four_at = [&](std::size_t at) { return bytes.substr(std::min(at, bytes.size()), 4); };
-  if (four_at(0) == "RIFF" && four_at(8) == "WEBP") picture.unsupported("a WebP");
-  if (four_at(4) == "ftyp") picture.unsupported("an AVIF, HEIC or video file");
-  picture.unsupported("no PNG or JPEG picture (it starts with the bytes ", hex(bytes.substr(0, 8)),
-                      ")");
+  if (four_at(0) == "RIFF" && four_at(8) == "WEBP") picture.unsupported({"a WebP"});
+  if (four_at(4) == "ftyp") picture.unsupported({"an AVIF, HEIC or video file"});
+  picture.unsupported(
+      {"no PNG or JPEG picture (it starts with the bytes ", hex(bytes.substr(0, 8)), ")"});
 }
 
 }  // namespace eqsr::inline EQSR_ABI::detail

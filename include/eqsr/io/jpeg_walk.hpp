@@ -16,25 +16,26 @@ class JpegWalk : public ImageBytes {
     std::size_t scans = 0;
     std::size_t at = 2;
     while (true) {
-      if (byte(at) != 0xff) corrupt("no marker where one must be, at byte ", at);
+      if (byte(at) != 0xff) corrupt({"no marker where one must be, at byte ", at});
       while (byte(at) == 0xff) ++at;
       const unsigned marker = byte(at++);
       if (marker == 0xd9) break;
       if (marker < 0xc0 || (marker >= 0xd0 && marker <= 0xd8))
-        corrupt("the marker ff ", hex_byte(static_cast<char>(marker)), " where a segment belongs");
+        corrupt(
+            {"the marker ff ", hex_byte(static_cast<char>(marker)), " where a segment belongs"});
       const std::size_t length = big16(at);
-      if (length < 2) corrupt("a segment announces ", length, " bytes, at byte ", at);
+      if (length < 2) corrupt({"a segment announces ", length, " bytes, at byte ", at});
       if (length > bytes_.size() - at) truncated();
       read_segment(marker, at + 2, bytes_.substr(at + 2, length - 2));
       at += length;
       if (marker == 0xda) {
-        if (header_.width == 0) corrupt("its data come before its header");
+        if (header_.width == 0) corrupt({"its data come before its header"});
         // Each scan passes over the whole picture; real ones have about ten.
-        if (++scans > 100) fail("image_limit", "The picture has more than 100 scans.");
+        if (++scans > 100) fail("image_limit", {"The picture has more than 100 scans."});
         at = end_of_scan(at);
       }
     }
-    if (scans == 0) corrupt("it has no data");
+    if (scans == 0) corrupt({"it has no data"});
     header_.ignored_at_end = bytes_.size() - at;
     header_.icc_complete = icc_seen_ == header_.icc_parts.size();
     return header_;
@@ -56,26 +57,26 @@ class JpegWalk : public ImageBytes {
   }
 
   void read_frame(unsigned marker, std::size_t at, std::size_t length) {
-    if (header_.width != 0) corrupt("it has two headers");
-    if (marker > 0xc2) unsupported("a lossless, hierarchical or arithmetic-coded JPEG");
-    if (byte(at) != 8) unsupported("a JPEG of ", byte(at), " bits a sample");
-    if (big16(at + 1) == 0) unsupported("a JPEG that tells its height at the end");
+    if (header_.width != 0) corrupt({"it has two headers"});
+    if (marker > 0xc2) unsupported({"a lossless, hierarchical or arithmetic-coded JPEG"});
+    if (byte(at) != 8) unsupported({"a JPEG of ", byte(at), " bits a sample"});
+    if (big16(at + 1) == 0) unsupported({"a JPEG that tells its height at the end"});
     header_.height = big16(at + 1);
     header_.width = big16(at + 3);
     if (header_.width == 0)
-      fail("image_limit", "The picture has no pixels; it cannot be enlarged.");
+      fail("image_limit", {"The picture has no pixels; it cannot be enlarged."});
     header_.channels = static_cast<int>(byte(at + 5));
-    if (header_.channels == 4) unsupported("a CMYK picture, made for printing");
+    if (header_.channels == 4) unsupported({"a CMYK picture, made for printing"});
     if (header_.channels != 1 && header_.channels != 3)
-      corrupt("it has ", header_.channels, " channels");
+      corrupt({"it has ", header_.channels, " channels"});
     if (length != 6 + 3 * static_cast<std::size_t>(header_.channels))
-      corrupt("its header has a wrong length");
+      corrupt({"its header has a wrong length"});
     for (std::size_t i = 0; i < static_cast<std::size_t>(header_.channels); ++i) {
       const unsigned factors = byte(at + 7 + 3 * i);
       header_.tile_x = std::max(header_.tile_x, 8 * (factors >> 4U));
       header_.tile_y = std::max(header_.tile_y, 8 * (factors & 15U));
     }
-    if (header_.tile_x > 32 || header_.tile_y > 32) corrupt("its sampling factors exceed 4");
+    if (header_.tile_x > 32 || header_.tile_y > 32) corrupt({"its sampling factors exceed 4"});
   }
 
   /// Older versions of stb_image write beyond their table when a file lists more than 256 codes.
@@ -84,7 +85,7 @@ class JpegWalk : public ImageBytes {
     while (at < end) {
       std::size_t codes = 0;
       for (std::size_t i = 1; i <= 16 && at + i < end; ++i) codes += byte(at + i);
-      if (codes > 256 || end - at < 17 + codes) corrupt("a Huffman table is no table");
+      if (codes > 256 || end - at < 17 + codes) corrupt({"a Huffman table is no table"});
       at += 17 + codes;
     }
   }

@@ -9,14 +9,12 @@
 #include <eqsr/io/bytes.hpp>
 
 #include <array>        // array
+#include <charconv>     // from_chars
 #include <cstddef>      // size_t
 #include <cstdint>      // uint64_t
-#include <locale>       // locale::classic
 #include <map>          // map
-#include <sstream>      // istringstream
 #include <string>       // string
 #include <string_view>  // string_view
-#include <variant>      // variant
 #include <vector>       // vector
 
 namespace eqsr::inline EQSR_ABI {
@@ -41,9 +39,10 @@ class JsonReader {
   /// Moves to the next member, leaving its key in `key`; false at the end of the object.
   bool next_key(std::string& key) {
     if (!next('}')) return false;
-    if (peek() != '"') fail("bad_json", "A key in quotes is expected.");
+    if (peek() != '"') fail("bad_json", {"A key in quotes is expected."});
     key = raw_string();
-    if (peek() != ':') fail("bad_json", "A colon is expected after the key ", in_quotes(key), ".");
+    if (peek() != ':')
+      fail("bad_json", {"A colon is expected after the key ", in_quotes(key), "."});
     ++position_;
     return true;
   }
@@ -69,8 +68,8 @@ class JsonReader {
       if (!good) break;
     }
     if (!good) {
-      fail("bad_number", "The ", what, " is ", in_quotes(digits),
-           "; a whole number from 0 to 2^64 - 1 in plain digits is expected.");
+      fail("bad_number", {"The ", what, " is ", in_quotes(digits),
+                          "; a whole number from 0 to 2^64 - 1 in plain digits is expected."});
     }
     return value;
   }
@@ -79,10 +78,11 @@ class JsonReader {
     if (!at_number()) wrong_type(what, "a number");
     const std::string_view digits = take_number();
     double value = 0;
-    std::istringstream stream{std::string(digits)};
-    stream.imbue(std::locale::classic());
-    if (!is_number(digits) || !(stream >> value) || !stream.eof()) {
-      fail("bad_number", "The ", what, " is ", in_quotes(digits), "; a finite number is expected.");
+    const char* const end = digits.data() + digits.size();
+    const auto [read, error] = std::from_chars(digits.data(), end, value);
+    if (!is_number(digits) || error != std::errc{} || read != end) {
+      fail("bad_number",
+           {"The ", what, " is ", in_quotes(digits), "; a finite number is expected."});
     }
     return value;
   }
@@ -106,7 +106,7 @@ class JsonReader {
       static_cast<void>(raw_string());
     } else if (at_number()) {
       const std::string_view digits = take_number();
-      if (!is_number(digits)) fail("bad_number", in_quotes(digits), " is no JSON number.");
+      if (!is_number(digits)) fail("bad_number", {in_quotes(digits), " is no JSON number."});
     } else {
       static_cast<void>(take_word());
     }
@@ -115,12 +115,12 @@ class JsonReader {
   /// Only white space may follow.
   void finish() {
     peek();
-    if (position_ < text_.size()) fail("bad_json", "There is more after the end of the object.");
+    if (position_ < text_.size()) fail("bad_json", {"There is more after the end of the object."});
   }
 
-  template <class... Parts>
-  [[noreturn]] void fail(const char* code, const Parts&... parts) const {
-    throw Error(code, say(where_, ", byte ", position_, ": ", parts...));
+  [[noreturn, gnu::noinline, gnu::cold]] void fail(const char* code,
+                                                   std::initializer_list<Part> parts) const {
+    detail::fail(code, {where_, ", byte ", position_, ": ", joined(parts)});
   }
 
   /// The value at hand is not what the caller needs. It is read to its end first, so that a text
@@ -129,7 +129,7 @@ class JsonReader {
     const char c = peek();
     const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
     if (!letter) skip();
-    fail("bad_type", "The ", what, " is not ", expected, ".");
+    fail("bad_type", {"The ", what, " is not ", expected, "."});
   }
 
  private:
@@ -188,15 +188,16 @@ class JsonReader {
 
   [[noreturn]] void unexpected() const {
     const std::string_view rest = text_.substr(position_);
-    if (rest.empty()) fail("bad_json", "The text ends too early.");
+    if (rest.empty()) fail("bad_json", {"The text ends too early."});
     if (utf8_length(rest) == 0)
-      fail("bad_utf8", "This is not UTF-8: ", in_quotes(rest.substr(0, 4)), ".");
-    fail("bad_json", "This is not expected here: ", in_quotes(rest.substr(0, 8)), ".");
+      fail("bad_utf8", {"This is not UTF-8: ", in_quotes(rest.substr(0, 4)), "."});
+    fail("bad_json", {"This is not expected here: ", in_quotes(rest.substr(0, 8)), "."});
   }
 
   void begin(char open, std::string_view what, std::string_view expected) {
     if (peek() != open) wrong_type(what, expected);
-    if (depth_ == max_depth) fail("depth_limit", "Values are nested deeper than ", max_depth, ".");
+    if (depth_ == max_depth)
+      fail("depth_limit", {"Values are nested deeper than ", max_depth, "."});
     ++position_;
     first_[depth_++] = true;
   }
@@ -212,7 +213,7 @@ class JsonReader {
     if (!first) {
       if (c != ',') unexpected();
       ++position_;
-      if (peek() == close) fail("bad_json", "There is a comma after the last entry.");
+      if (peek() == close) fail("bad_json", {"There is a comma after the last entry."});
     }
     first = false;
     return true;
@@ -222,17 +223,18 @@ class JsonReader {
     std::string out;
     ++position_;  // the opening quote
     for (;;) {
-      if (position_ >= text_.size()) fail("bad_json", "A string is not closed.");
+      if (position_ >= text_.size()) fail("bad_json", {"A string is not closed."});
       const char c = text_[position_];
       if (c == '"') break;
       if (c == '\\') {
         escape(out);
         continue;
       }
-      if (static_cast<unsigned char>(c) < 0x20) fail("bad_json", "A control byte is in a string.");
+      if (static_cast<unsigned char>(c) < 0x20)
+        fail("bad_json", {"A control byte is in a string."});
       const std::size_t length = utf8_length(text_.substr(position_));
       if (length == 0) {
-        fail("bad_utf8", "A string is not UTF-8: ", in_quotes(text_.substr(position_, 4)), ".");
+        fail("bad_utf8", {"A string is not UTF-8: ", in_quotes(text_.substr(position_, 4)), "."});
       }
       out.append(text_, position_, length);
       position_ += length;
@@ -251,14 +253,14 @@ class JsonReader {
       position_ += 2;
       return;
     }
-    if (c != 'u') fail("bad_json", "An escape in a string is not one of JSON's.");
+    if (c != 'u') fail("bad_json", {"An escape in a string is not one of JSON's."});
     std::uint32_t code = hex4();
     if (code >= 0xD800 && code <= 0xDBFF && text_.substr(position_, 2) == "\\u") {
       const std::uint32_t low = hex4();
-      if (low < 0xDC00 || low > 0xDFFF) fail("bad_utf8", "Half a surrogate pair is in a string.");
+      if (low < 0xDC00 || low > 0xDFFF) fail("bad_utf8", {"Half a surrogate pair is in a string."});
       code = 0x10000 + ((code - 0xD800) << 10U) + (low - 0xDC00);
     } else if (code >= 0xD800 && code <= 0xDFFF) {
-      fail("bad_utf8", "Half a surrogate pair is in a string.");
+      fail("bad_utf8", {"Half a surrogate pair is in a string."});
     }
     const auto put = [&](std::uint32_t byte) {
       out += static_cast<char>(static_cast<unsigned char>(byte));
@@ -291,7 +293,7 @@ class JsonReader {
       } else if ((c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F')) {
         digit = (static_cast<std::uint32_t>(c) & 7U) + 9U;
       } else {
-        fail("bad_json", "\\u is not followed by four hexadecimal digits.");
+        fail("bad_json", {"\\u is not followed by four hexadecimal digits."});
       }
       code = code * 16 + digit;
     }
@@ -309,7 +311,14 @@ class JsonReader {
 }  // namespace detail
 
 /// A setting: true or false, a number, a text, or a list of whole numbers.
-using JsonValue = std::variant<bool, double, std::string, std::vector<std::int64_t>>;
+struct JsonValue {
+  enum class Kind : std::uint8_t { boolean, number, text, list } kind = Kind::boolean;
+  double number = 0;  ///< of a boolean: 0 or 1
+  std::string text{};
+  std::vector<std::int64_t> list{};
+
+  bool operator==(const JsonValue&) const = default;
+};
 
 /// Parses one object without nested objects; `where` names the text in errors.
 [[nodiscard]] inline std::map<std::string, JsonValue> parse_flat_json(std::string_view text,
@@ -320,28 +329,29 @@ using JsonValue = std::variant<bool, double, std::string, std::vector<std::int64
   in.begin_object("document");
   while (in.next_key(key)) {
     const std::string what = detail::in_quotes(key);
-    if (object.contains(key)) {
-      in.fail("duplicate_key", "The key ", what, " is there twice.");
-    }
+    const auto [entry, added] = object.try_emplace(key);
+    if (!added) in.fail("duplicate_key", {"The key ", what, " is there twice."});
+    JsonValue& setting = entry->second;
     const char c = in.peek();
     if (c == '"') {
-      object[key] = in.string(what);
+      setting.kind = JsonValue::Kind::text;
+      setting.text = in.string(what);
     } else if (c == 't' || c == 'f') {
-      object[key] = in.boolean(what);
+      setting.number = in.boolean(what) ? 1 : 0;
     } else if (c == '[') {
-      std::vector<std::int64_t> list;
+      setting.kind = JsonValue::Kind::list;
       in.begin_array(what);
       while (in.next_element()) {
         const double value = in.number(what);
         if (!(value >= -9007199254740992.0 && value <= 9007199254740992.0) ||
             static_cast<double>(static_cast<std::int64_t>(value)) != value) {
-          in.fail("bad_number", "The list ", what, " may hold whole numbers only.");
+          in.fail("bad_number", {"The list ", what, " may hold whole numbers only."});
         }
-        list.push_back(static_cast<std::int64_t>(value));
+        setting.list.push_back(static_cast<std::int64_t>(value));
       }
-      object[key] = std::move(list);
     } else {
-      object[key] = in.number(what);
+      setting.kind = JsonValue::Kind::number;
+      setting.number = in.number(what);
     }
   }
   in.finish();

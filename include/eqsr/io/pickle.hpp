@@ -11,7 +11,7 @@ namespace detail {
 
 inline void Pickle::remember(std::size_t slot) {
   // Picklers number their slots from 0 or 1 without gaps.
-  if (slot > memo_.size() + 1) fail("bad_pickle", "The memo slot ", slot, " is out of order.");
+  if (slot > memo_.size() + 1) fail("bad_pickle", {"The memo slot ", slot, " is out of order."});
   const V value = top();
   if (slot >= memo_.size()) memo_.resize(slot + 1);
   memo_[slot] = value;
@@ -19,7 +19,7 @@ inline void Pickle::remember(std::size_t slot) {
 
 inline void Pickle::recall(std::size_t slot) {
   if (slot >= memo_.size() || memo_[slot].kind == V::unset) {
-    fail("bad_pickle", "The memo slot ", slot, " is empty.");
+    fail("bad_pickle", {"The memo slot ", slot, " is empty."});
   }
   push(memo_[slot]);
 }
@@ -27,7 +27,7 @@ inline void Pickle::recall(std::size_t slot) {
 /// Two's complement, little-endian, of any length that fits 64 bits.
 inline void Pickle::push_long(std::string_view bytes) {
   if (bytes.size() > 8) {
-    fail("bad_number", "A whole number has ", bytes.size(), " bytes; at most 8 are possible.");
+    fail("bad_number", {"A whole number has ", bytes.size(), " bytes; at most 8 are possible."});
   }
   std::uint64_t value = 0;
   for (std::size_t i = 0; i < bytes.size(); ++i) {
@@ -45,19 +45,19 @@ inline void Pickle::run() {
     switch (static_cast<unsigned char>(opcode)) {
       case 0x80:  // PROTO
         if (take_little<std::uint8_t>() > 2) {
-          fail("unsupported_opcode", "The pickle protocol is ",
-               int{static_cast<unsigned char>(text_[position_ - 1])},
-               "; PyTorch writes protocol 2. Save the file again with torch.save.");
+          fail("unsupported_opcode",
+               {"The pickle protocol is ", int{static_cast<unsigned char>(text_[position_ - 1])},
+                "; PyTorch writes protocol 2. Save the file again with torch.save."});
         }
         break;
       case '.':  // STOP
         root_ = pop();
         if (!stack_.empty() || !marks_.empty()) {
-          fail("bad_pickle", "The pickle ends with ", stack_.size(), " values left over.");
+          fail("bad_pickle", {"The pickle ends with ", stack_.size(), " values left over."});
         }
         return;
       case '(':  // MARK
-        if (marks_.size() == 1024) fail("depth_limit", "More than 1024 marks are open.");
+        if (marks_.size() == 1024) fail("depth_limit", {"More than 1024 marks are open."});
         marks_.push_back(stack_.size());
         break;
       case 'N':
@@ -174,8 +174,9 @@ inline void Pickle::run() {
 }
 
 inline void Pickle::unsupported(char opcode) const {
-  fail("unsupported_opcode", "The operation 0x", hex_byte(opcode),
-       " is not one that a file of plain tensors needs. Save a state dict with torch.save.");
+  fail("unsupported_opcode",
+       {"The operation 0x", hex_byte(opcode),
+        " is not one that a file of plain tensors needs. Save a state dict with torch.save."});
 }
 
 }  // namespace detail

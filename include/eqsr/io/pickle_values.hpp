@@ -107,9 +107,9 @@ class Pickle {
     return std::nullopt;
   }
 
-  template <class... Parts>
-  [[noreturn]] void fail(const char* code, const Parts&... parts) const {
-    file_.fail(code, what_, ", byte ", opcode_at_, ": ", parts...);
+  [[noreturn, gnu::noinline, gnu::cold]] void fail(const char* code,
+                                                   std::initializer_list<Part> parts) const {
+    file_.fail(code, {what_, ", byte ", opcode_at_, ": ", joined(parts)});
   }
 
  private:
@@ -130,10 +130,10 @@ class Pickle {
 
   // ---- bytes -----------------------------------------------------------------------------------
 
-  std::string_view take(std::size_t count) {
+  [[gnu::noinline]] std::string_view take(std::size_t count) {
     if (text_.size() - position_ < count && refill_) refill_(text_, position_ + count);
     if (text_.size() - position_ < count) {
-      fail("truncated", "The pickle ends in the middle of a value.");
+      fail("truncated", {"The pickle ends in the middle of a value."});
     }
     position_ += count;
     return std::string_view(text_).substr(position_ - count, count);
@@ -142,43 +142,43 @@ class Pickle {
   T take_little() {
     return load_little<T>(take(sizeof(T)).data());
   }
-  std::string take_line() {
+  [[gnu::noinline]] std::string take_line() {
     std::string line;
     for (;;) {
       const char c = take(1)[0];
       if (c == '\n') return line;
       line += c;
       if (line.size() > 1024)
-        fail("forbidden_global", "A name is too long: ", in_quotes(line), ".");
+        fail("forbidden_global", {"A name is too long: ", in_quotes(line), "."});
     }
   }
 
   // ---- stack -----------------------------------------------------------------------------------
 
-  void push(V value) {
+  [[gnu::noinline]] void push(V value) {
     if (stack_.size() == max_stack) {
-      fail("limit_exceeded", "More than ", max_stack, " values are open at once.");
+      fail("limit_exceeded", {"More than ", max_stack, " values are open at once."});
     }
     stack_.push_back(value);
   }
   void push(V::Kind kind, std::int64_t value = 0) { push(V{.kind = kind, .value = value}); }
-  V pop() {
+  [[gnu::noinline]] V pop() {
     if (stack_.size() <= (marks_.empty() ? 0 : marks_.back())) {
-      fail("bad_pickle", "An operation needs a value, but there is none.");
+      fail("bad_pickle", {"An operation needs a value, but there is none."});
     }
     const V value = stack_.back();
     stack_.pop_back();
     return value;
   }
-  V& top() {
+  [[gnu::noinline]] V& top() {
     if (stack_.size() <= (marks_.empty() ? 0 : marks_.back())) {
-      fail("bad_pickle", "An operation needs a value, but there is none.");
+      fail("bad_pickle", {"An operation needs a value, but there is none."});
     }
     return stack_.back();
   }
   /// The values above the last mark, which is removed.
-  std::vector<V> pop_to_mark() {
-    if (marks_.empty()) fail("bad_pickle", "An operation needs a mark, but there is none.");
+  [[gnu::noinline]] std::vector<V> pop_to_mark() {
+    if (marks_.empty()) fail("bad_pickle", {"An operation needs a mark, but there is none."});
     const std::size_t mark = marks_.back();
     marks_.pop_back();
     const std::vector<V> values(stack_.begin() + static_cast<std::ptrdiff_t>(mark), stack_.end());
@@ -188,34 +188,34 @@ class Pickle {
 
   // ---- containers ------------------------------------------------------------------------------
 
-  void push_container(V::Kind kind) {
+  [[gnu::noinline]] void push_container(V::Kind kind) {
     // Every container of a real file comes with a good number of other bytes.
     if (containers_.size() > 4096 + text_.size() / 8) {
-      fail("limit_exceeded", "There are more than ", containers_.size(), " containers.");
+      fail("limit_exceeded", {"There are more than ", containers_.size(), " containers."});
     }
     containers_.emplace_back();
     push(kind, static_cast<std::int64_t>(containers_.size() - 1));
   }
 
-  void put(PickleContainer& into, V value) {
+  [[gnu::noinline]] void put(PickleContainer& into, V value) {
     if (value.is_container() && value.index() != 0) {
       PickleContainer& child = containers_[value.index()];
-      if (&child == &into) fail("bad_pickle", "A container contains itself.");
+      if (&child == &into) fail("bad_pickle", {"A container contains itself."});
       child.sealed = true;
       into.depth = std::max(into.depth, child.depth + 1);
       into.weight += child.weight;
     }
     into.weight += 1;
     if (into.depth > max_nesting) {
-      fail("depth_limit", "Values are nested deeper than ", max_nesting, ".");
+      fail("depth_limit", {"Values are nested deeper than ", max_nesting, "."});
     }
     if (into.weight > max_weight) {
-      fail("limit_exceeded", "A container holds more than ", max_weight, " values in all.");
+      fail("limit_exceeded", {"A container holds more than ", max_weight, " values in all."});
     }
     into.items.push_back(value);
   }
 
-  void push_tuple(const std::vector<V>& values) {
+  [[gnu::noinline]] void push_tuple(const std::vector<V>& values) {
     if (values.empty()) return push(V::tuple, 0);
     push_container(V::tuple);
     PickleContainer& made = containers_.back();
@@ -232,23 +232,24 @@ class Pickle {
   PickleContainer& open_container(bool list, const char* operation) {
     const V target = top();
     if (list ? target.kind != V::list : !target.is_dict()) {
-      fail("bad_pickle", operation, " needs a ", list ? "list." : "dictionary.");
+      fail("bad_pickle", {operation, " needs a ", list ? "list." : "dictionary."});
     }
     PickleContainer& container = containers_[target.index()];
-    if (container.sealed) fail("bad_pickle", operation, " changes a value that is already in use.");
+    if (container.sealed)
+      fail("bad_pickle", {operation, " changes a value that is already in use."});
     return container;
   }
-  void append(const std::vector<V>& values) {
+  [[gnu::noinline]] void append(const std::vector<V>& values) {
     PickleContainer& list = open_container(true, "APPEND");
     for (const V value : values) put(list, value);
   }
-  void set_items(const std::vector<V>& values) {
+  [[gnu::noinline]] void set_items(const std::vector<V>& values) {
     PickleContainer& dict = open_container(false, "SETITEM");
-    if (values.size() % 2 != 0) fail("bad_pickle", "A dictionary gets a key without a value.");
+    if (values.size() % 2 != 0) fail("bad_pickle", {"A dictionary gets a key without a value."});
     for (std::size_t i = 0; i < values.size(); i += 2) {
       const V::Kind kind = values[i].kind;
       if (kind != V::text && kind != V::integer && kind != V::boolean && kind != V::none) {
-        fail("bad_pickle", "A dictionary gets a key that is neither a text nor a number.");
+        fail("bad_pickle", {"A dictionary gets a key that is neither a text nor a number."});
       }
       put(dict, values[i]);
       put(dict, values[i + 1]);

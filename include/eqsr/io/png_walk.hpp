@@ -39,20 +39,20 @@ class PngWalk : public ImageBytes {
     std::size_t at = png_signature.size();
     for (bool first = true; !ended; first = false) {
       const std::size_t length = big32(at);
-      if (length > 0x7fffffffU) corrupt("a chunk announces ", length, " bytes, at byte ", at);
+      if (length > 0x7fffffffU) corrupt({"a chunk announces ", length, " bytes, at byte ", at});
       if (bytes_.size() - at < length + 12) truncated();
       const std::string_view kind = bytes_.substr(at + 4, 4);
       const std::string_view body = bytes_.substr(at + 8, length);
       if (crc32(kind.data(), length + 4) != big32(at + 8 + length))
-        corrupt("the checksum of the chunk ", in_quotes(kind), " at byte ", at, " is wrong");
-      if (kind == "CgBI") unsupported("a PNG in the form that only iPhones read");
-      if (first != (kind == "IHDR")) corrupt("IHDR is not the first chunk, or comes twice");
+        corrupt({"the checksum of the chunk ", in_quotes(kind), " at byte ", at, " is wrong"});
+      if (kind == "CgBI") unsupported({"a PNG in the form that only iPhones read"});
+      if (first != (kind == "IHDR")) corrupt({"IHDR is not the first chunk, or comes twice"});
       read_chunk(kind, body);
       ended = kind == "IEND";
       at += length + 12;
     }
-    if (data_.empty()) corrupt("it has no data chunk");
-    if (at != bytes_.size()) corrupt(bytes_.size() - at, " bytes follow its end");
+    if (data_.empty()) corrupt({"it has no data chunk"});
+    if (at != bytes_.size()) corrupt({bytes_.size() - at, " bytes follow its end"});
     return header_;
   }
 
@@ -78,8 +78,8 @@ class PngWalk : public ImageBytes {
         [&](std::size_t rows, std::size_t, std::size_t bytes) { expected += rows * (bytes + 1); });
     constexpr std::size_t most = std::numeric_limits<int>::max();
     if (expected > most)  // `packed` is less than the file, which is smaller
-      fail("image_limit", "The picture is too large to be decoded. Save it as several.");
-    if (packed < 6) fail("image_truncated", "The picture has hardly any data. Copy it again.");
+      fail("image_limit", {"The picture is too large to be decoded. Save it as several."});
+    if (packed < 6) fail("image_truncated", {"The picture has hardly any data. Copy it again."});
     int count = 0;
     stb_budget = expected;
     stb_refused = false;
@@ -88,21 +88,22 @@ class PngWalk : public ImageBytes {
             stream, static_cast<int>(packed), static_cast<int>(expected), &count, 1)),
         stb_release);
     if (stb_refused)
-      fail("image_limit", "The data of the picture inflate to more than the ", expected,
-           " bytes that its ", header_.width, " x ", header_.height, " pixels need.");
-    if (rows == nullptr) corrupt("its data cannot be inflated");
+      fail("image_limit",
+           {"The data of the picture inflate to more than the ", expected, " bytes that its ",
+            header_.width, " x ", header_.height, " pixels need."});
+    if (rows == nullptr) corrupt({"its data cannot be inflated"});
     if (static_cast<std::size_t>(count) < expected)
-      fail("image_truncated", "The data of the picture have ", count, " bytes, but its ",
-           header_.width, " x ", header_.height, " pixels need ", expected,
-           ". Copy or download it again.");
+      fail("image_truncated",
+           {"The data of the picture have ", count, " bytes, but its ", header_.width, " x ",
+            header_.height, " pixels need ", expected, ". Copy or download it again."});
     std::uint32_t sum = 0;
     for (std::size_t i = 0; i < 4; ++i)
       sum = sum << 8U | static_cast<unsigned char>(stream[packed - 4 + i]);
-    if (sum != adler32(rows.get(), expected)) corrupt("the checksum of its data is wrong");
+    if (sum != adler32(rows.get(), expected)) corrupt({"the checksum of its data is wrong"});
     unsigned char* row = rows.get();
     for_each_pass([&](std::size_t height, std::size_t, std::size_t bytes) {
       for (std::size_t y = 0; y < height; ++y, row += bytes + 1) {
-        if (*row > 4) corrupt("a row has the filter ", unsigned{*row});
+        if (*row > 4) corrupt({"a row has the filter ", unsigned{*row}});
         if (colour_ == 3) unfilter(row, y == 0 ? nullptr : row - bytes, bytes);
       }
     });
@@ -118,13 +119,13 @@ class PngWalk : public ImageBytes {
     } else if (kind == "PLTE") {
       if (!palette_.empty() || ends_data || body.empty() || body.size() % 3 != 0 ||
           body.size() > 3 * 256)
-        corrupt("its palette is no palette");
+        corrupt({"its palette is no palette"});
       palette_ = body;
     } else if (kind == "tRNS") {
       const std::size_t most = colour_ == 0 ? 2 : colour_ == 2 ? 6 : palette_.size() / 3;
       if (colour_ > 3 || ends_data || body.empty() || body.size() > most ||
           (colour_ != 3 && body.size() != most))
-        corrupt("its transparency does not fit its colours");
+        corrupt({"its transparency does not fit its colours"});
       transparency_ = body;
       header_.alpha = true;
     } else if (kind == "iCCP" && !ends_data) {
@@ -132,33 +133,33 @@ class PngWalk : public ImageBytes {
     } else if (kind == "eXIf") {
       header_.exif = body;
     } else if (kind == "IDAT") {
-      if (data_ended_) corrupt("its data are in two places");
+      if (data_ended_) corrupt({"its data are in two places"});
       data_.push_back(body);
     } else if (kind != "IEND" && kind[0] >= 'A' && kind[0] <= 'Z') {
-      unsupported("a PNG with the chunk ", in_quotes(kind));
+      unsupported({"a PNG with the chunk ", in_quotes(kind)});
     }
   }
 
   void read_header(std::string_view body) {
-    if (body.size() != 13) corrupt("its header has ", body.size(), " bytes instead of 13");
+    if (body.size() != 13) corrupt({"its header has ", body.size(), " bytes instead of 13"});
     const std::size_t at = png_signature.size() + 8;
     header_.is_png = true;
     header_.width = big32(at);
     header_.height = big32(at + 4);
     if (header_.width == 0 || header_.height == 0)
-      fail("image_limit", "The picture has no pixels; it cannot be enlarged.");
+      fail("image_limit", {"The picture has no pixels; it cannot be enlarged."});
     header_.bits = static_cast<int>(byte(at + 8));
     colour_ = byte(at + 9);
     constexpr int channels[] = {1, 0, 3, 1, 2, 0, 4};
     constexpr std::string_view depths[] = {"\1\2\4\x08\x10", "", "\x08\x10", "\1\2\4\x08",
                                            "\x08\x10",       "", "\x08\x10"};
     if (colour_ > 6 || depths[colour_].find(bytes_[at + 8]) == std::string_view::npos)
-      corrupt("it has the colour type ", colour_, " and ", header_.bits, " bits a sample");
+      corrupt({"it has the colour type ", colour_, " and ", header_.bits, " bits a sample"});
     stored_channels_ = channels[colour_];
     header_.channels = colour_ == 3 ? 3 : stored_channels_;
     header_.alpha = colour_ == 4 || colour_ == 6;
     if (byte(at + 10) != 0 || byte(at + 11) != 0 || byte(at + 12) > 1)
-      corrupt("its method of compression, filtering or interlacing is unknown");
+      corrupt({"its method of compression, filtering or interlacing is unknown"});
     interlaced_ = byte(at + 12) == 1;
   }
 
@@ -228,7 +229,7 @@ class PngWalk : public ImageBytes {
       }
     });
     if (most >= colours)
-      corrupt("a pixel has the colour number ", most, ", but the palette has ", colours);
+      corrupt({"a pixel has the colour number ", most, ", but the palette has ", colours});
   }
 
   ImageHeader header_;

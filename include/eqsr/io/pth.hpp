@@ -29,8 +29,8 @@ struct PthSelection {
   if (key.kind == PickleValue::boolean) return key.value != 0 ? "True" : "False";
   if (key.kind == PickleValue::none) return "None";
   if (!valid_name(pickle.text(key))) {
-    pickle.fail("bad_name", "The key ", in_quotes(pickle.text(key)),
-                " is not 1 to 1024 bytes of UTF-8 without zero bytes.");
+    pickle.fail("bad_name", {"The key ", in_quotes(pickle.text(key)),
+                             " is not 1 to 1024 bytes of UTF-8 without zero bytes."});
   }
   return std::string(pickle.text(key));
 }
@@ -38,9 +38,8 @@ struct PthSelection {
 inline PthSelection select_tensors(const InputFile& file, const Pickle& pickle) {
   PthSelection selection{.dict = pickle.root(), .path = {}, .dropped = {}};
   if (!selection.dict.is_dict()) {
-    file.fail("bad_pickle",
-              "The file holds something else than a dictionary; a state dict, or a "
-              "dictionary with one, is expected.");
+    file.fail("bad_pickle", {"The file holds something else than a dictionary; a state dict, or a "
+                             "dictionary with one, is expected."});
   }
   for (int level = 0;; ++level) {
     const auto members = pickle.items(selection.dict);
@@ -48,7 +47,7 @@ inline PthSelection select_tensors(const InputFile& file, const Pickle& pickle) 
     for (std::size_t i = 0; i < members.size(); i += 2) {
       std::string key = pickle_key(pickle, members[i]);
       if (keys.contains(key)) {
-        file.fail("duplicate_key", "The key ", in_quotes(key), " is there twice.");
+        file.fail("duplicate_key", {"The key ", in_quotes(key), " is there twice."});
       }
       keys.insert(std::move(key));
     }
@@ -84,12 +83,12 @@ inline StateDict collect_tensors(const InputFile& file, const Limits& limits, co
   for (std::size_t i = 0; i < members.size(); i += 2) {
     if (members[i + 1].kind != PickleValue::tensor) continue;
     if (members[i].kind != PickleValue::text) {
-      file.fail("bad_name", "A tensor has the key ", pickle_key(pickle, members[i]),
-                "; a name is expected.");
+      file.fail("bad_name",
+                {"A tensor has the key ", pickle_key(pickle, members[i]), "; a name is expected."});
     }
     if (++count > limits.max_tensors) {
-      file.fail("too_many_tensors", "The file holds more than ", limits.max_tensors,
-                " tensors, the limit.");
+      file.fail("too_many_tensors",
+                {"The file holds more than ", limits.max_tensors, " tensors, the limit."});
     }
     const std::size_t index = pickle.tensor(members[i + 1]).storage;
     const PickleStorage& storage = pickle.storages()[index];
@@ -102,13 +101,14 @@ inline StateDict collect_tensors(const InputFile& file, const Limits& limits, co
       keys += (i == 0 ? " It holds " : ", ") + in_quotes(selection.dropped[i]);
     }
     file.fail("ambiguous_model",
-              "No tensors were found at the top level or under params_ema, params, state_dict, "
-              "model_state_dict, model_state, model, net or sd.",
-              keys.empty() ? "" : keys + ".");
+              {"No tensors were found at the top level or under params_ema, params, state_dict, "
+               "model_state_dict, model_state, model, net or sd.",
+               keys.empty() ? "" : keys + "."});
   }
   if (bytes > limits.memory_budget) {
-    file.fail("memory_budget", "The tensors need ", bytes, " bytes, the limit is ",
-              limits.memory_budget, "; raise Limits::memory_budget if there is enough memory.");
+    file.fail("memory_budget",
+              {"The tensors need ", bytes, " bytes, the limit is ", limits.memory_budget,
+               "; raise Limits::memory_budget if there is enough memory."});
   }
   std::vector<Bytes> memory(needed.size());
   for (std::size_t i = 0; i < needed.size(); ++i) {
@@ -145,7 +145,7 @@ inline std::string find_pth_root(const InputFile& file, const ZipArchive& archiv
     root = entry.name.substr(0, slash + 1);
   }
   if (root.empty()) {
-    file.fail("missing_entry", "The archive has no data.pkl, so torch.save did not write it.");
+    file.fail("missing_entry", {"The archive has no data.pkl, so torch.save did not write it."});
   }
   for (const ZipEntry& entry : archive.entries()) {
     several = several || !entry.name.starts_with(root);
@@ -154,11 +154,11 @@ inline std::string find_pth_root(const InputFile& file, const ZipArchive& archiv
             .substr(entry.name.starts_with(root) ? root.size() : entry.name.size());
     if (inside == "constants.pkl" || inside.starts_with("code/")) {
       file.fail("unsupported_container",
-                "This is a TorchScript archive, a program; save the model's "
-                "state_dict() with torch.save.");
+                {"This is a TorchScript archive, a program; save the model's "
+                 "state_dict() with torch.save."});
     }
   }
-  if (several) file.fail("ambiguous_archive", "The archive has entries in more than one folder.");
+  if (several) file.fail("ambiguous_archive", {"The archive has entries in more than one folder."});
   return root;
 }
 
@@ -167,8 +167,8 @@ inline std::string find_pth_root(const InputFile& file, const ZipArchive& archiv
   const std::string root = find_pth_root(file, archive);
   const auto read_text = [&](const ZipEntry& entry, std::uint64_t limit) {
     if (entry.size > limit) {
-      file.fail("limit_exceeded", "The entry ", in_quotes(entry.name), " has ", entry.size,
-                " bytes, the limit is ", limit, ".");
+      file.fail("limit_exceeded", {"The entry ", in_quotes(entry.name), " has ", entry.size,
+                                   " bytes, the limit is ", limit, "."});
     }
     std::string text(static_cast<std::size_t>(entry.size), '\0');
     archive.read(entry, text.data());
@@ -177,25 +177,26 @@ inline std::string find_pth_root(const InputFile& file, const ZipArchive& archiv
   if (const ZipEntry* order = archive.find(root + "byteorder")) {
     const std::string text = read_text(*order, 64);
     if (text != "little") {
-      file.fail("unsupported_byteorder", "The file's byte order is ", in_quotes(text),
-                "; little is expected.");
+      file.fail("unsupported_byteorder",
+                {"The file's byte order is ", in_quotes(text), "; little is expected."});
     }
   }
   const Pickle pickle(file, "data.pkl",
                       read_text(*archive.find(root + "data.pkl"), limits.max_pickle_bytes));
   if (pickle.left() != 0) {
-    pickle.fail("trailing_data", pickle.left(), " bytes follow the end of the pickle.");
+    pickle.fail("trailing_data", {pickle.left(), " bytes follow the end of the pickle."});
   }
   std::vector<const ZipEntry*> entries;
   for (const PickleStorage& storage : pickle.storages()) {
     const ZipEntry* entry = archive.find(root + "data/" + storage.key);
     if (entry == nullptr) {
-      file.fail("missing_entry", "The storage ", in_quotes(storage.key), " is not in the archive.");
+      file.fail("missing_entry",
+                {"The storage ", in_quotes(storage.key), " is not in the archive."});
     }
     const std::uint64_t bytes = storage.numel * size_of(storage.dtype);
     if (entry->size != bytes) {
-      file.fail("size_mismatch", "The storage ", in_quotes(storage.key), " needs ", bytes,
-                " bytes, but its entry has ", entry->size, ".");
+      file.fail("size_mismatch", {"The storage ", in_quotes(storage.key), " needs ", bytes,
+                                  " bytes, but its entry has ", entry->size, "."});
     }
     entries.push_back(entry);
   }

@@ -32,7 +32,7 @@ inline SafetensorsRecord read_safetensors_record(JsonReader& in, std::string nam
   bool has_shape = false;
   bool has_offsets = false;
   const auto once = [&](bool& seen, std::string_view field) {
-    if (seen) in.fail("duplicate_key", "The ", label, " has the field ", field, " twice.");
+    if (seen) in.fail("duplicate_key", {"The ", label, " has the field ", field, " twice."});
     seen = true;
   };
   std::string field;
@@ -43,8 +43,9 @@ inline SafetensorsRecord read_safetensors_record(JsonReader& in, std::string nam
       const std::string text = in.string("dtype of the " + label);
       const auto dtype = find_dtype(&DtypeRow::safetensors, text);
       if (!dtype) {
-        in.fail("unsupported_dtype", "The ", label, " has the element type ", in_quotes(text),
-                "; F16, BF16, F32, F64, I8, U8, I16, I32, I64 and BOOL are read.");
+        in.fail("unsupported_dtype",
+                {"The ", label, " has the element type ", in_quotes(text),
+                 "; F16, BF16, F32, F64, I8, U8, I16, I32, I64 and BOOL are read."});
       }
       record.dtype = *dtype;
     } else if (field == "shape") {
@@ -52,12 +53,12 @@ inline SafetensorsRecord read_safetensors_record(JsonReader& in, std::string nam
       in.begin_array("shape of the " + label);
       while (in.next_element()) {
         if (record.shape.size() == max_rank) {
-          in.fail("rank_limit", "The ", label, " has more than ", max_rank, " dimensions.");
+          in.fail("rank_limit", {"The ", label, " has more than ", max_rank, " dimensions."});
         }
         const std::uint64_t extent = in.unsigned_integer("shape of the " + label);
         if (extent > max_extent) {
-          in.fail("overflow", "The ", label, " has the extent ", extent, "; at most ", max_extent,
-                  " is possible.");
+          in.fail("overflow", {"The ", label, " has the extent ", extent, "; at most ", max_extent,
+                               " is possible."});
         }
         record.shape.push_back(static_cast<std::int64_t>(extent));
       }
@@ -72,22 +73,22 @@ inline SafetensorsRecord read_safetensors_record(JsonReader& in, std::string nam
         ++count;
       }
       if (count != 2)
-        in.fail("bad_type", "The ", label, " needs two data_offsets, not ", count, ".");
+        in.fail("bad_type", {"The ", label, " needs two data_offsets, not ", count, "."});
       if (offsets[0] > offsets[1]) {
-        in.fail("bad_offset", "The ", label, " begins at ", offsets[0],
-                " and ends before that, at ", offsets[1], ".");
+        in.fail("bad_offset", {"The ", label, " begins at ", offsets[0],
+                               " and ends before that, at ", offsets[1], "."});
       }
       record.begin = offsets[0];
       record.end = offsets[1];
     } else {
       in.skip();
-      in.fail("unknown_field", "The ", label, " has a field ", in_quotes(field),
-              "; dtype, shape and data_offsets are the only ones.");
+      in.fail("unknown_field", {"The ", label, " has a field ", in_quotes(field),
+                                "; dtype, shape and data_offsets are the only ones."});
     }
   }
   if (!has_dtype || !has_shape || !has_offsets) {
-    in.fail("bad_type", "The ", label, " lacks ",
-            !has_dtype ? "a dtype." : (!has_shape ? "a shape." : "data_offsets."));
+    in.fail("bad_type", {"The ", label, " lacks ",
+                         !has_dtype ? "a dtype." : (!has_shape ? "a shape." : "data_offsets.")});
   }
   return record;
 }
@@ -100,18 +101,19 @@ inline void check_safetensors_table(const InputFile& file, std::uint64_t payload
   for (const SafetensorsRecord& record : records) {
     const auto elements = count_elements(record.shape);
     if (!elements) {
-      file.fail("overflow", "The shape of the tensor ", in_quotes(record.name),
-                " multiplies to more than 64 bits.");
+      file.fail("overflow", {"The shape of the tensor ", in_quotes(record.name),
+                             " multiplies to more than 64 bits."});
     }
     // A payload cut within its last element is damage; further off, the table is wrong.
     if (record.end > payload && record.end - payload >= 8) {
-      file.fail("out_of_range", "The tensor ", in_quotes(record.name), " ends at byte ", record.end,
-                " of the payload, which has ", payload, " bytes.");
+      file.fail("out_of_range", {"The tensor ", in_quotes(record.name), " ends at byte ",
+                                 record.end, " of the payload, which has ", payload, " bytes."});
     }
     const std::uint64_t bytes = *elements * size_of(record.dtype);
     if (record.end - record.begin != bytes) {
-      file.fail("size_mismatch", "The tensor ", in_quotes(record.name), " has ",
-                record.end - record.begin, " bytes, but its shape and type need ", bytes, ".");
+      file.fail("size_mismatch",
+                {"The tensor ", in_quotes(record.name), " has ", record.end - record.begin,
+                 " bytes, but its shape and type need ", bytes, "."});
     }
     order.push_back(&record);
   }
@@ -121,19 +123,20 @@ inline void check_safetensors_table(const InputFile& file, std::uint64_t payload
   std::uint64_t end = 0;
   for (const SafetensorsRecord* record : order) {
     if (record->begin != end) {
-      file.fail(record->begin < end ? "overlap" : "gap", "The tensor ", in_quotes(record->name),
-                " begins at byte ", record->begin,
-                " of the payload, but the one before it ends at ", end, ".");
+      file.fail(record->begin < end ? "overlap" : "gap",
+                {"The tensor ", in_quotes(record->name), " begins at byte ", record->begin,
+                 " of the payload, but the one before it ends at ", end, "."});
     }
     end = record->end;
   }
   if (end > payload) {
-    file.fail("size_mismatch", "The tensors need ", end, " bytes, but only ", payload,
-              " follow the header; the file is cut short. Copy or download it again.");
+    file.fail("size_mismatch",
+              {"The tensors need ", end, " bytes, but only ", payload,
+               " follow the header; the file is cut short. Copy or download it again."});
   }
   if (end < payload) {
-    file.fail("trailing_data", "The tensors end at byte ", end, " of the payload, but ",
-              payload - end, " more bytes follow.");
+    file.fail("trailing_data", {"The tensors end at byte ", end, " of the payload, but ",
+                                payload - end, " more bytes follow."});
   }
 }
 
@@ -144,26 +147,26 @@ inline void read_safetensors_metadata(JsonReader& in, StateDict::Metadata& metad
     const std::string what = "metadata entry " + in_quotes(key);
     std::string value = in.string(what);
     if (!metadata.emplace(key, std::move(value)).second) {
-      in.fail("duplicate_key", "The ", what, " is there twice.");
+      in.fail("duplicate_key", {"The ", what, " is there twice."});
     }
   }
 }
 
 [[nodiscard]] inline StateDict read_safetensors(const InputFile& file, const Limits& limits) {
   if (file.size() < 8) {
-    file.fail("truncated", "The file has ", file.size(),
-              " bytes; even an empty safetensors file has ten.");
+    file.fail("truncated",
+              {"The file has ", file.size(), " bytes; even an empty safetensors file has ten."});
   }
   std::array<char, 8> prefix{};
   file.read(0, prefix.data(), prefix.size());
   const auto header_bytes = load_little<std::uint64_t>(prefix.data());
   if (header_bytes > limits.max_header_bytes) {
-    file.fail("header_too_large", "The header is announced with ", header_bytes,
-              " bytes, the limit is ", limits.max_header_bytes, ".");
+    file.fail("header_too_large", {"The header is announced with ", header_bytes,
+                                   " bytes, the limit is ", limits.max_header_bytes, "."});
   }
   if (header_bytes > file.size() - 8) {
-    file.fail("truncated", "The header is announced with ", header_bytes, " bytes, but only ",
-              file.size() - 8, " follow. Copy or download the file again.");
+    file.fail("truncated", {"The header is announced with ", header_bytes, " bytes, but only ",
+                            file.size() - 8, " follow. Copy or download the file again."});
   }
   StateDict dict;
   std::vector<SafetensorsRecord> records;
@@ -177,21 +180,21 @@ inline void read_safetensors_metadata(JsonReader& in, StateDict::Metadata& metad
     in.begin_object("header");
     while (in.next_key(key)) {
       if (key == "__metadata__") {
-        if (has_metadata) in.fail("duplicate_key", "__metadata__ is there twice.");
+        if (has_metadata) in.fail("duplicate_key", {"__metadata__ is there twice."});
         has_metadata = true;
         read_safetensors_metadata(in, dict.metadata());
         continue;
       }
       if (!valid_name(key)) {
-        in.fail("bad_name", "The tensor name ", in_quotes(key),
-                " is not 1 to 1024 bytes of UTF-8 without zero bytes.");
+        in.fail("bad_name", {"The tensor name ", in_quotes(key),
+                             " is not 1 to 1024 bytes of UTF-8 without zero bytes."});
       }
       if (!names.insert(key).second) {
-        in.fail("duplicate_key", "The tensor ", in_quotes(key), " is there twice.");
+        in.fail("duplicate_key", {"The tensor ", in_quotes(key), " is there twice."});
       }
       if (records.size() == limits.max_tensors) {
-        in.fail("too_many_tensors", "The file lists more than ", limits.max_tensors,
-                " tensors, the limit.");
+        in.fail("too_many_tensors",
+                {"The file lists more than ", limits.max_tensors, " tensors, the limit."});
       }
       records.push_back(read_safetensors_record(in, key));
     }
@@ -200,8 +203,9 @@ inline void read_safetensors_metadata(JsonReader& in, StateDict::Metadata& metad
   const std::uint64_t payload = file.size() - 8 - header_bytes;
   check_safetensors_table(file, payload, records);
   if (payload > limits.memory_budget) {
-    file.fail("memory_budget", "The tensors need ", payload, " bytes, the limit is ",
-              limits.memory_budget, "; raise Limits::memory_budget if there is enough memory.");
+    file.fail("memory_budget",
+              {"The tensors need ", payload, " bytes, the limit is ", limits.memory_budget,
+               "; raise Limits::memory_budget if there is enough memory."});
   }
   const auto bytes = allocate_bytes(payload);
   file.read(8 + header_bytes, bytes.get(), static_cast<std::size_t>(payload));

@@ -102,8 +102,9 @@ inline void expect_sha256(const InputFile& file, std::string expected) {
   }
   const std::string found = hash.finish();
   if (found != expected)
-    file.fail("checksum_mismatch", "The SHA-256 of the file is ", found, ", but ", expected,
-              " was expected. It is damaged or another file; download it again.");
+    file.fail("checksum_mismatch",
+              {"The SHA-256 of the file is ", found, ", but ", expected,
+               " was expected. It is damaged or another file; download it again."});
 }
 
 }  // namespace detail

@@ -77,7 +77,7 @@ namespace detail {
 inline StateDict StateDict::open(const std::string& path, const Limits& limits) {
   const detail::InputFile file(path, limits.max_file_bytes);
   if (file.size() < 8) {
-    file.fail("truncated", "The file has ", file.size(), " bytes; no weight file is that short.");
+    file.fail("truncated", {"The file has ", file.size(), " bytes; no weight file is that short."});
   }
   if (!limits.sha256.empty()) detail::expect_sha256(file, limits.sha256);
   const std::string head = file.read_some(0, 512);
@@ -89,8 +89,8 @@ inline StateDict StateDict::open(const std::string& path, const Limits& limits) 
                      detail::load_little<std::uint64_t>(head.data()) <= file.size() - 8;
   const std::string_view container = detail::name_of_container(head);
   if (!container.empty() && !table) {
-    file.fail("unsupported_container", "This is ", container,
-              ". Safetensors and PyTorch files are read.");
+    file.fail("unsupported_container",
+              {"This is ", container, ". Safetensors and PyTorch files are read."});
   }
   if (detail::looks_like_safetensors(head, file.size())) {
     return detail::read_safetensors(file, limits);
@@ -102,8 +102,9 @@ inline StateDict StateDict::open(const std::string& path, const Limits& limits) 
   if (file.size() >= 22 && file.read_some(file.size() - 22, 4) == "PK\x05\x06") {
     return detail::read_pth(file, limits);
   }
-  file.fail("unknown_format", "The file begins with ", detail::hex(head.substr(0, 16)),
-            "; neither a safetensors nor a PyTorch file does.", detail::hint_for(head));
+  file.fail("unknown_format",
+            {"The file begins with ", detail::hex(head.substr(0, 16)),
+             "; neither a safetensors nor a PyTorch file does.", detail::hint_for(head)});
 }
 
 }  // namespace eqsr::inline EQSR_ABI

@@ -54,8 +54,9 @@ class ZipArchive {
     const auto count = static_cast<std::size_t>(entry.size);
     file_.read(entry.data, to, count);
     if (limits_.check_crc && crc32(static_cast<const char*>(to), count) != entry.crc) {
-      file_.fail("crc_mismatch", "The entry ", in_quotes(entry.name),
-                 " does not match its checksum; the file is damaged. Copy or download it again.");
+      file_.fail("crc_mismatch",
+                 {"The entry ", in_quotes(entry.name),
+                  " does not match its checksum; the file is damaged. Copy or download it again."});
     }
   }
 
@@ -78,7 +79,7 @@ class ZipArchive {
   static std::uint64_t u64(const char* bytes) { return get<std::uint64_t>(bytes); }
 
   void find_end() {
-    if (file_.size() < end_bytes) file_.fail("truncated", "The archive is cut short.");
+    if (file_.size() < end_bytes) file_.fail("truncated", {"The archive is cut short."});
     std::array<char, 4> start{};
     file_.read(0, start.data(), start.size());
     const std::uint64_t at = file_.size() - end_bytes;
@@ -88,10 +89,10 @@ class ZipArchive {
     // An empty archive begins with its end.
     const std::uint32_t first = u32(start.data());
     if (first != local_mark && first != end64_mark && at != 0) {
-      file_.fail("prefixed_archive", "The archive does not begin at the first byte of the file.");
+      file_.fail("prefixed_archive", {"The archive does not begin at the first byte of the file."});
     }
     if (u16(&end[4]) != 0 || u16(&end[6]) != 0 || u16(&end[8]) != u16(&end[10])) {
-      file_.fail("bad_central", "The archive is one of several disks.");
+      file_.fail("bad_central", {"The archive is one of several disks."});
     }
     count_ = u16(&end[10]);
     directory_bytes_ = u32(&end[12]);
@@ -99,25 +100,25 @@ class ZipArchive {
     directory_end_ = at;
     read_end64(at);
     if (count_ > limits_.max_tensors) {
-      file_.fail("too_many_entries", "The archive lists ", count_, " entries, the limit is ",
-                 limits_.max_tensors, ".");
+      file_.fail("too_many_entries", {"The archive lists ", count_, " entries, the limit is ",
+                                      limits_.max_tensors, "."});
     }
     std::uint64_t end_of_directory = 0;
     if (!checked_add(directory_, directory_bytes_, end_of_directory) ||
         end_of_directory > directory_end_) {
-      file_.fail("bad_central", "The directory reaches beyond its end record, at byte ",
-                 directory_end_, ".");
+      file_.fail("bad_central",
+                 {"The directory reaches beyond its end record, at byte ", directory_end_, "."});
     }
     if (end_of_directory < directory_end_) {
       if (find_mark(end_of_directory, directory_end_)) {
-        file_.fail("ambiguous_archive", "There are two ends of a directory.");
+        file_.fail("ambiguous_archive", {"There are two ends of a directory."});
       }
-      file_.fail("bad_central", "The directory ends at byte ", end_of_directory,
-                 ", but its end record is at ", directory_end_, ".");
+      file_.fail("bad_central", {"The directory ends at byte ", end_of_directory,
+                                 ", but its end record is at ", directory_end_, "."});
     }
     if (directory_bytes_ > limits_.max_header_bytes) {
-      file_.fail("limit_exceeded", "The directory has ", directory_bytes_, " bytes, the limit is ",
-                 limits_.max_header_bytes, ".");
+      file_.fail("limit_exceeded", {"The directory has ", directory_bytes_, " bytes, the limit is ",
+                                    limits_.max_header_bytes, "."});
     }
   }
 
@@ -128,14 +129,14 @@ class ZipArchive {
     std::array<char, locator_bytes> locator{};
     if (end >= locator_bytes) file_.read(end - locator_bytes, locator.data(), locator.size());
     if (u32(locator.data()) != locator_mark) {
-      if (needed) file_.fail("bad_zip64", "The 64-bit end record is missing.");
+      if (needed) file_.fail("bad_zip64", {"The 64-bit end record is missing."});
       return;
     }
     const std::uint64_t at = u64(&locator[8]);
     if (end < locator_bytes + end64_bytes || at != end - locator_bytes - end64_bytes ||
         u32(&locator[4]) != 0 || u32(&locator[16]) != 1) {
-      file_.fail("bad_zip64", "The 64-bit end record is announced at byte ", at,
-                 ", not directly before its locator.");
+      file_.fail("bad_zip64", {"The 64-bit end record is announced at byte ", at,
+                               ", not directly before its locator."});
     }
     std::array<char, end64_bytes> record{};
     file_.read(at, record.data(), record.size());
@@ -148,7 +149,7 @@ class ZipArchive {
                         (directory_bytes_ == 0xFFFFFFFF || directory_bytes_ == bytes) &&
                         (directory_ == 0xFFFFFFFF || directory_ == offset);
     if (!sound || !agrees) {
-      file_.fail("bad_zip64", "The 64-bit end record contradicts the 32-bit one.");
+      file_.fail("bad_zip64", {"The 64-bit end record contradicts the 32-bit one."});
     }
     count_ = count;
     directory_bytes_ = bytes;
@@ -161,18 +162,19 @@ class ZipArchive {
     if (const auto found = find_mark(0, file_.size())) {
       std::array<char, end_bytes> end{};
       const std::uint64_t at = *found;
-      if (file_.size() - at < end_bytes) file_.fail("truncated", "The archive is cut short.");
+      if (file_.size() - at < end_bytes) file_.fail("truncated", {"The archive is cut short."});
       file_.read(at, end.data(), end.size());
       if (u16(&end[20]) == file_.size() - at - end_bytes) {
-        file_.fail("ambiguous_archive", "The archive has a comment of ", u16(&end[20]),
-                   " bytes, which could hide a second directory. Save it again with torch.save.");
+        file_.fail("ambiguous_archive",
+                   {"The archive has a comment of ", u16(&end[20]),
+                    " bytes, which could hide a second directory. Save it again with torch.save."});
       }
-      file_.fail("trailing_data", "The archive ends at byte ", at + end_bytes, ", but ",
-                 file_.size() - at - end_bytes, " more bytes follow.");
+      file_.fail("trailing_data", {"The archive ends at byte ", at + end_bytes, ", but ",
+                                   file_.size() - at - end_bytes, " more bytes follow."});
     }
     file_.fail(
         "truncated",
-        "The archive has no directory at its end; it is cut short. Copy or download it again.");
+        {"The archive has no directory at its end; it is cut short. Copy or download it again."});
   }
 
   /// The last end mark that begins in [from, to).
@@ -197,21 +199,21 @@ class ZipArchive {
     std::string_view rest = directory;
     for (std::uint64_t i = 0; i < count_; ++i) {
       if (rest.size() < 46 || u32(rest.data()) != central_mark) {
-        file_.fail("bad_central", "The directory holds fewer than the ", count_,
-                   " entries it announces.");
+        file_.fail("bad_central",
+                   {"The directory holds fewer than the ", count_, " entries it announces."});
       }
       const std::size_t name = u16(&rest[28]);
       const std::size_t extra = u16(&rest[30]);
       const std::size_t comment = u16(&rest[32]);
       if (rest.size() - 46 < name + extra + comment) {
-        file_.fail("bad_central", "An entry of the directory reaches beyond its end.");
+        file_.fail("bad_central", {"An entry of the directory reaches beyond its end."});
       }
       add_entry(rest.data(), rest.substr(46, name), rest.substr(46 + name, extra));
       rest.remove_prefix(46 + name + extra + comment);
     }
     if (!rest.empty()) {
-      file_.fail("bad_central", "The directory holds more than the ", count_,
-                 " entries it announces.");
+      file_.fail("bad_central",
+                 {"The directory holds more than the ", count_, " entries it announces."});
     }
   }
 
@@ -224,26 +226,28 @@ class ZipArchive {
                    .flags = u16(&record[8])};
     const std::string label = "The entry " + in_quotes(name);
     if (!safe_name(name)) {
-      file_.fail("bad_name", label, " is not a relative path in UTF-8 without \"..\".");
+      file_.fail("bad_name", {label, " is not a relative path in UTF-8 without \"..\"."});
     }
     if ((entry.flags & ~0x080EU) != 0) {  // descriptor, compression hints, UTF-8
-      file_.fail("unsupported_flag", label, " has the flags ", entry.flags,
-                 " (encryption, patches or the like). Save the file again with torch.save.");
+      file_.fail("unsupported_flag",
+                 {label, " has the flags ", entry.flags,
+                  " (encryption, patches or the like). Save the file again with torch.save."});
     }
     const std::uint16_t method = u16(&record[10]);
     if (method != 0) {
-      file_.fail("unsupported_compression", label, " is compressed (method ", method,
-                 "); only stored entries are read. Save the file again with torch.save.");
+      file_.fail("unsupported_compression",
+                 {label, " is compressed (method ", method,
+                  "); only stored entries are read. Save the file again with torch.save."});
     }
     std::uint64_t packed = u32(&record[20]);
     widen(extra, {&entry.size, &packed, &entry.header}, label);
     if (packed != entry.size) {
-      file_.fail("header_mismatch", label, " is stored, but its sizes ", packed, " and ",
-                 entry.size, " differ.");
+      file_.fail("header_mismatch",
+                 {label, " is stored, but its sizes ", packed, " and ", entry.size, " differ."});
     }
-    if (u16(&record[34]) != 0) file_.fail("bad_central", label, " is on another disk.");
+    if (u16(&record[34]) != 0) file_.fail("bad_central", {label, " is on another disk."});
     if (!index_.emplace(entry.name, entries_.size()).second) {
-      file_.fail("duplicate_entry", label, " is there twice.");
+      file_.fail("duplicate_entry", {label, " is there twice."});
     }
     entries_.push_back(std::move(entry));
   }
@@ -261,7 +265,7 @@ class ZipArchive {
     for (std::uint64_t* field : fields) {
       if (*field != 0xFFFFFFFF) continue;
       if (values.size() < 8) {
-        file_.fail("bad_zip64", label, " lacks the 64-bit sizes that it announces.");
+        file_.fail("bad_zip64", {label, " lacks the 64-bit sizes that it announces."});
       }
       *field = u64(values.data());
       values.remove_prefix(8);
@@ -292,8 +296,9 @@ class ZipArchive {
       std::uint64_t end = 0;
       if (!checked_add(entry.header, least, end) || !checked_add(end, entry.size, end) ||
           end > file_.size()) {
-        file_.fail("out_of_range", "The entry ", in_quotes(entry.name), " at byte ", entry.header,
-                   " with ", entry.size, " bytes reaches beyond the end of the file.");
+        file_.fail("out_of_range",
+                   {"The entry ", in_quotes(entry.name), " at byte ", entry.header, " with ",
+                    entry.size, " bytes reaches beyond the end of the file."});
       }
       order.push_back(&entry);
     }
@@ -304,13 +309,13 @@ class ZipArchive {
     };
     const auto expect_apart = [&](std::size_t i, std::uint64_t end) {
       if (end > limit(i)) {
-        file_.fail("overlap", "The entry ", in_quotes(order[i]->name),
-                   " shares bytes with what comes after it, at byte ", limit(i), ".");
+        file_.fail("overlap", {"The entry ", in_quotes(order[i]->name),
+                               " shares bytes with what comes after it, at byte ", limit(i), "."});
       }
     };
     if (!order.empty() && order[0]->header != 0) {
-      file_.fail("prefixed_archive", "The first entry begins at byte ", order[0]->header,
-                 ", not 0.");
+      file_.fail("prefixed_archive",
+                 {"The first entry begins at byte ", order[0]->header, ", not 0."});
     }
     for (std::size_t i = 0; i < order.size(); ++i) {
       expect_apart(i, order[i]->header + 30 + order[i]->name.size() + order[i]->size);
@@ -328,13 +333,13 @@ class ZipArchive {
                       u16(&local[8]) == 0 && u16(&local[26]) == entry.name.size() &&
                       std::string_view(local).substr(30) == entry.name;
     if (!same) {
-      file_.fail("header_mismatch", label, " is described differently at byte ", entry.header,
-                 " and in the directory.");
+      file_.fail("header_mismatch", {label, " is described differently at byte ", entry.header,
+                                     " and in the directory."});
     }
     const std::uint64_t extra = u16(&local[28]);
     entry.data = entry.header + local.size() + extra;
     if (entry.data > file_.size()) {
-      file_.fail("overlap", label, " has a header that reaches beyond the end of the file.");
+      file_.fail("overlap", {label, " has a header that reaches beyond the end of the file."});
     }
     std::uint64_t packed = u32(&local[18]);
     std::uint64_t size = u32(&local[22]);
@@ -346,8 +351,8 @@ class ZipArchive {
       widen(fields, {&size, &packed}, label);
     }
     if (packed != entry.size || size != entry.size || crc != entry.crc) {
-      file_.fail("header_mismatch", label, " has another size or checksum at byte ", entry.header,
-                 " than in the directory.");
+      file_.fail("header_mismatch", {label, " has another size or checksum at byte ", entry.header,
+                                     " than in the directory."});
     }
   }
 

@@ -33,11 +33,7 @@ struct Net {
   Encoding encoding =
       Encoding::division;  ///< the rounding policy that the weights were trained with
 
-  Net() {
-    groups.reserve(static_cast<std::size_t>(config.groups()));
-    for (int g = 0; g < config.groups(); ++g)
-      groups.emplace_back(config.depths[static_cast<unsigned>(g)]);
-  }
+  Net() : groups(config.depths.begin(), config.depths.begin() + config.groups()) {}
   static void visit(auto& self, auto&& v) {
     v("conv_first", self.conv_first);
     v("patch_embed.norm", self.patch_norm);
