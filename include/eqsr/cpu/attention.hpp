@@ -19,10 +19,12 @@ class BiasTable {
         for (int dx = 1 - window; dx < key_window; ++dx)
           *to++ = table[Index{row(dy, dx)} * heads + head];
   }
-  /// The biases of query (y, x) and the keys of key row `key_y`.
-  [[nodiscard]] const float* row(int head, int y, int x, int key_y) const {
-    return data_.data() + (Index{head} * side_ + key_y - y + window_ - 1) * side_ + window_ - 1 - x;
+  /// The biases of query (y, x) and the keys of the first key row; the next row's are `side()`
+  /// floats further on.
+  [[nodiscard]] const float* first_row(int head, int y, int x) const {
+    return data_.data() + (Index{head} * side_ - y + window_ - 1) * side_ + window_ - 1 - x;
   }
+  [[nodiscard]] int side() const { return side_; }
 
  private:
   int side_, window_;
@@ -117,8 +119,13 @@ class AttentionHead {
       const int keys = shape_.keys(), padded_keys = shape_.padded_keys();
       for (int begin = 0; begin < shape_.queries(); begin += AttentionShape::rows) {
         const int count = std::min(AttentionShape::rows, shape_.queries() - begin);
-        for (int r = 0; r < count; ++r)
-          start_scores(bias, head, begin + r, region, scores_ + r * padded_keys);
+        for (int r = 0; r < count; ++r) {
+          const int i = begin + r, side = shape_.key_window;
+          float* scores = scores_ + r * padded_keys;
+          simd.copy_rows(bias.first_row(head, i / shape_.window, i % shape_.window), bias.side(),
+                         side, side, scores);
+          if (region) mask(region, i, scores);
+        }
         for (int left = 0; left < padded_keys; left += PackedMatrix::panel) {
           const int width = std::min(PackedMatrix::panel, padded_keys - left);
           simd.accumulate(queries_ + begin * query_stride_, count, query_stride_, k_ + left * d,
@@ -135,13 +142,8 @@ class AttentionHead {
   }
 
  private:
-  void start_scores(const BiasTable& bias, int head, int i, const int* region,
-                    float* scores) const {
-    const int side = shape_.key_window;
-    for (int key_y = 0; key_y < side; ++key_y)
-      std::copy_n(bias.row(head, i / shape_.window, i % shape_.window, key_y), side,
-                  scores + key_y * side);
-    for (int j = 0; region && j < shape_.keys(); ++j)
+  void mask(const int* region, int i, float* scores) const {
+    for (int j = 0; j < shape_.keys(); ++j)
       if (region[i] != region[j]) scores[j] += shift_mask;
   }
 

@@ -42,20 +42,14 @@ struct Rect {
   }
 };
 
-/// Rows of pixels somewhere in memory: a whole plane, or a rectangle of one. One row may lie
-/// elsewhere.
+/// Rows of pixels somewhere in memory: a whole plane, or a rectangle of one.
 struct PixelRows {
   float* data;
   Index y, x, pitch;
   int channels;
-  Index moved_y = -1;
-  const float* moved = nullptr;
 
   [[nodiscard]] float* at(Index row, Index column) const {
     return data + ((row - y) * pitch + column - x) * channels;
-  }
-  [[nodiscard]] const float* read(Index row, Index column) const {
-    return row == moved_y ? moved + column * channels : at(row, column);
   }
 };
 
@@ -106,10 +100,11 @@ class KrigingTile {
     return u;
   }
 
-  /// The first half of a block: calls `done(row, x)` with each row of x + conv2(involution(..)) of
-  /// the rectangle. `in` covers the rectangle widened to even rows and columns and grown by one,
-  /// as far as the image goes.
+  /// The first half of a block, x + conv2(involution(..)), for each row of the rectangle: to `out`,
+  /// or to scratch if that has no memory; then calls `done(row, x)`. `in` covers the rectangle
+  /// widened to even rows and columns and grown by one, as far as the image goes.
   [[gnu::noinline]] void convolve(const BlockWeights& block, const PixelRows& in, const Rect& r,
+                                  const PixelRows& out,
                                   FunctionRef<void(Index row, const float* x)> done) {
     const int L = image_.L;
     const Rect even = r.even();
@@ -124,7 +119,7 @@ class KrigingTile {
       std::fill_n(a, begin, 0.0f);
       std::fill_n(a + end, pitch - end, 0.0f);
       if (!inside) continue;
-      normalise(in.read(row, first), last - first, block.norm1_weight, block.norm1_bias);
+      normalise(in.at(row, first), last - first, block.norm1_weight, block.norm1_bias);
       product(normed_, last - first, L, *block.conv1, a + begin);
     }
     for (Index y = even.y; y < even.y + even.h; y += 2) {
@@ -136,8 +131,9 @@ class KrigingTile {
                 kernels_);
         involve(a_ + (row - even.y) * pitch + left * L, pitch, row, r);
         const Operand values{.data = value_, .rows = r.w, .row_stride = L};
-        multiply(values, *block.conv2, x_, L, Activation::none, in.read(row, r.x));
-        done(row, x_);
+        float* x = out.data ? out.at(row, r.x) : x_;
+        multiply(values, *block.conv2, x, L, Activation::none, in.at(row, r.x));
+        done(row, x);
       }
     }
   }
@@ -149,9 +145,13 @@ class KrigingTile {
     multiply(normed, *block.expand, hidden_, 2 * image_.L, Activation::gelu);
     return hidden_;
   }
-  /// contract(hidden) for the row that `hidden` was called with.
+  /// z = contract(hidden) for the row that `hidden` was called with.
+  void contracted(const BlockWeights& block, Index count, float* z) const {
+    product(hidden_, count, 2 * image_.L, *block.contract, z);
+  }
+  /// The same on scratch.
   const float* contracted(const BlockWeights& block, Index count) {
-    product(hidden_, count, 2 * image_.L, *block.contract, z_);
+    contracted(block, count, z_);
     return z_;
   }
 

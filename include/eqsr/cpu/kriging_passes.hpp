@@ -30,7 +30,7 @@ class KrigingPasses {
                         2 * floats(slab * across * 2 * L) + floats(L) * 2 + 2 * floats(2 * L);
     if (!bands.whole) bytes += floats(slab * W * 3);
     if (bands.part.meet) bytes += 2 * floats(rows * 2 * L);
-    if (storage != Storage::none) bytes += floats(plane) + floats(slab * W * L) + floats(W * L);
+    if (storage != Storage::none) bytes += floats(plane + (slab + 1) * W * L);
     if (storage == Storage::both) bytes += floats(plane);
     return bytes;
   }
@@ -54,9 +54,7 @@ class KrigingPasses {
     if (!bands.whole) rgb_ = scope_.array<float>(slab_ * image.W * 3);
     if (bands.part.meet) row_sums_ = scope_.array<double>(rows_.size() * 2 * L_);
     if (storage_ == Storage::none) return;
-    x_ = scope_.array<float>(kept_.size() * image.W * L_);
-    fresh_ = scope_.array<float>(slab_ * image.W * L_);
-    above_ = scope_.array<float>(image.W * L_);
+    x_ = scope_.array<float>((slab_ + 1 + kept_.size()) * image.W * L_);
     if (storage_ == Storage::both) z_ = scope_.array<float>(kept_.size() * image.W * L_);
   }
 
@@ -162,14 +160,21 @@ class KrigingPasses {
         storage_ == Storage::none ? rows_ : kept_, 0, first_end(),
         [&](KrigingTile& tile, const Rect& r, Sums sums) {
           const PixelRows u = tile.head(r.grown(1, image_.H, image_.W));
-          tile.convolve(block, u, r, [&](Index row, const float* x) {
-            tile.hidden(block, x, r.w);
-            tile.sum_hidden(r.w, sums(row));
-            if (storage_ != Storage::none) keep(x_, row, r, x);
-            if (storage_ == Storage::both) keep(z_, row, r, tile.contracted(block, r.w));
+          const PixelRows out = storage_ == Storage::none ? PixelRows{} : input();
+          tile.convolve(block, u, r, out, [&](Index row, const float* x) {
+            second_half(tile, block, row, r, x, sums);
           });
         },
         [&](Index y, Index rows) { add_rows(y, rows); });
+  }
+
+  /// The second half of a block in the first two passes: the sum of the hidden layer, and z where
+  /// that is stored.
+  void second_half(KrigingTile& tile, const BlockWeights& block, Index row, const Rect& r,
+                   const float* x, Sums sums) {
+    tile.hidden(block, x, r.w);
+    tile.sum_hidden(r.w, sums(row));
+    if (storage_ == Storage::both) tile.contracted(block, r.w, plane(z_).at(row, r.x));
   }
 
   /// Between the passes: x becomes ReLU(x + gate z), in place, pixel by pixel.
@@ -178,43 +183,28 @@ class KrigingPasses {
         kept_, first_end(), first_end() + 0.05,
         [&](KrigingTile& tile, const Rect& r, Sums) {
           for (Index row = r.y; row < r.y + r.h; ++row) {
-            float* x = plane(x_).at(row, r.x);
+            float* x = input().at(row, r.x);
             tile.gated(x, stored_z(tile, 0, row, r, x), gate_[0], r.w, x);
           }
         },
         [](Index, Index) {});
   }
 
-  /// Pass 2: block 2 up to its hidden layer's mean; its x takes the place of its input, slab by
-  /// slab, with the last row of the input kept for the next slab.
+  /// Pass 2: block 2 up to its hidden layer's mean. Its x goes where rows of its input were that
+  /// are not read any more.
   void second_pass() {
     const BlockWeights& block = image_.block[1];
-    const auto work = [&](KrigingTile& tile, const Rect& r, const PixelRows& in, float* fresh,
-                          Index slab_y, Sums sums) {
-      tile.convolve(block, in, r, [&](Index row, const float* x) {
-        tile.hidden(block, x, r.w);
-        tile.sum_hidden(r.w, sums(row));
-        if (fresh) std::copy_n(x, r.w * L_, fresh + ((row - slab_y) * image_.W + r.x) * L_);
-        if (storage_ == Storage::both) keep(z_, row, r, tile.contracted(block, r.w));
-      });
-    };
-    PixelRows in = plane(x_);
-    in.moved = above_;
     for_each_tile(
         rows_, first_end() + 0.05, 0.8,
         [&](KrigingTile& tile, const Rect& r, Sums sums) {
-          if (storage_ == Storage::none)
-            work(tile, r, recompute(tile, r), nullptr, 0, sums);
-          else
-            work(tile, r, in, fresh_, r.y - (r.y - rows_.begin) % slab_, sums);
+          const bool stored = storage_ != Storage::none;
+          const PixelRows in = stored ? input() : recompute(tile, r);
+          const PixelRows out = stored ? plane(x_) : PixelRows{};
+          tile.convolve(block, in, r, out, [&](Index row, const float* x) {
+            second_half(tile, block, row, r, x, sums);
+          });
         },
-        [&](Index y, Index rows) {
-          add_rows(y, rows);
-          if (storage_ == Storage::none) return;
-          std::copy_n(plane(x_).at(y + rows - 1, 0), image_.W * L_, above_);
-          std::copy_n(fresh_, rows * image_.W * L_, plane(x_).at(y, 0));
-          in.moved_y = y + rows - 1;
-        });
+        [&](Index y, Index rows) { add_rows(y, rows); });
   }
 
   /// Pass 3: the second gate and the colours, handed on slab by slab.
@@ -236,7 +226,7 @@ class KrigingPasses {
               finish(row, x, stored_z(tile, 1, row, r, x));
             }
           } else {
-            tile.convolve(block, recompute(tile, r), r, [&](Index row, const float* x) {
+            tile.convolve(block, recompute(tile, r), r, {}, [&](Index row, const float* x) {
               tile.hidden(block, x, r.w);
               finish(row, x, tile.contracted(block, r.w));
             });
@@ -253,7 +243,7 @@ class KrigingPasses {
     const Rect wide = r.grown(1, image_.H, image_.W);
     const PixelRows u = tile.head(r.grown(3, image_.H, image_.W));
     const PixelRows result = tile.result(wide);
-    tile.convolve(block, u, wide, [&](Index row, const float* x) {
+    tile.convolve(block, u, wide, {}, [&](Index row, const float* x) {
       tile.hidden(block, x, wide.w);
       tile.gated(x, tile.contracted(block, wide.w), gate_[0], wide.w, result.at(row, wide.x));
     });
@@ -267,9 +257,8 @@ class KrigingPasses {
     return tile.contracted(image_.block[b], r.w);
   }
   [[nodiscard]] PixelRows plane(float* data) const { return {data, kept_.begin, 0, image_.W, L_}; }
-  void keep(float* to, Index row, const Rect& r, const float* from) const {
-    std::copy_n(from, r.w * L_, plane(to).at(row, r.x));
-  }
+  /// What the second block reads: one slab and a row behind what it writes, in the same memory.
+  [[nodiscard]] PixelRows input() const { return plane(x_ + (slab_ + 1) * image_.W * L_); }
 
   Context<Cpu>& ctx_;
   Scope<Context<Cpu>> scope_;
@@ -284,7 +273,7 @@ class KrigingPasses {
   double* total_;
   double* row_sums_ = nullptr;
   float* gate_[2];
-  float *rgb_ = nullptr, *x_ = nullptr, *z_ = nullptr, *fresh_ = nullptr, *above_ = nullptr;
+  float *rgb_ = nullptr, *x_ = nullptr, *z_ = nullptr;
 };
 
 }  // namespace eqsr::inline EQSR_ABI::cpu
