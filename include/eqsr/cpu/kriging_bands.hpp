@@ -159,18 +159,18 @@ class KrigingTile {
   void gated(const float* x, const float* z, const float* gate, Index count, float* y) const {
     const int L = image_.L;
     with_isa(isa_, [&](auto simd) {
-      for (Index p = 0; p < count; ++p) simd.scale_row(z + p * L, gate, x + p * L, L, y + p * L);
-      simd.activate_row(y, nullptr, count * L, Activation::relu, y);
+      for (Index p = 0; p < count * L; p += L) simd.gate_row(z + p, gate, x + p, nullptr, L, y + p);
     });
   }
 
   /// The colours of a row: to_rgb(ReLU(ReLU(x + gate z) + u)).
   void finish(const float* x, const float* z, const float* gate, Index row, Index column,
               Index count, float* rgb) const {
+    const int L = image_.L;
     head_row(row, column, count, value_);
-    gated(x, z, gate, count, normed_);
     with_isa(isa_, [&](auto simd) {
-      simd.activate_row(normed_, value_, count * image_.L, Activation::relu, normed_);
+      for (Index p = 0; p < count * L; p += L)
+        simd.gate_row(z + p, gate, x + p, value_ + p, L, normed_ + p);
     });
     product(normed_, count, image_.L, *image_.to_rgb, rgb);
   }
