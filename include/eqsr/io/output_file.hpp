@@ -89,8 +89,7 @@ class OutputFile {
     }
     if (::close(std::exchange(temporary_.descriptor, -1)) != 0) fail("cannot be closed", errno);
     if (direct) return;
-    if (std::rename(temporary_.name.c_str(), path_.c_str()) != 0)
-      fail("cannot be renamed", errno);
+    if (std::rename(temporary_.name.c_str(), path_.c_str()) != 0) fail("cannot be renamed", errno);
     temporary_.named = false;
     // The new name is in the directory; make that durable too. The file itself is complete, so
     // directories that cannot be synced (some network file systems) are no failure.
@@ -125,8 +124,7 @@ class OutputFile {
     for (unsigned attempt = 0; !temporary_.named; ++attempt) {
       temporary_.name = say(stem, ".eqsr-tmp-", static_cast<int>(::getpid()), "-", attempt);
       temporary_.named = make(temporary_.name.c_str());
-      if (!temporary_.named && (errno != EEXIST || attempt == 99))
-        fail("cannot be created", errno);
+      if (!temporary_.named && (errno != EEXIST || attempt == 99)) fail("cannot be created", errno);
     }
   }
   [[nodiscard]] std::string own_path() const {
