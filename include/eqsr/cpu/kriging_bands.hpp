@@ -235,14 +235,11 @@ class KrigingTile {
     const int L = image_.L, per_pixel = L / 8 * 9;
     with_isa(isa_, [&](auto simd) {
       for (Index c = 0; c < r.w; ++c) {
-        const float* neighbours[9];
         float factors[9];
-        for (int tap = 0; tap < 9; ++tap) {
-          neighbours[tap] = a + tap / 3 * pitch + (c + tap % 3) * L;
+        for (int tap = 0; tap < 9; ++tap)
           factors[tap] =
               image_.row_factor[3 * row + tap / 3] * image_.column_factor[3 * (r.x + c) + tap % 3];
-        }
-        simd.involution(neighbours, kernels_ + c * per_pixel, factors, L, value_ + c * L);
+        simd.involution(a + c * L, pitch, kernels_ + c * per_pixel, factors, L, value_ + c * L);
       }
     });
   }

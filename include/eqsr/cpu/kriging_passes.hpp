@@ -10,7 +10,7 @@ class KrigingPasses {
   /// Rows that are worked on at once, an even number unless it is all: enough tiles for all
   /// threads, unless the band's height is given.
   static Index slab_rows(Index rows, Index W, Index band_height, int threads) {
-    const Index across = tiles(W, KrigingTile::width), wanted = 4 * Index{threads};
+    const Index across = tiles(W, KrigingTile::width), wanted = 8 * Index{threads};
     const Index bands = std::clamp<Index>((wanted + across - 1) / across, 1, 8);
     const Index slab = band_height > 0 ? (band_height + 1) / 2 * 2 : bands * KrigingTile::height;
     return std::min(rows, slab);
@@ -31,7 +31,7 @@ class KrigingPasses {
     if (!bands.whole) bytes += floats(slab * W * 3);
     if (bands.part.meet) bytes += 2 * floats(rows * 2 * L);
     if (storage != Storage::none) bytes += floats(plane + (slab + 1) * W * L);
-    if (storage == Storage::both) bytes += floats(plane);
+    if (storage == Storage::both) bytes += floats(plane + (slab + 1) * W * L);
     return bytes;
   }
 
@@ -55,13 +55,14 @@ class KrigingPasses {
     if (bands.part.meet) row_sums_ = scope_.array<double>(rows_.size() * 2 * L_);
     if (storage_ == Storage::none) return;
     x_ = scope_.array<float>((slab_ + 1 + kept_.size()) * image.W * L_);
-    if (storage_ == Storage::both) z_ = scope_.array<float>(kept_.size() * image.W * L_);
+    if (storage_ == Storage::both)
+      z_ = scope_.array<float>((slab_ + 1 + kept_.size()) * image.W * L_);
   }
 
   void run() {
     first_pass();
     finish_gate(0);
-    if (storage_ != Storage::none) gate_plane();
+    if (storage_ == Storage::one) gate_plane();
     second_pass();
     finish_gate(1);
     third_pass();
@@ -160,9 +161,9 @@ class KrigingPasses {
         storage_ == Storage::none ? rows_ : kept_, 0, first_end(),
         [&](KrigingTile& tile, const Rect& r, Sums sums) {
           const PixelRows u = tile.head(r.grown(1, image_.H, image_.W));
-          const PixelRows out = storage_ == Storage::none ? PixelRows{} : input();
+          const PixelRows out = storage_ == Storage::none ? PixelRows{} : ahead(x_);
           tile.convolve(block, u, r, out, [&](Index row, const float* x) {
-            second_half(tile, block, row, r, x, sums);
+            second_half(tile, block, row, r, x, ahead(z_), sums);
           });
         },
         [&](Index y, Index rows) { add_rows(y, rows); });
@@ -171,37 +172,38 @@ class KrigingPasses {
   /// The second half of a block in the first two passes: the sum of the hidden layer, and z where
   /// that is stored.
   void second_half(KrigingTile& tile, const BlockWeights& block, Index row, const Rect& r,
-                   const float* x, Sums sums) {
+                   const float* x, const PixelRows& z, Sums sums) {
     tile.hidden(block, x, r.w);
     tile.sum_hidden(r.w, sums(row));
-    if (storage_ == Storage::both) tile.contracted(block, r.w, plane(z_).at(row, r.x));
+    if (storage_ == Storage::both) tile.contracted(block, r.w, z.at(row, r.x));
   }
 
-  /// Between the passes: x becomes ReLU(x + gate z), in place, pixel by pixel.
+  /// Between the passes where z must be computed again, once a pixel: x becomes ReLU(x + gate z).
   void gate_plane() {
     for_each_tile(
         kept_, first_end(), first_end() + 0.05,
         [&](KrigingTile& tile, const Rect& r, Sums) {
           for (Index row = r.y; row < r.y + r.h; ++row) {
-            float* x = input().at(row, r.x);
+            float* x = ahead(x_).at(row, r.x);
             tile.gated(x, stored_z(tile, 0, row, r, x), gate_[0], r.w, x);
           }
         },
         [](Index, Index) {});
   }
 
-  /// Pass 2: block 2 up to its hidden layer's mean. Its x goes where rows of its input were that
-  /// are not read any more.
+  /// Pass 2: block 2 up to its hidden layer's mean. What it keeps goes where rows of its input were
+  /// that are not read any more.
   void second_pass() {
     const BlockWeights& block = image_.block[1];
     for_each_tile(
         rows_, first_end() + 0.05, 0.8,
         [&](KrigingTile& tile, const Rect& r, Sums sums) {
-          const bool stored = storage_ != Storage::none;
-          const PixelRows in = stored ? input() : recompute(tile, r);
-          const PixelRows out = stored ? plane(x_) : PixelRows{};
+          const PixelRows in = storage_ == Storage::none  ? recompute(tile, r)
+                               : storage_ == Storage::one ? ahead(x_)
+                                                          : gated(tile, r);
+          const PixelRows out = storage_ == Storage::none ? PixelRows{} : plane(x_);
           tile.convolve(block, in, r, out, [&](Index row, const float* x) {
-            second_half(tile, block, row, r, x, sums);
+            second_half(tile, block, row, r, x, plane(z_), sums);
           });
         },
         [&](Index y, Index rows) { add_rows(y, rows); });
@@ -250,6 +252,16 @@ class KrigingPasses {
     return result;
   }
 
+  /// The same from a stored x and z.
+  PixelRows gated(KrigingTile& tile, const Rect& r) {
+    const Rect wide = r.grown(1, image_.H, image_.W);
+    const PixelRows result = tile.result(wide);
+    for (Index row = wide.y; row < wide.y + wide.h; ++row)
+      tile.gated(ahead(x_).at(row, wide.x), ahead(z_).at(row, wide.x), gate_[0], wide.w,
+                 result.at(row, wide.x));
+    return result;
+  }
+
   /// contract(hidden) of a stored x: stored too, or computed again.
   const float* stored_z(KrigingTile& tile, int b, Index row, const Rect& r, const float* x) {
     if (storage_ == Storage::both) return plane(z_).at(row, r.x);
@@ -257,8 +269,10 @@ class KrigingPasses {
     return tile.contracted(image_.block[b], r.w);
   }
   [[nodiscard]] PixelRows plane(float* data) const { return {data, kept_.begin, 0, image_.W, L_}; }
-  /// What the second block reads: one slab and a row behind what it writes, in the same memory.
-  [[nodiscard]] PixelRows input() const { return plane(x_ + (slab_ + 1) * image_.W * L_); }
+  /// What the second block reads: in the same memory, one slab and a row ahead of what it writes.
+  [[nodiscard]] PixelRows ahead(float* data) const {
+    return plane(data + (data ? (slab_ + 1) * image_.W * L_ : 0));
+  }
 
   Context<Cpu>& ctx_;
   Scope<Context<Cpu>> scope_;
