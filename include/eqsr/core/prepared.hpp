@@ -16,7 +16,7 @@ namespace eqsr::inline EQSR_ABI {
 class Prepared {
  public:
   Prepared() = default;
-  [[gnu::noinline]] ~Prepared() {}
+  [[gnu::noinline]] ~Prepared() {}  // a call, not the same code in every layer
   Prepared(const Prepared&) noexcept {}
   Prepared(Prepared&&) noexcept {}
   Prepared& operator=(const Prepared&) noexcept {
