@@ -157,7 +157,7 @@ def policies(programs):
 def sizes(programs, quick):
     series_time, series_memory, notes = [], [], []
     for config, storage, megapixels in (("lite", "both", (0.25, 0.5, 1, 2)), ("lite", "none", (0.25, 0.5, 1, 2, 4, 8)),
-                                        ("base", "none", (0.25, 0.5, 1) if quick else (0.25, 0.5, 1, 2, 4, 8))):
+                                        ("base", "none", (0.25, 0.5, 1) if quick else (0.25, 1, 8))):
         points = []
         for target in megapixels:
             side = round((target * 1e6) ** 0.5 / 4)
