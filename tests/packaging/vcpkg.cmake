@@ -2,7 +2,7 @@
 # Runs the port of cmake/packaging/vcpkg with stand-ins for vcpkg's own functions, which do what
 # their documentation says as far as the port needs it:
 #
-#   cmake -DSOURCE=. -DWORK=FOLDER -DCOMPILER=g++ -P tests/packaging/vcpkg.cmake
+#   cmake -DSOURCE=. -DWORK=FOLDER -DCOMPILER=g++ -DGENERATOR=Ninja -P tests/packaging/vcpkg.cmake
 cmake_minimum_required(VERSION 3.25)
 file(REMOVE_RECURSE ${WORK})
 set(PORT eqsr)
@@ -12,7 +12,7 @@ set(CURRENT_PACKAGES_DIR ${WORK}/packages/eqsr)
 
 function(vcpkg_cmake_configure)
   cmake_parse_arguments(PARSE_ARGV 0 arg "" "SOURCE_PATH" "OPTIONS")
-  execute_process(COMMAND ${CMAKE_COMMAND} -S ${arg_SOURCE_PATH} -B ${WORK}/build
+  execute_process(COMMAND ${CMAKE_COMMAND} -S ${arg_SOURCE_PATH} -B ${WORK}/build -G ${GENERATOR}
                           -DCMAKE_CXX_COMPILER=${COMPILER} ${arg_OPTIONS}
                   COMMAND_ERROR_IS_FATAL ANY OUTPUT_QUIET)
 endfunction()
