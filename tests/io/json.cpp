@@ -37,15 +37,18 @@ std::string skip_code(std::string_view text) {
 TEST_CASE("a flat object of settings") {
   const auto object = eqsr::parse_flat_json(
       R"( {"channels": 180, "ratio": -2.5e-1, "depths":[5,5,-1], "on":true, "off":false,
-           "text":"a\n\u00e4\ud83d\ude00\/", "none":[]} )",
+           "tiny":1e-400, "text":"a\n\u00e4\ud83d\ude00\/", "none":[]} )",
       "settings");
-  CHECK(object.at("channels").number == 180.0);
-  CHECK(object.at("ratio").number == -0.25);
-  CHECK(object.at("depths").list == std::vector<std::int64_t>{5, 5, -1});
+  using Kind = eqsr::JsonValue::Kind;
+  CHECK(object.at("channels") == eqsr::JsonValue{.kind = Kind::number, .number = 180});
+  CHECK(object.at("ratio") == eqsr::JsonValue{.kind = Kind::number, .number = -0.25});
+  CHECK(object.at("tiny") == eqsr::JsonValue{.kind = Kind::number});
+  CHECK(object.at("depths") == eqsr::JsonValue{.kind = Kind::list, .list = {5, 5, -1}});
   CHECK(object.at("on") == eqsr::JsonValue{.number = 1});
   CHECK(object.at("off") == eqsr::JsonValue{});
-  CHECK(object.at("text").text == "a\n\xC3\xA4\xF0\x9F\x98\x80/");
-  CHECK(object.at("none") == eqsr::JsonValue{.kind = eqsr::JsonValue::Kind::list});
+  CHECK(object.at("text") ==
+        eqsr::JsonValue{.kind = Kind::text, .text = "a\n\xC3\xA4\xF0\x9F\x98\x80/"});
+  CHECK(object.at("none") == eqsr::JsonValue{.kind = Kind::list});
   CHECK(eqsr::parse_flat_json("{}", "settings").empty());
 }
 

@@ -155,23 +155,21 @@ class KrigingTile {
     return z_;
   }
 
-  /// y = ReLU(x + gate z), pixel by pixel; y may be x.
-  void gated(const float* x, const float* z, const float* gate, Index count, float* y) const {
+  /// y = ReLU(x + gate z), then ReLU(y + u) unless that is null, pixel by pixel; y may be x.
+  void gated(const float* x, const float* z, const float* gate, Index count, float* y,
+             const float* u = nullptr) const {
     const int L = image_.L;
     with_isa(isa_, [&](auto simd) {
-      for (Index p = 0; p < count * L; p += L) simd.gate_row(z + p, gate, x + p, nullptr, L, y + p);
+      for (Index p = 0; p < count * L; p += L)
+        simd.gate_row(z + p, gate, x + p, u ? u + p : nullptr, L, y + p);
     });
   }
 
   /// The colours of a row: to_rgb(ReLU(ReLU(x + gate z) + u)).
   void finish(const float* x, const float* z, const float* gate, Index row, Index column,
               Index count, float* rgb) const {
-    const int L = image_.L;
     head_row(row, column, count, value_);
-    with_isa(isa_, [&](auto simd) {
-      for (Index p = 0; p < count * L; p += L)
-        simd.gate_row(z + p, gate, x + p, value_ + p, L, normed_ + p);
-    });
+    gated(x, z, gate, count, normed_, value_);
     product(normed_, count, image_.L, *image_.to_rgb, rgb);
   }
 

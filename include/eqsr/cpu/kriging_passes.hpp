@@ -20,8 +20,9 @@ class KrigingPasses {
     const int threads = ctx.threads;
     const Storage storage = ctx.storage;
     const Index W = bands.width, rows = bands.last() - bands.first();
-    const Index kept = kept_rows(bands).size(), plane = kept * W * L;
+    const Index kept = kept_rows(bands).size();
     const Index slab = slab_rows(kept, W, ctx.band_height, threads);
+    const std::size_t planes = storage == Storage::both ? 2 : storage == Storage::one ? 1 : 0;
     const Index across = tiles(W, KrigingTile::width);
     const auto floats = [](Index count) {
       return Arena<Cpu>::rounded(static_cast<std::size_t>(count) * sizeof(float));
@@ -30,9 +31,7 @@ class KrigingPasses {
                         2 * floats(slab * across * 2 * L) + floats(L) * 2 + 2 * floats(2 * L);
     if (!bands.whole) bytes += floats(slab * W * 3);
     if (bands.part.meet) bytes += 2 * floats(rows * 2 * L);
-    if (storage != Storage::none) bytes += floats(plane + (slab + 1) * W * L);
-    if (storage == Storage::both) bytes += floats(plane + (slab + 1) * W * L);
-    return bytes;
+    return bytes + planes * floats((kept + slab + 1) * W * L);
   }
 
   KrigingPasses(Context<Cpu>& ctx, const KrigingImage& image, const Bands& bands)
@@ -54,9 +53,9 @@ class KrigingPasses {
     if (!bands.whole) rgb_ = scope_.array<float>(slab_ * image.W * 3);
     if (bands.part.meet) row_sums_ = scope_.array<double>(rows_.size() * 2 * L_);
     if (storage_ == Storage::none) return;
-    x_ = scope_.array<float>((slab_ + 1 + kept_.size()) * image.W * L_);
-    if (storage_ == Storage::both)
-      z_ = scope_.array<float>((slab_ + 1 + kept_.size()) * image.W * L_);
+    const Index plane = (kept_.size() + slab_ + 1) * image.W * L_;
+    x_ = scope_.array<float>(plane);
+    if (storage_ == Storage::both) z_ = scope_.array<float>(plane);
   }
 
   void run() {
@@ -156,26 +155,25 @@ class KrigingPasses {
 
   /// Pass 1: block 1 up to its hidden layer's mean; keeps x, and z where both are stored.
   void first_pass() {
-    const BlockWeights& block = image_.block[0];
     for_each_tile(
         storage_ == Storage::none ? rows_ : kept_, 0, first_end(),
         [&](KrigingTile& tile, const Rect& r, Sums sums) {
           const PixelRows u = tile.head(r.grown(1, image_.H, image_.W));
           const PixelRows out = storage_ == Storage::none ? PixelRows{} : ahead(x_);
-          tile.convolve(block, u, r, out, [&](Index row, const float* x) {
-            second_half(tile, block, row, r, x, ahead(z_), sums);
-          });
+          tile.convolve(image_.block[0], u, r, out,
+                        [&](Index row, const float* x) { second_half(tile, 0, row, r, x, sums); });
         },
         [&](Index y, Index rows) { add_rows(y, rows); });
   }
 
   /// The second half of a block in the first two passes: the sum of the hidden layer, and z where
   /// that is stored.
-  void second_half(KrigingTile& tile, const BlockWeights& block, Index row, const Rect& r,
-                   const float* x, const PixelRows& z, Sums sums) {
+  void second_half(KrigingTile& tile, int b, Index row, const Rect& r, const float* x, Sums sums) {
+    const BlockWeights& block = image_.block[b];
     tile.hidden(block, x, r.w);
     tile.sum_hidden(r.w, sums(row));
-    if (storage_ == Storage::both) tile.contracted(block, r.w, z.at(row, r.x));
+    if (storage_ != Storage::both) return;
+    tile.contracted(block, r.w, (b == 0 ? ahead(z_) : plane(z_)).at(row, r.x));
   }
 
   /// Between the passes where z must be computed again, once a pixel: x becomes ReLU(x + gate z).
@@ -194,7 +192,6 @@ class KrigingPasses {
   /// Pass 2: block 2 up to its hidden layer's mean. What it keeps goes where rows of its input were
   /// that are not read any more.
   void second_pass() {
-    const BlockWeights& block = image_.block[1];
     for_each_tile(
         rows_, first_end() + 0.05, 0.8,
         [&](KrigingTile& tile, const Rect& r, Sums sums) {
@@ -202,9 +199,8 @@ class KrigingPasses {
                                : storage_ == Storage::one ? ahead(x_)
                                                           : gated(tile, r);
           const PixelRows out = storage_ == Storage::none ? PixelRows{} : plane(x_);
-          tile.convolve(block, in, r, out, [&](Index row, const float* x) {
-            second_half(tile, block, row, r, x, plane(z_), sums);
-          });
+          tile.convolve(image_.block[1], in, r, out,
+                        [&](Index row, const float* x) { second_half(tile, 1, row, r, x, sums); });
         },
         [&](Index y, Index rows) { add_rows(y, rows); });
   }
@@ -271,7 +267,7 @@ class KrigingPasses {
   [[nodiscard]] PixelRows plane(float* data) const { return {data, kept_.begin, 0, image_.W, L_}; }
   /// What the second block reads: in the same memory, one slab and a row ahead of what it writes.
   [[nodiscard]] PixelRows ahead(float* data) const {
-    return plane(data + (data ? (slab_ + 1) * image_.W * L_ : 0));
+    return plane(data + (slab_ + 1) * image_.W * L_);
   }
 
   Context<Cpu>& ctx_;

@@ -9,10 +9,11 @@
 #include <eqsr/io/bytes.hpp>
 
 #include <array>        // array
-#include <charconv>     // from_chars
 #include <cstddef>      // size_t
 #include <cstdint>      // uint64_t
+#include <locale>       // locale::classic
 #include <map>          // map
+#include <sstream>      // istringstream
 #include <string>       // string
 #include <string_view>  // string_view
 #include <vector>       // vector
@@ -78,9 +79,9 @@ class JsonReader {
     if (!at_number()) wrong_type(what, "a number");
     const std::string_view digits = take_number();
     double value = 0;
-    const char* const end = digits.data() + digits.size();
-    const auto [read, error] = std::from_chars(digits.data(), end, value);
-    if (!is_number(digits) || error != std::errc{} || read != end) {
+    std::istringstream stream{std::string(digits)};  // from_chars refuses 1e-400, which is zero
+    stream.imbue(std::locale::classic());
+    if (!is_number(digits) || !(stream >> value) || !stream.eof()) {
       fail("bad_number",
            {"The ", what, " is ", in_quotes(digits), "; a finite number is expected."});
     }
