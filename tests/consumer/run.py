@@ -23,6 +23,14 @@ def call(*command, **keywords):
     subprocess.run([str(part) for part in command], check=True, **keywords)
 
 
+QUICK = ["-DCMAKE_BUILD_TYPE=Debug", "-DCMAKE_CXX_FLAGS_DEBUG=-O1"]
+
+
+def toolchain(options):
+    """What a project of CMake is built with."""
+    return ["-G", options.generator, f"-DCMAKE_CXX_COMPILER={options.command[0]}"]
+
+
 def install(options, work, build=None):
     """Where the package lies after it was installed and moved: it must not remember the first."""
     prefix, moved = work / "prefix", work / "moved"
@@ -86,10 +94,23 @@ def single(options, work, command):
 
 
 def readme(options, work):
-    """The two commands below the README's program, where the repository's folders are."""
+    """What stands below the README's program: the lines of CMake, then the two commands, where the
+    repository's folders are."""
     for name in ("include", "examples", "weights"):
         (work / name).symlink_to(options.source / name)
     text = (options.source / "README.md").read_text()
+    project = work / "project"
+    project.mkdir()
+    (project / "eqsr").symlink_to(options.source)
+    shutil.copy(options.source / "examples/minimal.cpp", project)
+    lines, = re.findall(r"```cmake\n(.*?)```", text, re.S)
+    (project / "CMakeLists.txt").write_text(
+        f"cmake_minimum_required(VERSION 3.25)\nproject(mine LANGUAGES CXX)\n{lines}")
+    call(options.cmake, "-S", project, "-B", project / "build", *toolchain(options), *QUICK)
+    call(options.cmake, "--build", project / "build")
+    call(project / "build/minimal", "examples/photo.png", project / "large.png", cwd=work)
+    if (project / "large.png").read_bytes()[:4] != b"\x89PNG":
+        sys.exit("the program of the README's CMake lines has written no PNG")
     commands, = re.findall(r"```sh\n(g\+\+ .*?)```", text, re.S)
     folders = ":".join(options.system)  # of Eigen and stb, if they are elsewhere
     for command in commands.replace("-O3", "-O1").splitlines():
@@ -100,8 +121,7 @@ def readme(options, work):
 
 def instances(options, work):
     """eqsr::lite_cpu from an installed package: the README's program with and without it."""
-    configure = ["-G", options.generator, f"-DCMAKE_CXX_COMPILER={options.command[0]}",
-                 "-DCMAKE_BUILD_TYPE=Debug", "-DCMAKE_CXX_FLAGS_DEBUG=-O1"]
+    configure = [*toolchain(options), *QUICK]
     build = work / "eqsr"
     call(options.cmake, "-S", options.source, "-B", build, *configure, "-DEQSR_INSTANCES=lite",
          "-DEQSR_BUILD_TESTS=OFF", "-DEQSR_BUILD_EXAMPLES=OFF", "-DEQSR_BUILD_BENCHMARKS=OFF",
@@ -169,8 +189,7 @@ def main():
         instances(options, work)
         return 0
     else:
-        configure = ["-G", options.generator, f"-DCMAKE_CXX_COMPILER={options.command[0]}",
-                     f"-DEQSR_SOURCE={options.source}"]
+        configure = [*toolchain(options), f"-DEQSR_SOURCE={options.source}"]
         if options.way == "installed":
             moved = install(options, work)
             configure.append(f"-DCMAKE_PREFIX_PATH={moved}")
