@@ -51,7 +51,7 @@ def write_seeds(folder):
         "json": [weights.GOOD.encode(), b'{"a":[1,2],"b":-1.5e3,"c":"\\u00e4\\ud83d\\ude00","d":true}'],
         "zip": [bytes(archive().bytes), bytes(archive(deferred=False).bytes)],
         "pickle": [SOUND_PICKLE],
-        "image": [png(), pictures.BASELINE, pictures.PROGRESSIVE],
+        "image": [png(), pictures.BASELINE, pictures.PROGRESSIVE, pictures.starved()],
         "command_line": [b"-i\0in.png\0-o\0out.png\0-s\x003.7", b"-i\0in\0-o\0out\0--size\x0099x88\0-r\0-v",
                          b"--scale-x\0002\0--scale-y\x003.5\0-j4", b"--help", b"--version"],
     }

@@ -37,6 +37,16 @@ def with_table(counts, values):
     return BASELINE[:FRAME] + b"\xff\xc4" + struct.pack(">H", len(body) + 2) + body + BASELINE[FRAME:]
 
 
+def starved():
+    """A grey picture whose ninth block asks for 15 bits where its data end."""
+    table = b"\0" + bytes([1] + [0] * 14 + [1]) + b"\0\x0f"
+    tables = b"".join(b"\xff\xc4" + struct.pack(">H", len(table) + 2) + bytes([kind]) + table[1:]
+                      for kind in (0x00, 0x10))
+    scan = b"\xff\xda" + struct.pack(">HB", 8, 1) + b"\1\0\0\x3f\0"
+    head = framed(width=80, height=8, channels=1)
+    return head[:FRAME + 13] + tables + scan + b"\0\0\x80\0\xff\xd9"
+
+
 def picture(id_, data, code, heap="P", word="", name="a.png", limits="", pixels=16 * 12 * 3):
     return id_, data, code, heap, word, name, limits, pixels
 

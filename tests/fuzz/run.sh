@@ -6,7 +6,7 @@
 #
 # 30 seconds a target by default, two targets at a time. Inputs that lead to new code are kept in
 # build/fuzz/corpus/TARGET; one that stops a target is put into build/fuzz/findings, and the script
-# fails.
+# fails. The inputs are new each time, unless EQSR_FUZZ_SEED has a number and build/fuzz is gone.
 set -eu
 cd "$(dirname "$0")/../.."
 seconds=${1:-30}
@@ -24,7 +24,8 @@ build() { # build TARGET
   if [ ! -e "$out/$1" ] ||
     [ -n "$(find include examples/upscale tests/fuzz -newer "$out/$1" -type f)" ]; then
     clang++ -std=c++20 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
-      -Iinclude -isystem /usr/include/eigen3 -isystem /usr/include/stb -pthread \
+      -fsanitize-ignorelist=tests/fuzz/ignore.txt -Iinclude \
+      -isystem /usr/include/eigen3 -isystem /usr/include/stb -pthread \
       "tests/fuzz/$1.cpp" -o "$out/$1"
   fi
 }
@@ -32,7 +33,8 @@ build() { # build TARGET
 fuzz() { # fuzz TARGET
   mkdir -p "$out/corpus/$1"
   # No input may make a parser take more memory at once than the largest picture of the target.
-  if "$out/$1" "$out/corpus/$1" "$out/seeds/$1" -max_total_time="$seconds" -max_len=4096 \
+  if "$out/$1" "$out/corpus/$1" "$out/seeds/$1" -max_total_time="$seconds" \
+    -seed="${EQSR_FUZZ_SEED:-0}" -max_len=4096 \
     -malloc_limit_mb=64 -rss_limit_mb=1024 -timeout=5 -artifact_prefix="$out/findings/$1-" \
     -print_final_stats=1 >"$out/$1.log" 2>&1; then
     echo "$1: $(sed -n 's/^stat::number_of_executed_units: *//p' "$out/$1.log") runs, no finding"
