@@ -23,6 +23,7 @@ sys.dont_write_bytecode = True
 sys.path[:0] = [str(SOURCE / "tests/corpus"), str(SOURCE / "tests/cli")]
 from builder import chunk, ihdr, png  # noqa: E402
 from decode import Png  # noqa: E402
+from options import listed, untested  # noqa: E402
 from pictures import BASELINE  # noqa: E402
 
 
@@ -217,11 +218,7 @@ class Scales(unittest.TestCase):
     def test_every_option_is_tested(self):
         text = self.run_tool("--help").stdout
         tests = "".join(path.read_text() for path in (SOURCE / "tests/cli").glob("*.py"))
-        options = re.findall(r"^ *(?:(-\w),)?(--[\w-]+)", text[:text.index("Examples:")], re.M)
-        self.assertGreater(len(options), 20)
-        for short, long in options:
-            if not any(f'"{word}"' in tests for word in (short, long) if word):
-                self.fail(f"no test of the command line uses {long}")
+        self.assertEqual(untested(text, tests), [])
 
     def test_completion(self):
         script = SOURCE / "examples/upscale/completion.bash"
@@ -232,9 +229,7 @@ class Scales(unittest.TestCase):
                  f"{shlex.quote(current)} {shlex.quote(before)}; printf '%s\\n' \"${{COMPREPLY[@]}}\""],
                 capture_output=True, text=True, check=True, cwd=self.folder)
             return run.stdout.split()
-        text = self.run_tool("--help").stdout
-        text = text[:text.index("Examples:")]
-        named = set(re.findall(r"^ *(?:-\w,)?(--[\w-]+)", text, re.M))
+        named = {long for _, long in listed(self.run_tool("--help").stdout)}
         self.assertGreater(len(named), 20)
         self.assertEqual({word for word in complete("--") if word.startswith("--")}, named)
         self.assertIn("-s", complete("-"))

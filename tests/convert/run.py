@@ -16,7 +16,11 @@ import sys
 import tempfile
 import unittest
 
-TOOL, SOURCE = os.path.abspath(sys.argv[1]), pathlib.Path(sys.argv[2])
+TOOL, SOURCE = os.path.abspath(sys.argv[1]), pathlib.Path(sys.argv[2]).resolve()
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(SOURCE / "tests/cli"))
+from options import untested  # noqa: E402
+
 CHECKPOINTS = SOURCE / "tests/checkpoints"
 WEIGHTS = SOURCE / "weights/eqsr-lite.safetensors"
 
@@ -127,11 +131,7 @@ class Convert(unittest.TestCase):
             subprocess.run([TOOL, *command.split()], cwd=self.folder, check=True, timeout=60,
                            stdout=subprocess.DEVNULL)
             self.assertTrue((self.folder / command.split()[1]).exists())
-        options = re.findall(r"^ *(?:(-\w),)?(--[\w-]+)", text, re.M)
-        tests = pathlib.Path(__file__).read_text()
-        for short, long in options:
-            if not any(f'"{word}"' in tests for word in (short, long) if word):
-                self.fail(f"no test of convert uses {long}")
+        self.assertEqual(untested(text, pathlib.Path(__file__).read_text()), [])
 
     def test_usage(self):
         for wrong in ([], [WEIGHTS], [WEIGHTS, self.folder / "out.pth"], [WEIGHTS, self.out, "--type", "f8"],

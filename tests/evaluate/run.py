@@ -19,47 +19,26 @@ import subprocess
 import sys
 import tempfile
 import unittest
-import zlib
 
-TOOL, SOURCE = os.path.abspath(sys.argv[1]), pathlib.Path(sys.argv[2])
+TOOL, SOURCE = os.path.abspath(sys.argv[1]), pathlib.Path(sys.argv[2]).resolve()
 DATA = os.environ.get("EQSR_DATA")
-
-
-def png_rows(path):
-    """The bytes of an 8-bit RGB PNG."""
-    data, at, body = path.read_bytes(), 8, b""
-    while at < len(data):
-        size, kind = struct.unpack(">I4s", data[at:at + 8])
-        if kind == b"IHDR":
-            width, height = struct.unpack(">II", data[at + 8:at + 16])
-        if kind == b"IDAT":
-            body += data[at + 8:at + 8 + size]
-        at += 12 + size
-    raw, stride, out = zlib.decompress(body), 3 * width, []
-    before = bytes(stride)
-    for y in range(height):
-        mode, row = raw[y * (stride + 1)], bytearray(raw[y * (stride + 1) + 1:(y + 1) * (stride + 1)])
-        for i in range(stride):
-            a, b, c = (row[i - 3] if i >= 3 else 0), before[i], (before[i - 3] if i >= 3 else 0)
-            p = a + b - c
-            paeth = min((abs(p - a), 0, a), (abs(p - b), 1, b), (abs(p - c), 2, c))[2]
-            row[i] = (row[i] + (0, a, b, (a + b) // 2, paeth)[mode]) & 255
-        before = bytes(row)
-        out.append(before)
-    return out
+sys.dont_write_bytecode = True
+sys.path[:0] = [str(SOURCE / "tests/corpus"), str(SOURCE / "tests/cli")]
+from builder import png  # noqa: E402
+from decode import Png  # noqa: E402
+from options import untested  # noqa: E402
 
 
 def bmp_rows(path):
-    """The bytes of a 24-bit BMP as RGB rows from the top."""
+    """The pixels of a 24-bit BMP as rows from the top."""
     data = path.read_bytes()
     start, = struct.unpack("<I", data[10:14])
     width, height = struct.unpack("<ii", data[18:26])
     stride = (3 * width + 3) // 4 * 4
     rows = []
     for y in range(height - 1, -1, -1):
-        row = bytearray(data[start + y * stride:start + y * stride + 3 * width])
-        row[0::3], row[2::3] = row[2::3], row[0::3]
-        rows.append(bytes(row))
+        row = data[start + y * stride:start + y * stride + 3 * width]
+        rows.append([*zip(row[2::3], row[1::3], row[0::3])])
     return rows
 
 
@@ -110,12 +89,8 @@ class Evaluate(unittest.TestCase):
             self.assertTrue((self.folder / name).exists(), name)
 
     def test_grey_quiet_threads(self):
-        def chunk(kind, body):
-            return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
         rows = b"".join(b"\0" + bytes((x * x + 3 * y) % 200 for x in range(40)) for y in range(32))
-        (self.set / "photo.png").write_bytes(
-            b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 40, 32, 8, 0, 0, 0, 0)) +
-            chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+        (self.set / "photo.png").write_bytes(png(40, 32, colour=0, rows=rows))
         given = (self.set, "-s", "2", "-j", "1", "-q")
         plain, coloured = (self.rows(*given, *more)["set", "2", "bicubic"]["psnr_y"]
                            for more in ((), ("--grey-as-rgb",)))
@@ -124,12 +99,7 @@ class Evaluate(unittest.TestCase):
 
     def test_every_option_is_tested(self):
         text = self.run_tool("--help").stdout
-        tests = pathlib.Path(__file__).read_text()
-        options = re.findall(r"^ *(?:(-\w),)?(--[\w-]+)", text[:text.index("Examples:")], re.M)
-        self.assertGreater(len(options), 10)
-        for short, long in options:
-            if not any(f'"{word}"' in tests for word in (short, long) if word):
-                self.fail(f"no test of evaluate uses {long}")
+        self.assertEqual(untested(text, pathlib.Path(__file__).read_text()), [])
 
     def test_network_beats_bicubic(self):
         rows = self.rows(self.set, "-s", "2,2.5,2x3")
@@ -197,16 +167,17 @@ class Evaluate(unittest.TestCase):
 
     def test_saved_pictures(self):
         self.run_tool(self.set, "-s", "3", "--save-inputs", "low", "--save-results", "high")
-        low, high = png_rows(self.folder / "low/set/x3/photo.png"), png_rows(self.folder / "high/set/x3/photo.png")
-        self.assertEqual((len(low), len(low[0]), len(high), len(high[0])), (53, 3 * 80, 159, 3 * 240))
+        low, high = (Png(self.folder / folder / "set/x3/photo.png") for folder in ("low", "high"))
+        self.assertEqual((low.width, low.height, high.width, high.height), (80, 53, 240, 159))
+        self.assertEqual((low.channels, high.channels), (3, 3))
 
     @unittest.skipUnless(DATA, "EQSR_DATA names no folder")
     def test_published_inputs(self):
         self.run_tool(f"{DATA}/Set5", "--no-network", "--save-inputs", "low")
         for path in sorted(pathlib.Path(DATA, "Set5_LR_matlab").glob("x*/*.bmp")):
             scale = path.parent.name
-            ours = png_rows(self.folder / "low/Set5" / scale / (path.stem.removesuffix(scale) + ".png"))
-            self.assertEqual(ours, bmp_rows(path), path)
+            ours = Png(self.folder / "low/Set5" / scale / (path.stem.removesuffix(scale) + ".png"))
+            self.assertEqual(ours.pixels, bmp_rows(path), path)
 
     @unittest.skipUnless(DATA, "EQSR_DATA names no folder")
     def test_bicubic_of_the_literature(self):

@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The options that a command's --help lists."""
+import re
+
+
+def listed(text):
+    """Short name, or "", and long name of every option; at least --help is one."""
+    options = re.findall(r"^ *(?:(-\w),)?(--[\w-]+)", text.partition("Examples:")[0], re.M)
+    assert ("-h", "--help") in options, text
+    return options
+
+
+def untested(text, tests):
+    """The options that no line of the tests uses, by either name."""
+    return [long for short, long in listed(text)
+            if not any(f'"{name}"' in tests for name in (short, long) if name)]
