@@ -35,7 +35,7 @@ fuzz() { # fuzz TARGET
   # No input may make a parser take more memory at once than the largest picture of the target.
   if "$out/$1" "$out/corpus/$1" "$out/seeds/$1" -max_total_time="$seconds" \
     -seed="${EQSR_FUZZ_SEED:-0}" -max_len=4096 \
-    -malloc_limit_mb=64 -rss_limit_mb=1024 -timeout=5 -artifact_prefix="$out/findings/$1-" \
+    -malloc_limit_mb=64 -rss_limit_mb=1024 -timeout=20 -artifact_prefix="$out/findings/$1-" \
     -print_final_stats=1 >"$out/$1.log" 2>&1; then
     echo "$1: $(sed -n 's/^stat::number_of_executed_units: *//p' "$out/$1.log") runs, no finding"
   else
