@@ -24,7 +24,9 @@ SOURCES = {
     "eqsr.hpp": "#include <eqsr/eqsr.hpp>\nint main() {}\n",
 }
 LINKED = "-O2 -DEQSR_LINKED_LITE_CPU"  # as that target has it compiled
-MOST_SECONDS = {"-O2": 20.0, LINKED: 10.0}
+README = {LINKED: "the README's program, built with its CMake lines",
+          "-O2": "the README's program, everything from the headers"}
+MOST_SECONDS = {LINKED: 10.0, "-O2": 20.0}
 MOST_MEGABYTES = 1500.0
 
 
@@ -52,13 +54,12 @@ def main():
     failed = False
     with tempfile.TemporaryDirectory() as folder:
         program = options.source / "examples/minimal.cpp"
-        rows = [("examples/minimal.cpp", level, program) for level in MOST_SECONDS]
+        rows = [(README[level], level, program) for level in MOST_SECONDS]
         if not options.check:
-            rows.append(("examples/minimal.cpp", "-O3 -march=native", program))
-            rows.append(("examples/minimal.cpp", "-O0", program))
+            rows += [(README["-O2"], level, program) for level in ("-O3 -march=native", "-O0")]
             linked = pathlib.Path(folder) / "lite_cpu.cpp"
             linked.write_text(program.read_text().replace("eqsr/eqsr.hpp", "eqsr/lite_cpu.hpp"))
-            rows.append(("the same with lite_cpu.hpp", "-O2", linked))
+            rows.append(("the README's program with lite_cpu.hpp", "-O2", linked))
             for name, text in SOURCES.items():
                 file = pathlib.Path(folder) / f"{len(rows)}.cpp"
                 file.write_text(text)
