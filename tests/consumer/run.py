@@ -109,14 +109,13 @@ def readme(options, work):
     call(options.cmake, "-S", project, "-B", project / "build", *toolchain(options), *QUICK)
     call(options.cmake, "--build", project / "build")
     call(project / "build/minimal", "examples/photo.png", project / "large.png", cwd=work)
-    if (project / "large.png").read_bytes()[:4] != b"\x89PNG":
-        sys.exit("the program of the README's CMake lines has written no PNG")
     commands, = re.findall(r"```sh\n(g\+\+ .*?)```", text, re.S)
     folders = ":".join(options.system)  # of Eigen and stb, if they are elsewhere
     for command in commands.replace("-O3", "-O1").splitlines():
         call("sh", "-c", command, cwd=work, env={**os.environ, "CPLUS_INCLUDE_PATH": folders})
-    if (work / "large.png").read_bytes()[:4] != b"\x89PNG":
-        sys.exit("the README's program has written no PNG")
+    for folder, builder in ((project, "CMake lines"), (work, "commands")):
+        if (folder / "large.png").read_bytes()[:4] != b"\x89PNG":
+            sys.exit(f"the program that the README's {builder} build has written no PNG")
 
 
 def instances(options, work):

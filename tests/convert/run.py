@@ -19,7 +19,7 @@ import unittest
 TOOL, SOURCE = os.path.abspath(sys.argv[1]), pathlib.Path(sys.argv[2]).resolve()
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(SOURCE / "tests/cli"))
-from options import untested  # noqa: E402
+from options import listed, untested  # noqa: E402
 
 CHECKPOINTS = SOURCE / "tests/checkpoints"
 WEIGHTS = SOURCE / "weights/eqsr-lite.safetensors"
@@ -131,6 +131,7 @@ class Convert(unittest.TestCase):
             subprocess.run([TOOL, *command.split()], cwd=self.folder, check=True, timeout=60,
                            stdout=subprocess.DEVNULL)
             self.assertTrue((self.folder / command.split()[1]).exists())
+        self.assertGreaterEqual(len(listed(text)), 4)
         self.assertEqual(untested(text, pathlib.Path(__file__).read_text()), [])
 
     def test_usage(self):

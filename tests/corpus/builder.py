@@ -134,8 +134,9 @@ def ihdr(width, height, bits=8, colour=2, interlace=0):
 
 def png(width=4, height=4, bits=8, colour=2, rows=None, extra=b"", data=None):
     channels = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}.get(colour, 1)
-    if rows is None and data is None:  # a picture may announce more than anyone has time to make
-        rows = b"".join(b"\0" + bytes((x * 7 + y * 11) % 200 for x in range(width * channels))
-                        for y in range(height))
-    data = zlib.compress(rows) if data is None else data
+    if data is None:  # else the picture may announce more than anyone has time to make
+        if rows is None:
+            rows = b"".join(b"\0" + bytes((x * 7 + y * 11) % 200 for x in range(width * channels))
+                            for y in range(height))
+        data = zlib.compress(rows)
     return PNG + ihdr(width, height, bits, colour) + extra + chunk(b"IDAT", data) + chunk(b"IEND")

@@ -32,19 +32,22 @@ def framed(marker=0xC0, bits=8, width=16, height=12, channels=3):
             BASELINE[FRAME + 19:])
 
 
+def huffman_table(kind, counts, values):
+    body = bytes([kind, *counts, *values])
+    return b"\xff\xc4" + struct.pack(">H", len(body) + 2) + body
+
+
 def with_table(counts, values):
-    body = b"\0" + bytes(counts) + bytes(values)
-    return BASELINE[:FRAME] + b"\xff\xc4" + struct.pack(">H", len(body) + 2) + body + BASELINE[FRAME:]
+    return BASELINE[:FRAME] + huffman_table(0, counts, values) + BASELINE[FRAME:]
 
 
 def starved():
     """A grey picture whose ninth block asks for 15 bits where its data end."""
-    table = b"\0" + bytes([1] + [0] * 14 + [1]) + b"\0\x0f"
-    tables = b"".join(b"\xff\xc4" + struct.pack(">H", len(table) + 2) + bytes([kind]) + table[1:]
-                      for kind in (0x00, 0x10))
-    scan = b"\xff\xda" + struct.pack(">HB", 8, 1) + b"\1\0\0\x3f\0"
-    head = framed(width=80, height=8, channels=1)
-    return head[:FRAME + 13] + tables + scan + b"\0\0\x80\0\xff\xd9"
+    head = framed(width=80, height=8, channels=1)[:FRAME + 2 + 8 + 3]
+    # The code 0 means 0 and 1000000000000000 means 15: eight blocks of two bits, then that.
+    tables = b"".join(huffman_table(kind, [1] + [0] * 14 + [1], [0, 15]) for kind in (0x00, 0x10))
+    scan = b"\xff\xda\0\x08\1\1\0\0\x3f\0"
+    return head + tables + scan + b"\0\0\x80\0\xff\xd9"
 
 
 def picture(id_, data, code, heap="P", word="", name="a.png", limits="", pixels=16 * 12 * 3):

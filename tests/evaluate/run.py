@@ -26,7 +26,7 @@ sys.dont_write_bytecode = True
 sys.path[:0] = [str(SOURCE / "tests/corpus"), str(SOURCE / "tests/cli")]
 from builder import png  # noqa: E402
 from decode import Png  # noqa: E402
-from options import untested  # noqa: E402
+from options import listed, untested  # noqa: E402
 
 
 def bmp_rows(path):
@@ -99,6 +99,7 @@ class Evaluate(unittest.TestCase):
 
     def test_every_option_is_tested(self):
         text = self.run_tool("--help").stdout
+        self.assertGreater(len(listed(text)), 10)
         self.assertEqual(untested(text, pathlib.Path(__file__).read_text()), [])
 
     def test_network_beats_bicubic(self):
