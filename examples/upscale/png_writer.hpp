@@ -92,9 +92,9 @@ class PngWriter {
   void put_row(const float* row) {
     const void* bytes = narrow_.data();
     if (bits_ == 8) {
-      eqsr::detail::to_samples(row, samples_, narrow_.data());
+      eqsr::to_samples(row, samples_, narrow_.data());
     } else {
-      eqsr::detail::to_samples(row, samples_, wide_.data());
+      eqsr::to_samples(row, samples_, wide_.data());
       bytes = wide_.data();
     }
     const int result = spng_encode_row(encoder_.get(), bytes, samples_ * (bits_ == 8 ? 1 : 2));

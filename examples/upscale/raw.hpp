@@ -99,7 +99,7 @@ inline std::size_t upscale_frames(Upscaler& upscaler, const Options& options, Pr
       return done;
     }
     next = std::async(launch, read_frame, in);
-    image = eqsr::detail::to_float(frame->data(), height, width, 3);
+    image = eqsr::detail::image_of(frame->data(), height, width, 3);
     const Item item{eqsr::say("frame ", done), "standard output"};
     const auto shown = [&](double part, std::string_view stage) {
       stop_if_interrupted();
@@ -108,7 +108,7 @@ inline std::size_t upscale_frames(Upscaler& upscaler, const Options& options, Pr
     const std::vector<float> high = upscaler.run(image.pixels, sizes, 0, shown);
     stop_if_interrupted();
     auto bytes = std::make_shared<Frame>(high.size());
-    eqsr::detail::to_samples(high.data(), high.size(), bytes->data());
+    eqsr::to_samples(high.data(), high.size(), bytes->data());
     writer.wait();
     if (error) std::rethrow_exception(error);
     writer.post(out, [bytes, item, &error, &progress] {

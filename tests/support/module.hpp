@@ -2,6 +2,7 @@
 #pragma once
 #include <eqsr/core/layer.hpp>      // for_each_parameter
 #include <eqsr/core/workspace.hpp>  // Context
+#include <eqsr/layer/channel.hpp>   // Channels
 
 #include "support/synthetic.hpp"
 

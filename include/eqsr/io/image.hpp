@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <eqsr/core/image.hpp>         // Image
+#include <eqsr/core/samples.hpp>       // to_float
 #include <eqsr/io/file.hpp>            // InputFile
 #include <eqsr/io/image_metadata.hpp>  // ImageMetadata
 #include <eqsr/io/image_write.hpp>     // write_image
@@ -8,9 +9,8 @@
 #include <eqsr/io/png_walk.hpp>        // PngWalk
 #include <eqsr/io/stb.hpp>             // decoders
 
-#include <algorithm>   // copy_n
+#include <algorithm>   // copy_n, transform
 #include <functional>  // function
-#include <limits>      // numeric_limits
 #include <optional>    // optional
 
 /// PNG and JPEG files in and out. Needs stb; in CMake link eqsr::io.
@@ -54,12 +54,11 @@ inline Image upright(const Image& from, int orientation) {
   return to;
 }
 
+/// Samples as an image in [0,1].
 template <class Sample>
-Image to_float(const Sample* samples, int height, int width, int channels) {
+Image image_of(const Sample* samples, int height, int width, int channels) {
   Image image = blank_image(height, width, channels);
-  constexpr float most = std::numeric_limits<Sample>::max();
-  std::transform(samples, samples + image.pixels.size(), image.pixels.begin(),
-                 [](Sample sample) { return static_cast<float>(sample) / most; });
+  std::transform(samples, samples + image.pixels.size(), image.pixels.begin(), to_float<Sample>);
   return image;
 }
 
@@ -126,8 +125,8 @@ inline Image decoded(std::string_view bytes, const ImageHeader& header, int chan
   if (samples == nullptr || static_cast<std::uint32_t>(width) != header.width ||
       static_cast<std::uint32_t>(height) != header.height)
     picture.corrupt({"its data cannot be decoded, or do not fit its header"});
-  return deep ? to_float(static_cast<const std::uint16_t*>(samples.get()), height, width, channels)
-              : to_float(static_cast<const std::uint8_t*>(samples.get()), height, width, channels);
+  return deep ? image_of(static_cast<const std::uint16_t*>(samples.get()), height, width, channels)
+              : image_of(static_cast<const std::uint8_t*>(samples.get()), height, width, channels);
 }
 
 /// Decodes a picture with its alpha, if there is any and it is wanted.

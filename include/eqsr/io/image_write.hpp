@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <eqsr/core/image.hpp>         // Image
+#include <eqsr/core/samples.hpp>       // to_samples
 #include <eqsr/io/bytes.hpp>           // crc32
 #include <eqsr/io/image_metadata.hpp>  // ImageMetadata
 #include <eqsr/io/output_file.hpp>     // OutputFile
 #include <eqsr/io/stb.hpp>             // compressor, JPEG encoder
 
-#include <algorithm>  // clamp
-#include <cmath>      // nearbyint, isfinite
+#include <algorithm>  // copy, max, min
+#include <cmath>      // isfinite
 #include <cstdint>    // uint8_t
 #include <limits>     // numeric_limits
 #include <string>     // string
@@ -23,19 +24,6 @@ struct WriteOptions {
 };
 
 namespace detail {
-
-/// Floats clamped to [0,1] and rounded to nearest. A value that is not finite is an error: a
-/// picture with holes is never written as if it were one.
-template <class Sample>
-void to_samples(const float* values, std::size_t count, Sample* samples) {
-  constexpr float most = std::numeric_limits<Sample>::max();
-  for (std::size_t i = 0; i < count; ++i) {
-    EQSR_EXPECTS(std::isfinite(values[i]), "nonfinite_output",
-                 "The image holds values that are not finite, so it is not written. Check the "
-                 "input and the weights.");
-    samples[i] = static_cast<Sample>(std::nearbyint(std::clamp(values[i], 0.0f, 1.0f) * most));
-  }
-}
 
 inline void store_big32(std::string& out, std::uint32_t value) {
   for (int shift = 24; shift >= 0; shift -= 8) out += static_cast<char>((value >> shift) & 255U);
@@ -194,7 +182,7 @@ inline void expect_writable(const Image& image) {
 inline std::vector<std::uint8_t> to_bytes(const Image& image) {
   detail::expect_writable(image);
   std::vector<std::uint8_t> bytes(image.pixels.size());
-  detail::to_samples(image.pixels.data(), bytes.size(), bytes.data());
+  to_samples(image.pixels.data(), bytes.size(), bytes.data());
   return bytes;
 }
 

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <eqsr/core/check.hpp>  // EQSR_EXPECTS
+#include <eqsr/core/image.hpp>  // Image
+
+#include <algorithm>  // clamp
+#include <cmath>      // nearbyint, isfinite
+#include <limits>     // numeric_limits
+
+/// Samples of 8 or 16 bits to floats in [0,1] and back, and colours to grey.
+namespace eqsr::inline EQSR_ABI {
+
+/// An unsigned sample as a part of its largest value, in [0,1].
+template <class Sample>
+float to_float(Sample sample) {
+  return static_cast<float>(sample) / static_cast<float>(std::numeric_limits<Sample>::max());
+}
+
+/// Floats clamped to [0,1] and rounded to nearest samples, ties to even. Throws `nonfinite_output`
+/// for a value that is not finite: a picture with holes is never made as if it were one.
+template <class Sample>
+void to_samples(const float* values, std::size_t count, Sample* samples) {
+  constexpr float most = std::numeric_limits<Sample>::max();
+  for (std::size_t i = 0; i < count; ++i) {
+    EQSR_EXPECTS(std::isfinite(values[i]), "nonfinite_output",
+                 "The image holds values that are not finite, so it is not written. Check the "
+                 "input and the weights.");
+    samples[i] = static_cast<Sample>(std::nearbyint(std::clamp(values[i], 0.0f, 1.0f) * most));
+  }
+}
+
+/// The luma of a colour, of full range: Y = (299 R + 587 G + 114 B) / 1000.
+///
+/// Rounding  products and sums in double, where they are exact for colours of like size, so that
+///           the luma of a grey is that grey and no compiler's choice of instructions shows
+/// Source    ITU-R BT.601-7, section 2.5.1
+inline float luma(const float* rgb) {
+  return static_cast<float>(
+      (299.0 * double(rgb[0]) + 587.0 * double(rgb[1]) + 114.0 * double(rgb[2])) / 1000.0);
+}
+
+/// A row of RGB to one of grey; they may be the same memory.
+inline void to_grey(const float* rgb, std::size_t pixels, float* grey) {
+  for (std::size_t i = 0; i < pixels; ++i) grey[i] = luma(rgb + 3 * i);
+}
+
+/// An RGB image as an image of one channel.
+inline Image grey_image(const Image& rgb) {
+  EQSR_EXPECTS(rgb.channels == 3, "bad_argument", "An image of ", rgb.channels,
+               " channels is no RGB image. Give it three.");
+  Image grey = blank_image(rgb.height, rgb.width, 1);
+  to_grey(rgb.pixels.data(), grey.pixels.size(), grey.pixels.data());
+  return grey;
+}
+
+}  // namespace eqsr::inline EQSR_ABI
