@@ -144,6 +144,22 @@ std::vector<Work> all_work(const TemporaryFolder& folder) {
     work.push_back(
         {name, [=] { eqsr::write_image(path, rgb, {.metadata = metadata}); }, old_or_new(path)});
   }
+  const std::string fresh = folder.path("fresh");
+  work.push_back({"writing where nothing is",
+                  [=] {
+                    std::filesystem::remove(fresh);
+                    eqsr::OutputFile file(fresh, eqsr::Existing::keep);
+                    file.write("new", 3);
+                    file.commit();
+                  },
+                  [=](bool done) {
+                    std::size_t files = 0;
+                    for (const auto& entry : std::filesystem::directory_iterator(
+                             std::filesystem::path(fresh).parent_path()))
+                      files += entry.path().filename().string().starts_with("fresh") ? 1 : 0;
+                    if (files != (done ? 1U : 0U)) complain(fresh, "is there though it failed");
+                    std::filesystem::remove(fresh);
+                  }});
   return work;
 }
 

@@ -19,27 +19,40 @@
 
 namespace eqsr::inline EQSR_ABI {
 
+/// What becomes of a file that has the name already.
+enum class Existing {
+  follow,   ///< it is replaced; behind a link, the file that the link leads to
+  replace,  ///< it is replaced; of a link, the link itself
+  keep      ///< it stays, and nothing is written: `file_exists`
+};
+
 /// A file that appears under its name only when it is complete: `write` fills a temporary file in
-/// the same directory, `commit` makes it durable and renames it. Without `commit` nothing changes.
+/// the same directory, `commit` makes it durable and gives it its name. Without `commit` nothing
+/// changes.
 ///
 /// Where the file system can, the temporary file has no name until it is complete, so that not even
-/// SIGKILL leaves one behind. A link is followed: the file behind it is replaced. A device or pipe
-/// cannot be replaced and is written to as it is.
+/// SIGKILL leaves one behind. With `follow` and `keep`, a device or pipe is written to as it is.
 class OutputFile {
  public:
-  explicit OutputFile(std::string path) : path_(std::move(path)) {
+  explicit OutputFile(std::string path, Existing existing = Existing::follow)
+      : path_(std::move(path)), existing_(existing) {
     if (path_.empty() || path_.find('\0') != std::string::npos) {
       throw Error("bad_argument", "The path of a file to write is empty or contains a zero byte.");
     }
     struct stat before {};
-    const bool exists = ::stat(path_.c_str(), &before) == 0;
-    if (exists && S_ISDIR(before.st_mode)) fail("cannot be created", EISDIR);
-    if (exists && !S_ISREG(before.st_mode)) {
-      temporary_.descriptor = ::open(path_.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY);
+    bool exists = ::stat(path_.c_str(), &before) == 0;
+    if (exists && S_ISDIR(before.st_mode) && existing_ != Existing::replace)
+      fail("cannot be created", EISDIR);
+    if (exists && !S_ISREG(before.st_mode) && existing_ != Existing::replace) {
+      open_temporary(path_.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY);
       if (temporary_.descriptor < 0) fail("cannot be opened", errno);
       return;
     }
-    if (exists) {
+    if (existing_ != Existing::follow) {
+      exists = ::lstat(path_.c_str(), &before) == 0;
+      if (exists && existing_ == Existing::keep) fail_existing();
+      if (exists && S_ISDIR(before.st_mode)) fail("cannot be created", EISDIR);
+    } else if (exists) {
       const std::unique_ptr<char, void (*)(void*)> real(::realpath(path_.c_str(), nullptr),
                                                         std::free);
       if (real == nullptr) fail("cannot be found", errno);
@@ -47,21 +60,21 @@ class OutputFile {
     }
     const std::size_t slash = path_.rfind('/');
     folder_ = slash == std::string::npos ? "./" : path_.substr(0, slash + 1);
-    temporary_.descriptor = ::open(folder_.c_str(), O_WRONLY | O_TMPFILE | O_CLOEXEC, 0666);
+    open_temporary(folder_.c_str(), O_WRONLY | O_TMPFILE | O_CLOEXEC);
     if (temporary_.descriptor >= 0 &&
         ::access(own_path().c_str(), F_OK) != 0) {  // could not be named later
       ::close(std::exchange(temporary_.descriptor, -1));
     }
     if (temporary_.descriptor < 0) {
       give_name([&](const char* name) {
-        temporary_.descriptor =
-            ::open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
+        open_temporary(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW);
         return temporary_.descriptor >= 0;
       });
     }
     // The new file is as open to others as the one it replaces; where that cannot be, it is no
     // loss.
-    if (exists) static_cast<void>(::fchmod(temporary_.descriptor, before.st_mode & 07777U));
+    if (exists && S_ISREG(before.st_mode))
+      static_cast<void>(::fchmod(temporary_.descriptor, before.st_mode & 07777U));
   }
   OutputFile(const OutputFile&) = delete;
   OutputFile& operator=(const OutputFile&) = delete;
@@ -82,15 +95,26 @@ class OutputFile {
     const bool direct = folder_.empty();
     if (::fsync(temporary_.descriptor) != 0 && !direct)
       fail("cannot be written to the disk", errno);
-    if (!direct && !temporary_.named) {
-      give_name([&](const char* name) {
-        return ::linkat(AT_FDCWD, own_path().c_str(), AT_FDCWD, name, AT_SYMLINK_FOLLOW) == 0;
-      });
+    const bool keep = existing_ == Existing::keep && !direct;
+    // A link appears only where nothing is, in one step; where there are no links, in two.
+    const bool linked = keep && link_to(path_.c_str());
+    if (keep && !linked && errno == EEXIST) fail_existing();
+    if (!direct && !linked && !temporary_.named)
+      give_name([&](const char* name) { return link_to(name); });
+    if (::close(std::exchange(temporary_.descriptor, -1)) != 0) {
+      const int error = errno;
+      if (linked) ::unlink(path_.c_str());
+      fail("cannot be closed", error);
     }
-    if (::close(std::exchange(temporary_.descriptor, -1)) != 0) fail("cannot be closed", errno);
     if (direct) return;
-    if (std::rename(temporary_.name.c_str(), path_.c_str()) != 0) fail("cannot be renamed", errno);
-    temporary_.named = false;
+    if (!linked) {
+      struct stat other {};
+      if (keep && ::lstat(path_.c_str(), &other) == 0) fail_existing();
+      if (std::rename(temporary_.name.c_str(), path_.c_str()) != 0)
+        fail("cannot be renamed", errno);
+      temporary_.named = false;
+    }
+    temporary_.discard();
     // The new name is in the directory; make that durable too. The file itself is complete, so
     // directories that cannot be synced (some network file systems) are no failure.
     const int directory = ::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -127,19 +151,38 @@ class OutputFile {
       if (!temporary_.named && (errno != EEXIST || attempt == 99)) fail("cannot be created", errno);
     }
   }
+  /// Opens what becomes the file. Never as 0, 1 or 2, which a program writes its messages to, even
+  /// if it was started without them.
+  void open_temporary(const char* name, int flags) {
+    int& descriptor = temporary_.descriptor;
+    descriptor = ::open(name, flags, 0666);
+    if (descriptor < 0 || descriptor > STDERR_FILENO) return;
+    const int low = std::exchange(descriptor, ::fcntl(descriptor, F_DUPFD_CLOEXEC, 3));
+    const int error = errno;
+    ::close(low);
+    if (descriptor < 0 && (flags & O_CREAT) != 0) ::unlink(name);
+    errno = error;
+  }
+  /// Gives the temporary file one more name, if nothing has it.
+  bool link_to(const char* name) {
+    return ::linkat(AT_FDCWD, temporary_.named ? temporary_.name.c_str() : own_path().c_str(),
+                    AT_FDCWD, name, temporary_.named ? 0 : AT_SYMLINK_FOLLOW) == 0;
+  }
   [[nodiscard]] std::string own_path() const {
     return "/proc/self/fd/" + std::to_string(temporary_.descriptor);
   }
 
-  [[noreturn]] void fail(std::string_view what, int error) {
+  [[noreturn]] void fail(std::string_view what, int error, const char* code = "io_error") {
     const std::string sentence =
         say(detail::in_quotes(path_), ": The file ", what, ": ", detail::system_message(error),
             ". What was there before is unchanged.");
     temporary_.discard();
-    throw Error("io_error", sentence);
+    throw Error(code, sentence);
   }
+  [[noreturn]] void fail_existing() { fail("is not written", EEXIST, "file_exists"); }
 
   std::string path_;
+  Existing existing_;
   std::string folder_;  // empty when written to directly
   Temporary temporary_;
 };

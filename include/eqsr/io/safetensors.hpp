@@ -225,7 +225,7 @@ inline void read_safetensors_metadata(JsonReader& in, StateDict::Metadata& metad
 
 /// Writes all tensors of `dict`, sorted by name, and `metadata`. Equal input gives equal bytes. The
 /// file appears when it is complete; on an error what was there before is unchanged.
-inline void write_safetensors(const std::string& path, const StateDict& dict,
+inline void write_safetensors(OutputFile& out, const StateDict& dict,
                               const StateDict::Metadata& metadata) {
   std::vector<const StateDict::Entry*> order;
   order.reserve(dict.size());
@@ -246,8 +246,8 @@ inline void write_safetensors(const std::string& path, const StateDict& dict,
   std::uint64_t end = 0;
   for (const StateDict::Entry* entry : order) {
     const StoredTensor& tensor = entry->tensor;
-    EQSR_EXPECTS(entry->name != "__metadata__", "bad_name", detail::in_quotes(path),
-                 ": A tensor cannot be named __metadata__ in a safetensors file.");
+    EQSR_EXPECTS(entry->name != "__metadata__", "bad_name",
+                 "A tensor cannot be named __metadata__ in a safetensors file.");
     comma();
     header += json_string(entry->name) + ":{\"dtype\":\"";
     header += detail::row(tensor.dtype()).safetensors;
@@ -262,7 +262,6 @@ inline void write_safetensors(const std::string& path, const StateDict& dict,
   header += '}';
   header.append((8 - header.size() % 8) % 8, ' ');  // the payload begins at a multiple of eight
 
-  OutputFile out(path);
   std::string length;
   detail::store_little(length, static_cast<std::uint64_t>(header.size()));
   out.write(length.data(), length.size());
@@ -272,6 +271,13 @@ inline void write_safetensors(const std::string& path, const StateDict& dict,
     out.write(bytes.data(), bytes.size());
   }
   out.commit();
+}
+
+/// The same to the file of this name.
+inline void write_safetensors(const std::string& path, const StateDict& dict,
+                              const StateDict::Metadata& metadata) {
+  OutputFile out(path);
+  write_safetensors(out, dict, metadata);
 }
 
 /// The same with the metadata of the dictionary itself.
