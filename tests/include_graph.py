@@ -4,8 +4,8 @@
 
     core <- layer <- net <- load.hpp <- upscale.hpp <- eqsr.hpp, eqsr.cuh
     core <- io <- load.hpp
-    core, layer <- cpu <- eqsr.hpp, instance.hpp only        only cpu/ sees Eigen
-    instance.hpp <- base_cpu.hpp, lite_cpu.hpp, eqsr.hpp
+    core, layer <- cpu <- eqsr.hpp, instance only        only cpu/ sees Eigen
+    instance <- eqsr.hpp, and the doors instance.hpp, base_cpu.hpp, lite_cpu.hpp
     core, layer, upscale.hpp <- cuda <- eqsr.cuh only        only .cuh files there see CUDA
 """
 import pathlib
@@ -22,18 +22,19 @@ ALLOWED = {
     "load.hpp": {"core", "net", "io"},
     "upscale.hpp": {"core", "layer", "net", "io", "load.hpp"},
     "alpha.hpp": {"core", "layer", "upscale.hpp"},
-    "instance.hpp": {"cpu", "upscale.hpp", "alpha.hpp"},
-    "base_cpu.hpp": {"instance.hpp"},
-    "lite_cpu.hpp": {"instance.hpp"},
+    "instance": {"cpu", "upscale.hpp", "alpha.hpp", "instance"},
+    "instance.hpp": {"instance"},
+    "base_cpu.hpp": {"instance"},
+    "lite_cpu.hpp": {"instance"},
     "eqsr.hpp": {"core", "layer", "net", "io", "cpu", "load.hpp", "upscale.hpp", "alpha.hpp",
-                 "instance.hpp"},
+                 "instance"},
     "eqsr.cuh": {"core", "layer", "net", "io", "cuda", "load.hpp", "upscale.hpp", "alpha.hpp"},
 }
 # Headers from outside, and the only folders or files that may include them.
 FOREIGN = {
     r"(Eigen|unsupported)/": {"cpu"},
     r"(cuda|cublas|cooperative_groups|mma|nv)": {"cuda"},
-    r"(.*/)?stb_.*": {"io/stb.hpp"},
+    r"(.*/)?stb_.*": {"io/picture/stb.hpp"},
 }
 
 

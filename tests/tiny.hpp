@@ -2,9 +2,9 @@
 #pragma once
 #include <eqsr/net/config.hpp>  // Config
 
-namespace eqsr::inline EQSR_ABI {
+namespace eqsr { inline namespace EQSR_ABI {
 
 /// The small network of the golden files.
 inline constexpr Config tiny{.channels = 24, .depths = {3, 2}, .heads = 2, .window = 8};
 
-}  // namespace eqsr::inline EQSR_ABI
+}}  // namespace eqsr::EQSR_ABI

@@ -18,7 +18,7 @@ SOURCES = {
     "nothing": "int main() {}\n",
     "core/tensor.hpp": "#include <eqsr/core/tensor.hpp>\nint main() {}\n",
     "net/eqsr.hpp": "#include <eqsr/net/eqsr.hpp>\nint main() {}\n",
-    "io/state_dict.hpp": "#include <eqsr/io/state_dict.hpp>\nint main() {}\n",
+    "io/state_dict.hpp": "#include <eqsr/io/weights/state_dict.hpp>\nint main() {}\n",
     "io/image.hpp": "#include <eqsr/io/image.hpp>\nint main() {}\n",
     "Eigen/Core": "#include <Eigen/Core>\nint main() {}\n",
     "eqsr.hpp": "#include <eqsr/eqsr.hpp>\nint main() {}\n",

@@ -9,7 +9,7 @@
 /// Pictures with transparency. The network knows RGB only: colours are multiplied by alpha before
 /// it, so that what lies under transparent pixels does not bleed into the edges, and divided by the
 /// enlarged alpha behind it.
-namespace eqsr::inline EQSR_ABI {
+namespace eqsr { inline namespace EQSR_ABI {
 
 /// What becomes of the alpha channel.
 enum class Alpha {
@@ -135,4 +135,4 @@ Image upscale(C& ctx, const Net<config, B>& net, const Image& image, const Targe
   return result;
 }
 
-}  // namespace eqsr::inline EQSR_ABI
+}}  // namespace eqsr::EQSR_ABI

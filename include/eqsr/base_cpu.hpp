@@ -1,9 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <eqsr/instance.hpp>  // EQSR_CPU_INSTANCE
 
-/// `eqsr::base`, the published configuration, on the CPU, from the library eqsr::base_cpu, without
-/// the kernels that <eqsr/eqsr.hpp> includes. Link that target.
-namespace eqsr {
-EQSR_CPU_INSTANCE(extern, base)
-}  // namespace eqsr
+/// `eqsr::base` on the CPU from the library eqsr::base_cpu, without the kernels.
+#include <eqsr/instance/base_cpu.hpp>

@@ -5,7 +5,7 @@
 /// include path and -pthread; no macro. Image files: <eqsr/io/image.hpp>.
 #include <eqsr/alpha.hpp>
 #include <eqsr/cpu/kernels.hpp>
-#include <eqsr/instance.hpp>
+#include <eqsr/instance/cpu.hpp>
 #include <eqsr/upscale.hpp>
 
 // Linking the CMake targets eqsr::base_cpu and eqsr::lite_cpu defines these: that network comes

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <eqsr/io/load.hpp>   // load_into
-#include <eqsr/net/eqsr.hpp>  // Net
+#include <eqsr/io/weights/load_into.hpp>  // load_into
+#include <eqsr/net/eqsr.hpp>              // Net
 
 #include <map>      // map
 #include <string>   // string
@@ -9,7 +9,7 @@
 #include <vector>   // vector
 
 /// A ready network from a weight file.
-namespace eqsr::inline EQSR_ABI {
+namespace eqsr { inline namespace EQSR_ABI {
 namespace detail {
 
 /// The settings as the metadata entry `configuration` writes them.
@@ -111,4 +111,4 @@ Net<config, typename C::backend> load(C&, const std::string& path, const Limits&
   });
 }
 
-}  // namespace eqsr::inline EQSR_ABI
+}}  // namespace eqsr::EQSR_ABI

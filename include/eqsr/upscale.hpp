@@ -9,7 +9,7 @@
 #include <vector>    // vector
 
 /// The front door: load a network, upscale an image.
-namespace eqsr::inline EQSR_ABI {
+namespace eqsr { inline namespace EQSR_ABI {
 
 /// How large the result shall be: one of
 ///   {.scale = 3.7}   {.scale_y = 2, .scale_x = 3.5}   {.height = 1080, .width = 1920}
@@ -342,4 +342,4 @@ std::vector<Image> upscale(C& ctx, const Net<config, B>& net, const Image& image
   });
 }
 
-}  // namespace eqsr::inline EQSR_ABI
+}}  // namespace eqsr::EQSR_ABI

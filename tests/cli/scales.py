@@ -222,7 +222,7 @@ class Scales(unittest.TestCase):
         self.assertEqual(untested(text, tests), [])
 
     def test_completion(self):
-        script = SOURCE / "examples/upscale/completion.bash"
+        script = SOURCE / "examples/tools/upscale/completion.bash"
 
         def complete(current, before=""):
             run = subprocess.run(

@@ -6,7 +6,7 @@
 
 pillow_*.png are Pillow's own bicubic results. matlab_*.png come from weights/train/resample.py, which
 agrees in every pixel with the published MATLAB inputs of Set5. quality.txt holds PSNR and SSIM, computed
-in another way than in examples/evaluate/metrics.hpp: window by window.
+in another way than in examples/tools/evaluate/metrics.hpp: window by window.
 """
 import pathlib
 import sys

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The command line of the upscale tool: zero bytes end an argument.
-#include "../../examples/upscale/options.hpp"
+#include "upscale/options.hpp"
 
 #include <cstdio>
 #include <vector>

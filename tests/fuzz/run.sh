@@ -22,9 +22,9 @@ python3 tests/corpus/make.py --seeds $out/seeds
 
 build() { # build TARGET
   if [ ! -e "$out/$1" ] ||
-    [ -n "$(find include examples/upscale tests/fuzz -newer "$out/$1" -type f)" ]; then
+    [ -n "$(find include examples/tools tests/fuzz -newer "$out/$1" -type f)" ]; then
     clang++ -std=c++20 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
-      -fsanitize-ignorelist=tests/fuzz/ignore.txt -Iinclude \
+      -fsanitize-ignorelist=tests/fuzz/ignore.txt -Iinclude -Iexamples/tools \
       -isystem /usr/include/eigen3 -isystem /usr/include/stb -pthread \
       "tests/fuzz/$1.cpp" -o "$out/$1"
   fi

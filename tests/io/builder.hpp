@@ -3,7 +3,7 @@
 
 /// Builds weight files byte by byte, sound ones and broken ones.
 
-#include <eqsr/io/state_dict.hpp>
+#include <eqsr/io/weights/state_dict.hpp>
 
 #include <unistd.h>  // getpid
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <eqsr/io/bytes.hpp>
-#include <eqsr/io/dtype.hpp>
+#include <eqsr/io/weights/dtype.hpp>
 
 #include <doctest/doctest.h>
 

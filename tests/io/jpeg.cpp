@@ -2,8 +2,8 @@
 // The walk through a JPEG: which markers it takes for what, and what it keeps of their segments.
 #include <doctest/doctest.h>
 
-#include <eqsr/io/image_metadata.hpp>
-#include <eqsr/io/jpeg_walk.hpp>
+#include <eqsr/io/picture/jpeg_walk.hpp>
+#include <eqsr/io/picture/metadata.hpp>
 
 using eqsr::detail::ImageHeader;
 using namespace std::string_literals;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <eqsr/io/state_dict.hpp>             // StateDict
+#include <eqsr/io/weights/state_dict.hpp>     // StateDict
 #include <eqsr/layer/frequency_encoding.hpp>  // FrequencyEncoding
 
 #include "support/compare.hpp"

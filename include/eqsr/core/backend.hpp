@@ -5,7 +5,7 @@
 #include <utility>  // forward
 
 /// Backends and the single point where an operator meets one.
-namespace eqsr::inline EQSR_ABI {
+namespace eqsr { inline namespace EQSR_ABI {
 
 struct Reference {};  ///< the specification: plain loops, double accumulation
 struct Cpu {};        ///< Eigen, vector kernels and a thread pool
@@ -58,4 +58,4 @@ void launch(C& context, Arguments&&... arguments) {
   Kernel<Op, typename C::backend>::run(context, std::forward<Arguments>(arguments)...);
 }
 
-}  // namespace eqsr::inline EQSR_ABI
+}}  // namespace eqsr::EQSR_ABI

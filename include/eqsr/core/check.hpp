@@ -9,7 +9,7 @@
 #include <string>            // string
 #include <string_view>       // string_view
 
-namespace eqsr::inline EQSR_ABI {
+namespace eqsr { inline namespace EQSR_ABI {
 
 /// The one exception type of the library: a code word for programs and a sentence for people.
 ///
@@ -108,7 +108,7 @@ std::string say(const Parts&... parts) {
   return detail::joined({parts...});
 }
 
-}  // namespace eqsr::inline EQSR_ABI
+}}  // namespace eqsr::EQSR_ABI
 
 /// Throws eqsr::Error{code, sentence} unless the condition holds. The sentence is only built on
 /// failure: `EQSR_EXPECTS(scale > 0, "bad_argument", "The scale is ", scale, "; it must be ...")`.

@@ -12,7 +12,7 @@
 #include <unistd.h>        // sysconf
 #endif
 
-namespace eqsr::inline EQSR_ABI {
+namespace eqsr { inline namespace EQSR_ABI {
 
 /// More memory than there is: where no limit is known.
 inline constexpr std::size_t unlimited_memory = static_cast<std::size_t>(-1);
@@ -83,4 +83,4 @@ namespace detail {
 #endif
 }
 
-}  // namespace eqsr::inline EQSR_ABI
+}}  // namespace eqsr::EQSR_ABI

@@ -4,7 +4,7 @@
 
 #include <type_traits>  // is_same_v
 
-namespace eqsr::inline EQSR_ABI {
+namespace eqsr { inline namespace EQSR_ABI {
 
 template <class Signature>
 class FunctionRef;
@@ -26,4 +26,4 @@ class FunctionRef<R(Arguments...)> {
   R (*call_)(const void*, Arguments...);
 };
 
-}  // namespace eqsr::inline EQSR_ABI
+}}  // namespace eqsr::EQSR_ABI

@@ -5,7 +5,7 @@
 #include <cstddef>  // size_t
 #include <vector>   // vector
 
-namespace eqsr::inline EQSR_ABI {
+namespace eqsr { inline namespace EQSR_ABI {
 
 /// A picture in memory: rows of pixels, channels last, RGB in [0,1] (upscaled ones may exceed it).
 /// `read_image` and `write_image` are in <eqsr/io/image.hpp>; any other source of pixels is as
@@ -24,4 +24,4 @@ inline Image blank_image(int height, int width, int channels = 3) {
                              static_cast<std::size_t>(channels))};
 }
 
-}  // namespace eqsr::inline EQSR_ABI
+}}  // namespace eqsr::EQSR_ABI

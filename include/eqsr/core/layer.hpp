@@ -15,7 +15,7 @@
 ///
 /// Children are visited like tensors; arrays and vectors add their index. The names come out as
 /// PyTorch writes them: `layers.0.residual_group.blocks.1.mlp.fc1.weight`.
-namespace eqsr::inline EQSR_ABI {
+namespace eqsr { inline namespace EQSR_ABI {
 
 namespace detail {
 struct AnyVisitor {
@@ -166,4 +166,4 @@ std::vector<Parameter> parameters(M& module) {
   return list;
 }
 
-}  // namespace eqsr::inline EQSR_ABI
+}}  // namespace eqsr::EQSR_ABI

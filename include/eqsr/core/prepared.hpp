@@ -8,7 +8,7 @@
 #include <mutex>        // mutex
 #include <type_traits>  // remove_reference
 
-namespace eqsr::inline EQSR_ABI {
+namespace eqsr { inline namespace EQSR_ABI {
 
 /// A form of a layer's parameters that a backend derives once and keeps: packed weights, gathered
 /// tables. The parameters stay the truth; when their stamp has changed, the next `get` rebuilds,
@@ -66,4 +66,4 @@ class Prepared {
   mutable std::mutex mutex_;
 };
 
-}  // namespace eqsr::inline EQSR_ABI
+}}  // namespace eqsr::EQSR_ABI

@@ -2,7 +2,7 @@
 #pragma once
 #include <eqsr/core/version.hpp>
 
-namespace eqsr::inline EQSR_ABI {
+namespace eqsr { inline namespace EQSR_ABI {
 
 /// fl(x): a float32 value that the compiler must form before it goes on.
 ///
@@ -24,4 +24,4 @@ inline float fl(float x) {
 #endif
 }
 
-}  // namespace eqsr::inline EQSR_ABI
+}}  // namespace eqsr::EQSR_ABI

@@ -12,7 +12,7 @@
 #include <new>        // align_val_t
 #include <utility>    // exchange, swap
 
-namespace eqsr::inline EQSR_ABI {
+namespace eqsr { inline namespace EQSR_ABI {
 
 /// Where the tensors of a backend live. The primary template is host memory on cache lines.
 template <class B>
@@ -144,4 +144,4 @@ std::uint64_t newest_stamp(const Tensors&... tensors) {
   return std::max({tensors.stamp()...});
 }
 
-}  // namespace eqsr::inline EQSR_ABI
+}}  // namespace eqsr::EQSR_ABI

@@ -9,7 +9,7 @@
 /// Views: memory whose axes have letters. Glossary of the letters used by this library:
 /// `h w` pixels, `m` flattened pixels (tokens), `c` channels of an activation, `o` and `c` output
 /// and input channels of a weight, `y x` taps of a kernel, `n` attention heads, `r` table rows.
-namespace eqsr::inline EQSR_ABI {
+namespace eqsr { inline namespace EQSR_ABI {
 
 using Index = std::ptrdiff_t;
 
@@ -178,4 +178,4 @@ void expect_same_shape(const View<T, Axes...>& a, const View<U, Others...>& b, c
   detail::expect_same(one.letters, one.extents, two.extents, int{sizeof...(Axes)}, what);
 }
 
-}  // namespace eqsr::inline EQSR_ABI
+}}  // namespace eqsr::EQSR_ABI

@@ -11,7 +11,7 @@
 #include <string_view>  // string_view
 #include <vector>       // vector
 
-namespace eqsr::inline EQSR_ABI {
+namespace eqsr { inline namespace EQSR_ABI {
 
 /// Operations and traffic of one or more kernels. One multiply-add counts as two operations.
 struct Cost {
@@ -345,4 +345,4 @@ Plan plan(const C& context, const Layer& layer, const Arguments&... arguments) {
   return plan_with(context, context.storage, layer, arguments...);
 }
 
-}  // namespace eqsr::inline EQSR_ABI
+}}  // namespace eqsr::EQSR_ABI

@@ -3,7 +3,7 @@
 #include <eqsr/cpu/pack.hpp>          // with_isa
 #include <eqsr/layer/activation.hpp>  // op::Activate
 
-namespace eqsr::inline EQSR_ABI {
+namespace eqsr { inline namespace EQSR_ABI {
 
 namespace cpu {
 
@@ -30,4 +30,4 @@ struct Kernel<op::Activate, Cpu> {
   }
 };
 
-}  // namespace eqsr::inline EQSR_ABI
+}}  // namespace eqsr::EQSR_ABI

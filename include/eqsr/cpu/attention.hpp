@@ -3,7 +3,7 @@
 #include <eqsr/cpu/pack.hpp>                // Buffer
 #include <eqsr/layer/window_attention.hpp>  // shift_mask
 
-namespace eqsr::inline EQSR_ABI::cpu {
+namespace eqsr { inline namespace EQSR_ABI { namespace cpu {
 
 /// The relative position bias of each head, gathered so that the keys of one row are neighbours:
 /// value(head, dy, dx) for the offset from a query to a key, each counted in its own window.
@@ -153,4 +153,4 @@ class AttentionHead {
   Index query_stride_ = 0, value_stride_ = 0;
 };
 
-}  // namespace eqsr::inline EQSR_ABI::cpu
+}}}  // namespace eqsr::EQSR_ABI::cpu

@@ -3,7 +3,7 @@
 #include <eqsr/cpu/pack.hpp>       // for_each_row
 #include <eqsr/layer/bicubic.hpp>  // op::Bicubic
 
-namespace eqsr::inline EQSR_ABI {
+namespace eqsr { inline namespace EQSR_ABI {
 
 template <>
 struct Kernel<op::Bicubic, Cpu> {
@@ -34,4 +34,4 @@ struct Kernel<op::Bicubic, Cpu> {
   }
 };
 
-}  // namespace eqsr::inline EQSR_ABI
+}}  // namespace eqsr::EQSR_ABI

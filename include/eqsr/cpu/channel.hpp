@@ -3,7 +3,7 @@
 #include <eqsr/cpu/pack.hpp>       // for_each_row
 #include <eqsr/layer/channel.hpp>  // op::ChannelMean
 
-namespace eqsr::inline EQSR_ABI {
+namespace eqsr { inline namespace EQSR_ABI {
 
 namespace cpu {
 
@@ -68,4 +68,4 @@ struct Kernel<op::ChannelShift, Cpu> : Kernel<op::ChannelShift, Reference> {};
 template <>
 struct Kernel<op::ChannelFill, Cpu> : Kernel<op::ChannelFill, Reference> {};
 
-}  // namespace eqsr::inline EQSR_ABI
+}}  // namespace eqsr::EQSR_ABI

@@ -4,7 +4,7 @@
 #include <eqsr/cpu/isa.hpp>         // Isa
 #include <eqsr/cpu/threads.hpp>     // ThreadPool
 
-namespace eqsr::inline EQSR_ABI {
+namespace eqsr { inline namespace EQSR_ABI {
 
 namespace op {
 struct HybridAttentionBlock;
@@ -58,4 +58,4 @@ class Context<Cpu> : public ContextBase<Cpu> {
   Isa isa_ = best_isa();
 };
 
-}  // namespace eqsr::inline EQSR_ABI
+}}  // namespace eqsr::EQSR_ABI

@@ -3,7 +3,7 @@
 #include <eqsr/cpu/winograd.hpp>  // WinogradTiles
 #include <eqsr/layer/conv2d.hpp>  // op::Conv2d
 
-namespace eqsr::inline EQSR_ABI {
+namespace eqsr { inline namespace EQSR_ABI {
 namespace cpu {
 
 /// A plane with a border of one pixel; odd sizes get one more row or column.
@@ -104,4 +104,4 @@ struct Kernel<op::Conv2d, Cpu> {
   }
 };
 
-}  // namespace eqsr::inline EQSR_ABI
+}}  // namespace eqsr::EQSR_ABI

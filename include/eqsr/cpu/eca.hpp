@@ -3,10 +3,10 @@
 #include <eqsr/cpu/context.hpp>  // Context<Cpu>
 #include <eqsr/layer/eca.hpp>    // op::Eca
 
-namespace eqsr::inline EQSR_ABI {
+namespace eqsr { inline namespace EQSR_ABI {
 
 /// A few thousand operations an image: the specification is fast enough.
 template <>
 struct Kernel<op::Eca, Cpu> : Kernel<op::Eca, Reference> {};
 
-}  // namespace eqsr::inline EQSR_ABI
+}}  // namespace eqsr::EQSR_ABI

@@ -9,7 +9,7 @@
 #include <Eigen/Core>  // Map
 
 /// Views to Eigen and back, without copies: the same memory under two names.
-namespace eqsr::inline EQSR_ABI::cpu {
+namespace eqsr { inline namespace EQSR_ABI { namespace cpu {
 
 template <class T>
 using RowMajorMatrix =
@@ -43,4 +43,4 @@ auto rows_of(Matrix& matrix) {
   return Rows<T, C>(matrix.data(), matrix.rows());
 }
 
-}  // namespace eqsr::inline EQSR_ABI::cpu
+}}}  // namespace eqsr::EQSR_ABI::cpu

@@ -3,7 +3,7 @@
 #include <eqsr/cpu/pack.hpp>                  // for_each_row
 #include <eqsr/layer/frequency_encoding.hpp>  // op::FrequencyEncoding
 
-namespace eqsr::inline EQSR_ABI {
+namespace eqsr { inline namespace EQSR_ABI {
 
 /// The specification, row by row: the argument's rounding is the definition, and the double sine
 /// has the full range reduction that it needs. Rows and columns are encoded once an image.
@@ -18,4 +18,4 @@ struct Kernel<op::FrequencyEncoding, Cpu> {
   }
 };
 
-}  // namespace eqsr::inline EQSR_ABI
+}}  // namespace eqsr::EQSR_ABI

@@ -5,7 +5,7 @@
 
 #include <vector>  // vector
 
-namespace eqsr::inline EQSR_ABI {
+namespace eqsr { inline namespace EQSR_ABI {
 namespace cpu {
 
 /// Heads whose queries, keys and values are projected at once: whole panels where possible.
@@ -103,4 +103,4 @@ struct Kernel<op::HybridAttentionBlock, Cpu> {
   }
 };
 
-}  // namespace eqsr::inline EQSR_ABI
+}}  // namespace eqsr::EQSR_ABI

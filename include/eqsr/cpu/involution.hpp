@@ -3,7 +3,7 @@
 #include <eqsr/cpu/pack.hpp>          // for_each_row
 #include <eqsr/layer/involution.hpp>  // op::Involution
 
-namespace eqsr::inline EQSR_ABI {
+namespace eqsr { inline namespace EQSR_ABI {
 
 namespace cpu {
 
@@ -40,4 +40,4 @@ struct Kernel<op::Involution, Cpu> {
   }
 };
 
-}  // namespace eqsr::inline EQSR_ABI
+}}  // namespace eqsr::EQSR_ABI

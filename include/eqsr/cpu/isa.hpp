@@ -2,7 +2,7 @@
 #pragma once
 #include <eqsr/core/version.hpp>
 
-namespace eqsr::inline EQSR_ABI {
+namespace eqsr { inline namespace EQSR_ABI {
 
 /// The instruction sets that the hot loops are compiled for. A program compiled for an old
 /// processor carries all three and takes the best one at run time; one compiled with
@@ -37,4 +37,4 @@ inline Isa best_isa() {
 #endif
 }
 
-}  // namespace eqsr::inline EQSR_ABI
+}}  // namespace eqsr::EQSR_ABI

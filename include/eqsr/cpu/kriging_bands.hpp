@@ -14,7 +14,7 @@
 /// colours. What one pass leaves for the next is the `Storage` policy; the arithmetic is the same.
 /// The work unit is a tile whose activations stay in the second-level cache. Row sums are added
 /// tile by tile, then row by row, so no result depends on bands, threads or policies.
-namespace eqsr::inline EQSR_ABI::cpu {
+namespace eqsr { inline namespace EQSR_ABI { namespace cpu {
 
 /// The parameters of one involution block in the order of the kernels.
 struct BlockWeights {
@@ -247,4 +247,4 @@ class KrigingTile {
   float *u_, *a_, *r_, *normed_, *value_, *x_, *z_, *hidden_, *kernels_, *reduced_, *winograd_;
 };
 
-}  // namespace eqsr::inline EQSR_ABI::cpu
+}}}  // namespace eqsr::EQSR_ABI::cpu

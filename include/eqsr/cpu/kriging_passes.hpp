@@ -2,7 +2,7 @@
 #pragma once
 #include <eqsr/cpu/kriging_bands.hpp>  // KrigingTile
 
-namespace eqsr::inline EQSR_ABI::cpu {
+namespace eqsr { inline namespace EQSR_ABI { namespace cpu {
 
 /// The three passes over the target image.
 class KrigingPasses {
@@ -286,4 +286,4 @@ class KrigingPasses {
   float *rgb_ = nullptr, *x_ = nullptr, *z_ = nullptr;
 };
 
-}  // namespace eqsr::inline EQSR_ABI::cpu
+}}}  // namespace eqsr::EQSR_ABI::cpu

@@ -6,7 +6,7 @@
 #include <eqsr/cpu/query_grid.hpp>           // op::QueryGrid
 #include <eqsr/layer/kriging_upsampler.hpp>  // op::KrigingUpsampler
 
-namespace eqsr::inline EQSR_ABI {
+namespace eqsr { inline namespace EQSR_ABI {
 namespace cpu {
 
 /// The head's weights, split by what they multiply.
@@ -163,4 +163,4 @@ struct Kernel<op::KrigingUpsampler, Cpu> {
   }
 };
 
-}  // namespace eqsr::inline EQSR_ABI
+}}  // namespace eqsr::EQSR_ABI

@@ -3,7 +3,7 @@
 #include <eqsr/cpu/pack.hpp>          // with_isa
 #include <eqsr/layer/layer_norm.hpp>  // op::LayerNorm
 
-namespace eqsr::inline EQSR_ABI {
+namespace eqsr { inline namespace EQSR_ABI {
 
 namespace cpu {
 
@@ -32,4 +32,4 @@ struct Kernel<op::LayerNorm, Cpu> {
   }
 };
 
-}  // namespace eqsr::inline EQSR_ABI
+}}  // namespace eqsr::EQSR_ABI

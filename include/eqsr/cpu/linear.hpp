@@ -3,7 +3,7 @@
 #include <eqsr/cpu/pack.hpp>      // product
 #include <eqsr/layer/linear.hpp>  // op::Linear
 
-namespace eqsr::inline EQSR_ABI {
+namespace eqsr { inline namespace EQSR_ABI {
 namespace cpu {
 
 [[gnu::noinline]] inline const PackedWeights& packed_linear(const Prepared& prepared,
@@ -36,4 +36,4 @@ struct Kernel<op::Linear, Cpu> {
   }
 };
 
-}  // namespace eqsr::inline EQSR_ABI
+}}  // namespace eqsr::EQSR_ABI

@@ -4,7 +4,7 @@
 #include <eqsr/cpu/eigen.hpp>               // Array
 #include <eqsr/layer/modulated_conv2d.hpp>  // op::ModulatedConv2d
 
-namespace eqsr::inline EQSR_ABI {
+namespace eqsr { inline namespace EQSR_ABI {
 namespace cpu {
 
 /// Packed weights and the squared norm of each pair of channels: they serve every modulation.
@@ -68,4 +68,4 @@ struct Kernel<op::ModulatedConv2d, Cpu> {
   }
 };
 
-}  // namespace eqsr::inline EQSR_ABI
+}}  // namespace eqsr::EQSR_ABI

@@ -3,7 +3,7 @@
 #include <eqsr/cpu/attention.hpp>                // AttentionHead
 #include <eqsr/layer/overlapping_attention.hpp>  // op::OverlappingAttention
 
-namespace eqsr::inline EQSR_ABI {
+namespace eqsr { inline namespace EQSR_ABI {
 namespace cpu {
 
 [[gnu::noinline]] inline void overlapping_attention(Context<Cpu>& ctx, const float* qkv, Index h,
@@ -61,4 +61,4 @@ struct Kernel<op::OverlappingAttention, Cpu> {
   }
 };
 
-}  // namespace eqsr::inline EQSR_ABI
+}}  // namespace eqsr::EQSR_ABI

@@ -3,7 +3,7 @@
 #include <eqsr/cpu/window_block.hpp>                   // WindowTask
 #include <eqsr/layer/overlapping_attention_block.hpp>  // op::OverlappingAttentionBlock
 
-namespace eqsr::inline EQSR_ABI {
+namespace eqsr { inline namespace EQSR_ABI {
 namespace cpu {
 
 /// The packed projections of a block and its gathered bias.
@@ -92,4 +92,4 @@ struct Kernel<op::OverlappingAttentionBlock, Cpu> {
   }
 };
 
-}  // namespace eqsr::inline EQSR_ABI
+}}  // namespace eqsr::EQSR_ABI

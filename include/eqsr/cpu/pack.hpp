@@ -7,7 +7,7 @@
 
 #include <utility>  // exchange
 
-namespace eqsr::inline EQSR_ABI::cpu {
+namespace eqsr { inline namespace EQSR_ABI { namespace cpu {
 
 /// Floats on cache lines, zero at first.
 class Buffer {
@@ -124,4 +124,4 @@ void for_each_row(Context<Cpu>& ctx, Index rows, const Task& task) {
   });
 }
 
-}  // namespace eqsr::inline EQSR_ABI::cpu
+}}}  // namespace eqsr::EQSR_ABI::cpu

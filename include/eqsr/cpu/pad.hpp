@@ -5,7 +5,7 @@
 
 #include <algorithm>  // copy_n
 
-namespace eqsr::inline EQSR_ABI {
+namespace eqsr { inline namespace EQSR_ABI {
 
 /// Three channels of the small image: the specification is fast enough.
 template <>
@@ -21,4 +21,4 @@ struct Kernel<op::Crop, Cpu> {
   }
 };
 
-}  // namespace eqsr::inline EQSR_ABI
+}}  // namespace eqsr::EQSR_ABI

@@ -3,7 +3,7 @@
 #include <eqsr/cpu/pack.hpp>          // for_each_row
 #include <eqsr/layer/query_grid.hpp>  // op::QueryGrid
 
-namespace eqsr::inline EQSR_ABI {
+namespace eqsr { inline namespace EQSR_ABI {
 
 /// One table an axis: the specification is fast enough, and its rounding is the definition.
 template <>
@@ -46,4 +46,4 @@ struct Kernel<op::DistanceFactor, Cpu> {
   }
 };
 
-}  // namespace eqsr::inline EQSR_ABI
+}}  // namespace eqsr::EQSR_ABI

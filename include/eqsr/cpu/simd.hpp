@@ -17,7 +17,7 @@
 /// The files in `simd/` have no include guard: each is included once per instruction set, inside a
 /// region whose functions carry that target, into a namespace of its own. `with_isa(isa, f)` calls
 /// `f(Simd)` with the struct of static functions for that set.
-namespace eqsr::inline EQSR_ABI {
+namespace eqsr { inline namespace EQSR_ABI {
 
 /// A matrix packed for the tile kernel: panels of up to 64 columns, each [k][columns], zero-padded
 /// to a multiple of 16 columns.
@@ -53,7 +53,7 @@ struct Output {
   Activation activation = Activation::none;
 };
 
-}  // namespace eqsr::inline EQSR_ABI
+}}  // namespace eqsr::EQSR_ABI
 
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic push
@@ -119,7 +119,7 @@ struct Output {
 #pragma GCC diagnostic pop
 #endif
 
-namespace eqsr::inline EQSR_ABI {
+namespace eqsr { inline namespace EQSR_ABI {
 
 /// Calls `f` with the hot loops of an instruction set: `f(simd)`, `simd.multiply(...)`.
 template <class F>
@@ -135,6 +135,6 @@ void with_isa(Isa isa, const F& f) {
 #endif
 }
 
-}  // namespace eqsr::inline EQSR_ABI
+}}  // namespace eqsr::EQSR_ABI
 
 #undef EQSR_LOWEST

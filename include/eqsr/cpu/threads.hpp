@@ -14,7 +14,7 @@
 #include <sched.h>  // sched_getaffinity
 #endif
 
-namespace eqsr::inline EQSR_ABI {
+namespace eqsr { inline namespace EQSR_ABI {
 
 /// The cores that this process may run on.
 inline int available_cores() {
@@ -124,4 +124,4 @@ class ThreadPool {
   bool closing_ = false;
 };
 
-}  // namespace eqsr::inline EQSR_ABI
+}}  // namespace eqsr::EQSR_ABI

@@ -3,7 +3,7 @@
 #include <eqsr/cpu/attention.hpp>           // AttentionHead
 #include <eqsr/layer/window_attention.hpp>  // op::WindowAttention
 
-namespace eqsr::inline EQSR_ABI {
+namespace eqsr { inline namespace EQSR_ABI {
 namespace cpu {
 
 [[gnu::noinline]] inline void window_attention(Context<Cpu>& ctx, const float* qkv, Index h,
@@ -61,4 +61,4 @@ struct Kernel<op::WindowAttention, Cpu> {
   }
 };
 
-}  // namespace eqsr::inline EQSR_ABI
+}}  // namespace eqsr::EQSR_ABI

@@ -7,7 +7,7 @@
 
 /// What the transformer blocks do in one window, from its tokens to its tokens, on scratch that
 /// stays in the cache: nothing of the size of the image is written but the result.
-namespace eqsr::inline EQSR_ABI::cpu {
+namespace eqsr { inline namespace EQSR_ABI { namespace cpu {
 
 /// A transformer block without its queries, keys and values.
 struct WindowBlock {
@@ -121,4 +121,4 @@ class WindowTask {
   return packed;
 }
 
-}  // namespace eqsr::inline EQSR_ABI::cpu
+}}}  // namespace eqsr::EQSR_ABI::cpu

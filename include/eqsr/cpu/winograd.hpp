@@ -7,7 +7,7 @@
 /// columns of the image, so a pixel's rounding depends on its surroundings only. The error is that
 /// of the direct sum, about 4e-7 of the result's size.
 /// Source    Lavin and Gray, Fast Algorithms for Convolutional Neural Networks, CVPR 2016
-namespace eqsr::inline EQSR_ABI::cpu {
+namespace eqsr { inline namespace EQSR_ABI { namespace cpu {
 
 /// Transformed and packed weights: a matrix (inputs, outputs) for each of the 16 positions.
 struct WinogradWeights {
@@ -82,4 +82,4 @@ class WinogradTiles {
   }
 };
 
-}  // namespace eqsr::inline EQSR_ABI::cpu
+}}}  // namespace eqsr::EQSR_ABI::cpu

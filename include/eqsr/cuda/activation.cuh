@@ -3,7 +3,7 @@
 #include <eqsr/cuda/kernel/activation.hpp>  // ActivateBody
 #include <eqsr/cuda/launch.hpp>             // run_each
 
-namespace eqsr::inline EQSR_ABI {
+namespace eqsr { inline namespace EQSR_ABI {
 
 template <>
 struct Kernel<op::Activate, Cuda> {
@@ -15,4 +15,4 @@ struct Kernel<op::Activate, Cuda> {
   }
 };
 
-}  // namespace eqsr::inline EQSR_ABI
+}}  // namespace eqsr::EQSR_ABI

@@ -4,7 +4,7 @@
 #include <eqsr/cuda/launch.hpp>          // run_each
 #include <eqsr/layer/bicubic.hpp>        // op::Bicubic
 
-namespace eqsr::inline EQSR_ABI {
+namespace eqsr { inline namespace EQSR_ABI {
 
 template <>
 struct Kernel<op::Bicubic, Cuda> {
@@ -18,4 +18,4 @@ struct Kernel<op::Bicubic, Cuda> {
   }
 };
 
-}  // namespace eqsr::inline EQSR_ABI
+}}  // namespace eqsr::EQSR_ABI

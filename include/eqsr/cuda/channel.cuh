@@ -6,7 +6,7 @@
 
 #include <algorithm>  // min
 
-namespace eqsr::inline EQSR_ABI {
+namespace eqsr { inline namespace EQSR_ABI {
 namespace gpu {
 
 /// sums(group, c) over `rows_a_group` rows each.
@@ -93,4 +93,4 @@ struct Kernel<op::ChannelFill, Cuda> {
   }
 };
 
-}  // namespace eqsr::inline EQSR_ABI
+}}  // namespace eqsr::EQSR_ABI

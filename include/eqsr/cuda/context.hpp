@@ -6,7 +6,7 @@
 
 #include <utility>  // pair
 
-namespace eqsr::inline EQSR_ABI {
+namespace eqsr { inline namespace EQSR_ABI {
 
 namespace op {
 struct KrigingUpsampler;
@@ -157,4 +157,4 @@ class Context<Cuda> : public ContextBase<Cuda> {
   gpu::Graph graph_;
 };
 
-}  // namespace eqsr::inline EQSR_ABI
+}}  // namespace eqsr::EQSR_ABI

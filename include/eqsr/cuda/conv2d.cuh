@@ -3,7 +3,7 @@
 #include <eqsr/cuda/linear.cuh>   // product, output
 #include <eqsr/layer/conv2d.hpp>  // op::Conv2d
 
-namespace eqsr::inline EQSR_ABI {
+namespace eqsr { inline namespace EQSR_ABI {
 namespace gpu {
 
 /// The packed weights of a 3x3 convolution.
@@ -32,4 +32,4 @@ struct Kernel<op::Conv2d, Cuda> {
   }
 };
 
-}  // namespace eqsr::inline EQSR_ABI
+}}  // namespace eqsr::EQSR_ABI

@@ -4,7 +4,7 @@
 
 #include <cuda_runtime.h>
 
-namespace eqsr::inline EQSR_ABI::gpu {
+namespace eqsr { inline namespace EQSR_ABI { namespace gpu {
 
 /// The execution context of a kernel body on a GPU; see kernel/exec.hpp.
 struct Device {
@@ -138,4 +138,4 @@ const void* entry() {
   return reinterpret_cast<const void*>(&kernel<Body>);
 }
 
-}  // namespace eqsr::inline EQSR_ABI::gpu
+}}}  // namespace eqsr::EQSR_ABI::gpu

@@ -4,7 +4,7 @@
 #include <eqsr/cuda/launch.hpp>      // run
 #include <eqsr/layer/eca.hpp>        // op::Eca
 
-namespace eqsr::inline EQSR_ABI {
+namespace eqsr { inline namespace EQSR_ABI {
 namespace gpu {
 
 inline void eca_gate(Context<Cuda>& ctx, const EcaBody::Params& params) {
@@ -23,4 +23,4 @@ struct Kernel<op::Eca, Cuda> {
   }
 };
 
-}  // namespace eqsr::inline EQSR_ABI
+}}  // namespace eqsr::EQSR_ABI

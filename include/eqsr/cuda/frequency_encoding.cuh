@@ -3,7 +3,7 @@
 #include <eqsr/cuda/kernel/frequency_encoding.hpp>  // FrequencyEncodingBody
 #include <eqsr/cuda/launch.hpp>                     // run_each
 
-namespace eqsr::inline EQSR_ABI {
+namespace eqsr { inline namespace EQSR_ABI {
 
 template <>
 struct Kernel<op::FrequencyEncoding, Cuda> {
@@ -18,4 +18,4 @@ struct Kernel<op::FrequencyEncoding, Cuda> {
   }
 };
 
-}  // namespace eqsr::inline EQSR_ABI
+}}  // namespace eqsr::EQSR_ABI

@@ -4,7 +4,7 @@
 #include <eqsr/cuda/launch.hpp>             // run_each
 #include <eqsr/layer/involution.hpp>        // op::Involution
 
-namespace eqsr::inline EQSR_ABI {
+namespace eqsr { inline namespace EQSR_ABI {
 
 template <>
 struct Kernel<op::Involution, Cuda> {
@@ -17,4 +17,4 @@ struct Kernel<op::Involution, Cuda> {
   }
 };
 
-}  // namespace eqsr::inline EQSR_ABI
+}}  // namespace eqsr::EQSR_ABI

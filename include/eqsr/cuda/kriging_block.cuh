@@ -8,7 +8,7 @@
 #include <eqsr/layer/involution_block.hpp>     // InvolutionBlock
 
 /// The parts of the target-resolution stage; kriging_passes.cuh puts them together.
-namespace eqsr::inline EQSR_ABI::gpu {
+namespace eqsr { inline namespace EQSR_ABI { namespace gpu {
 
 /// The parameters of one involution block in the order of the kernels.
 template <Precision P>
@@ -164,4 +164,4 @@ inline void apply_gate(Context<Cuda>& ctx, const KrigingImage& image, float* x, 
   channel_scale(ctx, {z, gate, x, x, rows * image.W, image.L, 0.0f, true});
 }
 
-}  // namespace eqsr::inline EQSR_ABI::gpu
+}}}  // namespace eqsr::EQSR_ABI::gpu

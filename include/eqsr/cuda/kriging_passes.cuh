@@ -10,7 +10,7 @@
 /// first gate's mean, up to the second's, up to the colours, and the `Storage` policy says what one
 /// pass leaves for the next. The sums for the means are those of 8 rows of the image, added in
 /// their order: results have the same bits for every policy and every height of the bands.
-namespace eqsr::inline EQSR_ABI::gpu {
+namespace eqsr { inline namespace EQSR_ABI { namespace gpu {
 
 template <Precision P>
 class KrigingPasses {
@@ -193,4 +193,4 @@ class KrigingPasses {
   float *rgb_ = nullptr, *plane_x_ = nullptr, *plane_z_ = nullptr;
 };
 
-}  // namespace eqsr::inline EQSR_ABI::gpu
+}}}  // namespace eqsr::EQSR_ABI::gpu

@@ -5,7 +5,7 @@
 #include <eqsr/cuda/query_grid.cuh>          // axis_factors
 #include <eqsr/layer/kriging_upsampler.hpp>  // op::KrigingUpsampler
 
-namespace eqsr::inline EQSR_ABI {
+namespace eqsr { inline namespace EQSR_ABI {
 namespace gpu {
 
 /// The head's weights, split by what they multiply. Float32 in every mode: the head works at the
@@ -152,4 +152,4 @@ struct Kernel<op::KrigingUpsampler, Cuda> {
   }
 };
 
-}  // namespace eqsr::inline EQSR_ABI
+}}  // namespace eqsr::EQSR_ABI

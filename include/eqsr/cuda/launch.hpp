@@ -3,7 +3,7 @@
 #include <eqsr/cuda/context.hpp>      // Context<Cuda>
 #include <eqsr/cuda/kernel/exec.hpp>  // Exec
 
-namespace eqsr::inline EQSR_ABI::gpu {
+namespace eqsr { inline namespace EQSR_ABI { namespace gpu {
 
 /// What the runtime calls to run a body: a __global__ function (device.cuh), or the emulation's.
 template <class Body>
@@ -46,4 +46,4 @@ decltype(auto) with_precision(Precision precision, F&& f) {
   return f.template operator()<Precision::float32>();
 }
 
-}  // namespace eqsr::inline EQSR_ABI::gpu
+}}}  // namespace eqsr::EQSR_ABI::gpu

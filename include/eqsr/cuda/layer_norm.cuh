@@ -4,7 +4,7 @@
 #include <eqsr/cuda/launch.hpp>             // run
 #include <eqsr/layer/layer_norm.hpp>        // op::LayerNorm
 
-namespace eqsr::inline EQSR_ABI {
+namespace eqsr { inline namespace EQSR_ABI {
 namespace gpu {
 
 inline void layer_norm(Context<Cuda>& ctx, const float* x, Index rows, int channels,
@@ -26,4 +26,4 @@ struct Kernel<op::LayerNorm, Cuda> {
   }
 };
 
-}  // namespace eqsr::inline EQSR_ABI
+}}  // namespace eqsr::EQSR_ABI

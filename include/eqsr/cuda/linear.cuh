@@ -3,7 +3,7 @@
 #include <eqsr/cuda/pack.hpp>     // product
 #include <eqsr/layer/linear.hpp>  // op::Linear
 
-namespace eqsr::inline EQSR_ABI {
+namespace eqsr { inline namespace EQSR_ABI {
 namespace gpu {
 
 /// The packed weights of a layer that has a `matrix()`.
@@ -40,4 +40,4 @@ struct Kernel<op::Linear, Cuda> {
   }
 };
 
-}  // namespace eqsr::inline EQSR_ABI
+}}  // namespace eqsr::EQSR_ABI

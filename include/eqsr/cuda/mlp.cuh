@@ -6,7 +6,7 @@
 #include <eqsr/cuda/linear.cuh>      // packed_linear
 #include <eqsr/layer/mlp.hpp>        // op::Mlp
 
-namespace eqsr::inline EQSR_ABI {
+namespace eqsr { inline namespace EQSR_ABI {
 namespace gpu {
 
 /// A perceptron on rows, with what MlpBody can do.
@@ -112,4 +112,4 @@ struct Kernel<op::Mlp, Cuda> {
   }
 };
 
-}  // namespace eqsr::inline EQSR_ABI
+}}  // namespace eqsr::EQSR_ABI

@@ -5,7 +5,7 @@
 #include <eqsr/cuda/kernel/modulated_conv2d.hpp>  // DemodulateBody
 #include <eqsr/layer/modulated_conv2d.hpp>        // op::ModulatedConv2d
 
-namespace eqsr::inline EQSR_ABI {
+namespace eqsr { inline namespace EQSR_ABI {
 namespace gpu {
 
 /// Packed weights and the sum over the taps of each pair of channels' squares: they serve every
@@ -66,4 +66,4 @@ struct Kernel<op::ModulatedConv2d, Cuda> {
   }
 };
 
-}  // namespace eqsr::inline EQSR_ABI
+}}  // namespace eqsr::EQSR_ABI

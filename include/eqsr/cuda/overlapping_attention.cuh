@@ -3,7 +3,7 @@
 #include <eqsr/cuda/window_attention.cuh>        // attention
 #include <eqsr/layer/overlapping_attention.hpp>  // op::OverlappingAttention
 
-namespace eqsr::inline EQSR_ABI {
+namespace eqsr { inline namespace EQSR_ABI {
 template <>
 struct Kernel<op::OverlappingAttention, Cuda> {
   template <int C3, class L, int C>
@@ -23,4 +23,4 @@ struct Kernel<op::OverlappingAttention, Cuda> {
   }
 };
 
-}  // namespace eqsr::inline EQSR_ABI
+}}  // namespace eqsr::EQSR_ABI

@@ -9,7 +9,7 @@
 #include <vector>   // vector
 
 /// Weights in the order of the product engines: made on the host once a network.
-namespace eqsr::inline EQSR_ABI::gpu {
+namespace eqsr { inline namespace EQSR_ABI { namespace gpu {
 
 /// Device memory that a prepared form owns.
 template <class T>
@@ -185,4 +185,4 @@ void product(Context<Cuda>& ctx, const float* x, Index pixels, Index width,
             32 * Body::row_warps * wide, Body::shared_bytes(wide), params);
 }
 
-}  // namespace eqsr::inline EQSR_ABI::gpu
+}}}  // namespace eqsr::EQSR_ABI::gpu

@@ -3,7 +3,7 @@
 #include <eqsr/cuda/kernel/pad.hpp>  // ReflectBody
 #include <eqsr/cuda/launch.hpp>      // run_rows
 
-namespace eqsr::inline EQSR_ABI {
+namespace eqsr { inline namespace EQSR_ABI {
 
 template <>
 struct Kernel<op::ReflectPad, Cuda> {
@@ -25,4 +25,4 @@ struct Kernel<op::Crop, Cuda> {
   }
 };
 
-}  // namespace eqsr::inline EQSR_ABI
+}}  // namespace eqsr::EQSR_ABI

@@ -2,7 +2,7 @@
 #pragma once
 #include <eqsr/core/version.hpp>
 
-namespace eqsr::inline EQSR_ABI {
+namespace eqsr { inline namespace EQSR_ABI {
 
 /// How a CUDA context multiplies. Sums, softmax, normalisation and residuals are float32 in every
 /// mode; coordinates and encodings have the same bits in every mode.
@@ -20,4 +20,4 @@ constexpr Precision finer(Precision precision) {
                                           : precision;
 }
 
-}  // namespace eqsr::inline EQSR_ABI
+}}  // namespace eqsr::EQSR_ABI

@@ -5,7 +5,7 @@
 
 #include <cmath>  // sin
 
-namespace eqsr::inline EQSR_ABI::gpu {
+namespace eqsr { inline namespace EQSR_ABI { namespace gpu {
 
 [[gnu::weak]] void probe_arithmetic(Context<Cuda>& ctx) {
   constexpr float subnormal = 1e-40f, large = 1e9f + 64;
@@ -21,4 +21,4 @@ namespace eqsr::inline EQSR_ABI::gpu {
                "breaks the rounding that pretrained weights depend on. Compile without it.");
 }
 
-}  // namespace eqsr::inline EQSR_ABI::gpu
+}}}  // namespace eqsr::EQSR_ABI::gpu

@@ -4,7 +4,7 @@
 #include <eqsr/cuda/launch.hpp>             // run_each
 #include <eqsr/layer/query_grid.hpp>        // op::QueryGrid
 
-namespace eqsr::inline EQSR_ABI {
+namespace eqsr { inline namespace EQSR_ABI {
 
 template <>
 struct Kernel<op::QueryGrid, Cuda> {
@@ -44,4 +44,4 @@ struct Kernel<op::DistanceFactor, Cuda> {
   }
 };
 
-}  // namespace eqsr::inline EQSR_ABI
+}}  // namespace eqsr::EQSR_ABI

@@ -4,7 +4,7 @@
 
 #include <cuda_runtime_api.h>
 
-namespace eqsr::inline EQSR_ABI::gpu {
+namespace eqsr { inline namespace EQSR_ABI { namespace gpu {
 
 /// The CUDA runtime. Weak: every file compiled by nvcc may define it, and one is kept.
 [[gnu::weak]] const Runtime& runtime() {
@@ -62,4 +62,4 @@ namespace eqsr::inline EQSR_ABI::gpu {
   return table;
 }
 
-}  // namespace eqsr::inline EQSR_ABI::gpu
+}}}  // namespace eqsr::EQSR_ABI::gpu

@@ -7,7 +7,7 @@ struct CUstream_st;
 struct CUgraph_st;
 struct CUgraphExec_st;
 
-namespace eqsr::inline EQSR_ABI::gpu {
+namespace eqsr { inline namespace EQSR_ABI { namespace gpu {
 
 using Stream = CUstream_st*;
 
@@ -72,9 +72,9 @@ inline void check(int code, const char* call) {
     fail_call(code, call);
 }
 
-}  // namespace eqsr::inline EQSR_ABI::gpu
+}}}  // namespace eqsr::EQSR_ABI::gpu
 
-namespace eqsr::inline EQSR_ABI {
+namespace eqsr { inline namespace EQSR_ABI {
 
 /// Device memory. Copies wait for all work on the device before and are done when they return.
 template <>
@@ -107,4 +107,4 @@ struct Memory<Cuda> {
   }
 };
 
-}  // namespace eqsr::inline EQSR_ABI
+}}  // namespace eqsr::EQSR_ABI

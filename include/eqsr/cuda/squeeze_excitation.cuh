@@ -4,7 +4,7 @@
 #include <eqsr/cuda/launch.hpp>                     // run
 #include <eqsr/layer/squeeze_excitation.hpp>        // op::SqueezeExcitation
 
-namespace eqsr::inline EQSR_ABI {
+namespace eqsr { inline namespace EQSR_ABI {
 
 template <>
 struct Kernel<op::SqueezeExcitation, Cuda> {
@@ -19,4 +19,4 @@ struct Kernel<op::SqueezeExcitation, Cuda> {
   }
 };
 
-}  // namespace eqsr::inline EQSR_ABI
+}}  // namespace eqsr::EQSR_ABI

@@ -5,7 +5,7 @@
 
 #include <bit>  // bit_cast
 
-namespace eqsr::inline EQSR_ABI {
+namespace eqsr { inline namespace EQSR_ABI {
 
 /// Pictures go to the device and back; a size that was met before runs as one recorded graph.
 ///
@@ -105,4 +105,4 @@ struct Transfer<Cuda> {
   }
 };
 
-}  // namespace eqsr::inline EQSR_ABI
+}}  // namespace eqsr::EQSR_ABI

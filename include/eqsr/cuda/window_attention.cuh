@@ -6,7 +6,7 @@
 
 #include <cmath>  // sqrt
 
-namespace eqsr::inline EQSR_ABI {
+namespace eqsr { inline namespace EQSR_ABI {
 namespace gpu {
 
 /// The largest piece that every head's row of channels can be copied by.
@@ -55,4 +55,4 @@ struct Kernel<op::WindowAttention, Cuda> {
   }
 };
 
-}  // namespace eqsr::inline EQSR_ABI
+}}  // namespace eqsr::EQSR_ABI

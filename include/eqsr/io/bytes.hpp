@@ -15,8 +15,7 @@
 #include <string_view>  // string_view
 #include <type_traits>  // is_unsigned_v
 
-namespace eqsr::inline EQSR_ABI {
-namespace detail {
+namespace eqsr { inline namespace EQSR_ABI { namespace detail {
 
 static_assert(std::endian::native == std::endian::little,
               "eqsr: weight files are little-endian and are copied as they are");
@@ -162,5 +161,4 @@ inline constexpr auto crc32_tables = [] {
   return ~crc;
 }
 
-}  // namespace detail
-}  // namespace eqsr::inline EQSR_ABI
+}}}  // namespace eqsr::EQSR_ABI::detail

@@ -21,7 +21,7 @@
 #include <system_error>  // generic_category
 #include <utility>       // move
 
-namespace eqsr::inline EQSR_ABI {
+namespace eqsr { inline namespace EQSR_ABI {
 
 /// What a caller is willing to spend on a weight file. Everything announced by a file is compared
 /// with these and with the bytes really present before anything is allocated for it.
@@ -152,4 +152,4 @@ class InputFile {
 
 }  // namespace detail
 
-}  // namespace eqsr::inline EQSR_ABI
+}}  // namespace eqsr::EQSR_ABI

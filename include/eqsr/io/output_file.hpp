@@ -17,7 +17,7 @@
 #include <string_view>  // string_view
 #include <utility>      // exchange
 
-namespace eqsr::inline EQSR_ABI {
+namespace eqsr { inline namespace EQSR_ABI {
 
 /// What becomes of a file that has the name already.
 enum class Existing {
@@ -187,4 +187,4 @@ class OutputFile {
   Temporary temporary_;
 };
 
-}  // namespace eqsr::inline EQSR_ABI
+}}  // namespace eqsr::EQSR_ABI

@@ -4,7 +4,7 @@
 
 #include <cmath>  // erf, exp
 
-namespace eqsr::inline EQSR_ABI {
+namespace eqsr { inline namespace EQSR_ABI {
 
 /// The activations of the network. GELU is the exact erf form, SiLU is x * sigmoid(x).
 enum class Activation { none, relu, gelu, silu, sigmoid };
@@ -73,4 +73,4 @@ struct Kernel<op::Activate, Reference> {
   }
 };
 
-}  // namespace eqsr::inline EQSR_ABI
+}}  // namespace eqsr::EQSR_ABI

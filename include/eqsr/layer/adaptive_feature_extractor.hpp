@@ -5,7 +5,7 @@
 #include <eqsr/layer/modulated_conv2d.hpp>    // ModulatedConv2d
 #include <eqsr/layer/squeeze_excitation.hpp>  // SqueezeExcitation
 
-namespace eqsr::inline EQSR_ABI {
+namespace eqsr { inline namespace EQSR_ABI {
 
 /// The adaptive feature extractor: a convolution block that knows the scale.
 ///   a = expand(x)                                                  1x1
@@ -48,4 +48,4 @@ struct AdaptiveFeatureExtractor {
   }
 };
 
-}  // namespace eqsr::inline EQSR_ABI
+}}  // namespace eqsr::EQSR_ABI

@@ -4,7 +4,7 @@
 
 #include <array>  // array
 
-namespace eqsr::inline EQSR_ABI {
+namespace eqsr { inline namespace EQSR_ABI {
 
 /// Four taps of cubic interpolation at one target position.
 struct CubicTaps {
@@ -63,4 +63,4 @@ struct Kernel<op::Bicubic, Reference> {
   }
 };
 
-}  // namespace eqsr::inline EQSR_ABI
+}}  // namespace eqsr::EQSR_ABI

@@ -5,7 +5,7 @@
 
 #include <array>  // array
 
-namespace eqsr::inline EQSR_ABI {
+namespace eqsr { inline namespace EQSR_ABI {
 
 /// One number a channel.
 template <class T, int C>
@@ -98,4 +98,4 @@ struct Kernel<op::ChannelFill, Reference> {
   }
 };
 
-}  // namespace eqsr::inline EQSR_ABI
+}}  // namespace eqsr::EQSR_ABI

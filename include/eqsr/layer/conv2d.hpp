@@ -2,7 +2,7 @@
 #pragma once
 #include <eqsr/layer/linear.hpp>  // op::Linear
 
-namespace eqsr::inline EQSR_ABI {
+namespace eqsr { inline namespace EQSR_ABI {
 namespace op {
 /// 3x3 convolution of a plane, stride 1, zeros outside.
 ///   y(h, w, o) = residual + activation( bias(o) +
@@ -77,4 +77,4 @@ struct Conv2d {
   }
 };
 
-}  // namespace eqsr::inline EQSR_ABI
+}}  // namespace eqsr::EQSR_ABI

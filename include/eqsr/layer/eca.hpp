@@ -2,7 +2,7 @@
 #pragma once
 #include <eqsr/layer/channel.hpp>  // ChannelMean, ChannelScale
 
-namespace eqsr::inline EQSR_ABI {
+namespace eqsr { inline namespace EQSR_ABI {
 
 /// The kernel size of efficient channel attention over C channels: t = floor((log2(C) + 1) / 2),
 /// made odd by adding one (3 at 32 and 64 channels, 5 at 256).
@@ -66,4 +66,4 @@ struct Eca {
   }
 };
 
-}  // namespace eqsr::inline EQSR_ABI
+}}  // namespace eqsr::EQSR_ABI

@@ -6,7 +6,7 @@
 #include <cmath>    // sin, cos
 #include <numbers>  // pi
 
-namespace eqsr::inline EQSR_ABI {
+namespace eqsr { inline namespace EQSR_ABI {
 
 /// How the encoding's argument is divided by ten. Pretrained weights expect the one they were
 /// trained with: PyTorch divides on a CPU and multiplies by fl(1/10) on a GPU.
@@ -59,4 +59,4 @@ struct Kernel<op::FrequencyEncoding, Reference> {
   }
 };
 
-}  // namespace eqsr::inline EQSR_ABI
+}}  // namespace eqsr::EQSR_ABI

@@ -4,7 +4,7 @@
 #include <eqsr/layer/mlp.hpp>               // Mlp
 #include <eqsr/layer/window_attention.hpp>  // WindowAttention
 
-namespace eqsr::inline EQSR_ABI {
+namespace eqsr { inline namespace EQSR_ABI {
 namespace op {
 /// A transformer block on windows, in place.
 ///   x += attention(norm1(x)), then x += mlp(norm2(x))
@@ -62,4 +62,4 @@ struct HybridAttentionBlock {
   }
 };
 
-}  // namespace eqsr::inline EQSR_ABI
+}}  // namespace eqsr::EQSR_ABI

@@ -2,7 +2,7 @@
 #pragma once
 #include <eqsr/layer/conv2d.hpp>  // Conv2d
 
-namespace eqsr::inline EQSR_ABI {
+namespace eqsr { inline namespace EQSR_ABI {
 
 /// Channels that share one kernel of an involution, and the taps of that kernel.
 inline constexpr int involution_group = 8, involution_taps = 9, involution_reduction = 4;
@@ -80,4 +80,4 @@ struct Involution {
   }
 };
 
-}  // namespace eqsr::inline EQSR_ABI
+}}  // namespace eqsr::EQSR_ABI

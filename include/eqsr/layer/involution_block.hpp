@@ -4,7 +4,7 @@
 #include <eqsr/layer/involution.hpp>  // Involution
 #include <eqsr/layer/layer_norm.hpp>  // LayerNorm
 
-namespace eqsr::inline EQSR_ABI {
+namespace eqsr { inline namespace EQSR_ABI {
 
 /// A block of the Kriging upsampler, on the target grid.
 ///   x = x + conv2( involution( conv1( norm1(x) ), g ) )
@@ -53,4 +53,4 @@ struct InvolutionBlock {
   }
 };
 
-}  // namespace eqsr::inline EQSR_ABI
+}}  // namespace eqsr::EQSR_ABI

@@ -4,7 +4,7 @@
 #include <eqsr/layer/involution_block.hpp>    // InvolutionBlock
 #include <eqsr/layer/query_grid.hpp>          // QueryGrid
 
-namespace eqsr::inline EQSR_ABI {
+namespace eqsr { inline namespace EQSR_ABI {
 namespace op {
 /// The head of the Kriging upsampler: features of the nearest source pixel and the encoded offset
 /// from it, for every target pixel.
@@ -170,4 +170,4 @@ struct KrigingUpsampler {
   }
 };
 
-}  // namespace eqsr::inline EQSR_ABI
+}}  // namespace eqsr::EQSR_ABI

@@ -3,7 +3,7 @@
 #include <eqsr/core/layer.hpp>        // Module
 #include <eqsr/layer/activation.hpp>  // Activation
 
-namespace eqsr::inline EQSR_ABI {
+namespace eqsr { inline namespace EQSR_ABI {
 namespace op {
 /// Normalisation over the channels of each row.
 ///   y(m, c) = activation( (x(m, c) - mean(m)) / sqrt(variance(m) + 1e-5) * weight(c) + bias(c) )
@@ -59,4 +59,4 @@ struct LayerNorm {
   }
 };
 
-}  // namespace eqsr::inline EQSR_ABI
+}}  // namespace eqsr::EQSR_ABI

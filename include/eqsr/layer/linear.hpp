@@ -4,7 +4,7 @@
 #include <eqsr/core/prepared.hpp>     // Prepared
 #include <eqsr/layer/activation.hpp>  // Epilogue
 
-namespace eqsr::inline EQSR_ABI {
+namespace eqsr { inline namespace EQSR_ABI {
 namespace op {
 /// Fully connected layer, also the 1x1 convolution.
 ///   y(m, o) = residual(m, o) + activation(bias(o) + sum over c of weight(o, c) x(m, c))
@@ -63,4 +63,4 @@ struct Linear {
   }
 };
 
-}  // namespace eqsr::inline EQSR_ABI
+}}  // namespace eqsr::EQSR_ABI

@@ -2,7 +2,7 @@
 #pragma once
 #include <eqsr/layer/linear.hpp>  // Linear
 
-namespace eqsr::inline EQSR_ABI {
+namespace eqsr { inline namespace EQSR_ABI {
 namespace op {
 /// Two-layer perceptron on rows.
 ///   y = residual + fc2( GELU( fc1(x) ) )
@@ -47,4 +47,4 @@ struct Mlp {
   }
 };
 
-}  // namespace eqsr::inline EQSR_ABI
+}}  // namespace eqsr::EQSR_ABI

@@ -5,7 +5,7 @@
 
 #include <vector>  // vector
 
-namespace eqsr::inline EQSR_ABI {
+namespace eqsr { inline namespace EQSR_ABI {
 namespace op {
 /// 3x3 convolution whose weights are modulated by a style and normalised (demodulated).
 ///   W'[o,i,:,:] = W[o,i,:,:] (m_i + 1)        W''[o] = W'[o] / sqrt(sum of W'[o]² + 1e-8)
@@ -88,4 +88,4 @@ struct ModulatedConv2d {
   }
 };
 
-}  // namespace eqsr::inline EQSR_ABI
+}}  // namespace eqsr::EQSR_ABI

@@ -5,7 +5,7 @@
 #include <limits>  // infinity
 #include <vector>  // vector
 
-namespace eqsr::inline EQSR_ABI {
+namespace eqsr { inline namespace EQSR_ABI {
 namespace op {
 /// Multi-head cross-attention of M x M query windows to the Mo x Mo key windows centred on them.
 ///   A[i][j] = (q_i / sqrt(d)) · k_j + table[index(i, j)][head],   softmax over all Mo² keys
@@ -120,4 +120,4 @@ struct OverlappingAttention {
   }
 };
 
-}  // namespace eqsr::inline EQSR_ABI
+}}  // namespace eqsr::EQSR_ABI

@@ -2,7 +2,7 @@
 #pragma once
 #include <eqsr/core/workspace.hpp>  // Kernel
 
-namespace eqsr::inline EQSR_ABI {
+namespace eqsr { inline namespace EQSR_ABI {
 
 /// The source of position i beyond the end of n pixels, by reflection without repeating the edge
 /// (period 2 (n-1)); a single pixel repeats.
@@ -57,4 +57,4 @@ struct Kernel<op::Crop, Reference> {
   }
 };
 
-}  // namespace eqsr::inline EQSR_ABI
+}}  // namespace eqsr::EQSR_ABI

@@ -7,7 +7,7 @@
 #include <cmath>      // nearbyint, exp
 #include <cstdint>    // int32_t
 
-namespace eqsr::inline EQSR_ABI {
+namespace eqsr { inline namespace EQSR_ABI {
 
 /// The centre of cell i of an n-grid on [-1, 1]: fl( fl(-1 + 1/n) + fl( fl(2/n) i ) ).
 inline float cell_centre(Index i, Index n) {
@@ -112,4 +112,4 @@ QueryAxis query_axis(ScopeType& scope, Index N) {
           View<float, Axis<'m'>, Axis<'k', 3>>(scope.template array<float>(3 * N), N)};
 }
 
-}  // namespace eqsr::inline EQSR_ABI
+}}  // namespace eqsr::EQSR_ABI

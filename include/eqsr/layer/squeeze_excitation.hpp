@@ -5,7 +5,7 @@
 
 #include <vector>  // vector
 
-namespace eqsr::inline EQSR_ABI {
+namespace eqsr { inline namespace EQSR_ABI {
 namespace op {
 /// The gate of a squeeze-and-excitation layer, from the channel means.
 ///   gate = sigmoid( excite SiLU( squeeze mean ) )
@@ -72,4 +72,4 @@ struct SqueezeExcitation {
   }
 };
 
-}  // namespace eqsr::inline EQSR_ABI
+}}  // namespace eqsr::EQSR_ABI

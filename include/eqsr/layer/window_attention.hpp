@@ -5,7 +5,7 @@
 #include <limits>  // infinity
 #include <vector>  // vector
 
-namespace eqsr::inline EQSR_ABI {
+namespace eqsr { inline namespace EQSR_ABI {
 namespace op {
 /// Multi-head self-attention inside M x M windows, plain or shifted, of projected tokens.
 ///   A[i][j] = (q_i / sqrt(d)) · k_j + table[(yi - yj + M-1)(2M-1) + (xi - xj + M-1)][head]
@@ -120,4 +120,4 @@ struct WindowAttention {
   }
 };
 
-}  // namespace eqsr::inline EQSR_ABI
+}}  // namespace eqsr::EQSR_ABI

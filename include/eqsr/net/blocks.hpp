@@ -8,7 +8,7 @@
 #include <vector>  // vector
 
 /// The blocks of the trunk. All work in place on a padded plane (h', w', c).
-namespace eqsr::inline EQSR_ABI {
+namespace eqsr { inline namespace EQSR_ABI {
 
 template <Config config, class B>
 using Hab =
@@ -60,4 +60,4 @@ struct Group {
   }
 };
 
-}  // namespace eqsr::inline EQSR_ABI
+}}  // namespace eqsr::EQSR_ABI

@@ -4,7 +4,7 @@
 
 #include <array>  // array
 
-namespace eqsr::inline EQSR_ABI {
+namespace eqsr { inline namespace EQSR_ABI {
 
 /// What the adaptive feature extractors are told about the enlargement.
 enum class Conditioning {
@@ -102,4 +102,4 @@ constexpr void check_config() {
   static_assert(config.training_patch > 0, "eqsr::Config: training_patch must be positive.");
 }
 
-}  // namespace eqsr::inline EQSR_ABI
+}}  // namespace eqsr::EQSR_ABI

@@ -7,7 +7,7 @@
 
 #include <optional>  // optional
 
-namespace eqsr::inline EQSR_ABI {
+namespace eqsr { inline namespace EQSR_ABI {
 
 /// The mean colour of the training images, RGB.
 inline constexpr std::array<float, 3> image_mean{0.4488f, 0.4371f, 0.4040f};
@@ -148,4 +148,4 @@ struct Net {
   }
 };
 
-}  // namespace eqsr::inline EQSR_ABI
+}}  // namespace eqsr::EQSR_ABI

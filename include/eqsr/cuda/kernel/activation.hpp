@@ -3,7 +3,7 @@
 #include <eqsr/cuda/kernel/exec.hpp>  // Exec
 #include <eqsr/layer/activation.hpp>  // Activation
 
-namespace eqsr::inline EQSR_ABI::gpu {
+namespace eqsr { inline namespace EQSR_ABI { namespace gpu {
 
 template <class Exec>
 EQSR_DEVICE float activate(Exec& exec, Activation kind, float x) {
@@ -41,4 +41,4 @@ struct ActivateBody {
   }
 };
 
-}  // namespace eqsr::inline EQSR_ABI::gpu
+}}}  // namespace eqsr::EQSR_ABI::gpu

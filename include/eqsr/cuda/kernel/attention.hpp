@@ -3,7 +3,7 @@
 #include <eqsr/cuda/kernel/engine.hpp>      // Engine
 #include <eqsr/layer/window_attention.hpp>  // shift_region, shift_mask
 
-namespace eqsr::inline EQSR_ABI::gpu {
+namespace eqsr { inline namespace EQSR_ABI { namespace gpu {
 
 struct AttentionParams {
   const float* qkv;    ///< (height, width, [3][heads][channels])
@@ -286,4 +286,4 @@ struct AttentionBody {
   }
 };
 
-}  // namespace eqsr::inline EQSR_ABI::gpu
+}}}  // namespace eqsr::EQSR_ABI::gpu

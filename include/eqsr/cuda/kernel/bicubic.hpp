@@ -2,7 +2,7 @@
 #pragma once
 #include <eqsr/cuda/kernel/query_grid.hpp>  // source_position
 
-namespace eqsr::inline EQSR_ABI::gpu {
+namespace eqsr { inline namespace EQSR_ABI { namespace gpu {
 
 /// y += the source sampled at the target's cell centres; one thread a pixel.
 struct BicubicBody {
@@ -52,4 +52,4 @@ struct BicubicBody {
   }
 };
 
-}  // namespace eqsr::inline EQSR_ABI::gpu
+}}}  // namespace eqsr::EQSR_ABI::gpu

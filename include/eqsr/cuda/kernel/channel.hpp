@@ -3,7 +3,7 @@
 #include <eqsr/cuda/kernel/exec.hpp>  // Exec
 
 /// One thread a channel, or one an element.
-namespace eqsr::inline EQSR_ABI::gpu {
+namespace eqsr { inline namespace EQSR_ABI { namespace gpu {
 
 /// Sums of equal groups of rows, in double and in order: sums(group, c) = sum of x(row, c). One
 /// block row a piece of the channels, one block column a group.
@@ -94,4 +94,4 @@ struct ChannelShiftBody {
   }
 };
 
-}  // namespace eqsr::inline EQSR_ABI::gpu
+}}}  // namespace eqsr::EQSR_ABI::gpu

@@ -2,7 +2,7 @@
 #pragma once
 #include <eqsr/cuda/kernel/exec.hpp>  // Exec
 
-namespace eqsr::inline EQSR_ABI::gpu {
+namespace eqsr { inline namespace EQSR_ABI { namespace gpu {
 
 /// A gate from channel means: a convolution over the channels. Where `contract` is given, the means
 /// are those of a hidden layer, and go through that product first: the mean of a product is the
@@ -48,4 +48,4 @@ struct EcaBody {
   }
 };
 
-}  // namespace eqsr::inline EQSR_ABI::gpu
+}}}  // namespace eqsr::EQSR_ABI::gpu

@@ -11,7 +11,7 @@
 /// `column(lane, i)`.
 /// Everything above this file is the same for every precision; an engine on wgmma would replace
 /// this file and the loads of its operands.
-namespace eqsr::inline EQSR_ABI::gpu {
+namespace eqsr { inline namespace EQSR_ABI { namespace gpu {
 
 template <Precision P, int N, int Width = N>
 struct Engine;
@@ -67,8 +67,10 @@ struct Engine<Precision::float32, N, Width> {
           }
         }
         EQSR_UNROLL
-        for (int s = 0; s < slots; ++s) EQSR_UNROLL
-        for (int j = 0; j < per_row; ++j) sums[s * per_row + j] += left[s].v[step] * right[j];
+        for (int s = 0; s < slots; ++s) {
+          EQSR_UNROLL
+          for (int j = 0; j < per_row; ++j) sums[s * per_row + j] += left[s].v[step] * right[j];
+        }
       }
     }
   }
@@ -150,12 +152,17 @@ struct MmaEngine {
     const int lane = exec.lane();
     Fragment left[2][2];  // 16 steps, 16 rows
     EQSR_UNROLL
-    for (int step = 0; step < 2; ++step) EQSR_UNROLL
-    for (int tile = 0; tile < 2; ++tile) EQSR_UNROLL
-    for (int r = 0; r < 4; ++r) {
-      const int row = tile * 16 + r % 2 * 8 + lane / 4, k = step * 16 + r / 2 * 8 + lane % 4 * 2;
-      const Float2 two = a.load2(row * pitch + k);
-      left[step][tile].set(exec, r, two.v[0], two.v[1]);
+    for (int step = 0; step < 2; ++step) {
+      EQSR_UNROLL
+      for (int tile = 0; tile < 2; ++tile) {
+        EQSR_UNROLL
+        for (int r = 0; r < 4; ++r) {
+          const int row = tile * 16 + r % 2 * 8 + lane / 4;
+          const int k = step * 16 + r / 2 * 8 + lane % 4 * 2;
+          const Float2 two = a.load2(row * pitch + k);
+          left[step][tile].set(exec, r, two.v[0], two.v[1]);
+        }
+      }
     }
     multiply_fragments(exec, left, b, sums);
   }
@@ -169,13 +176,17 @@ struct MmaEngine {
     for (int half = 0; half < N / tile_steps; ++half) {
       typename Next::Fragment left[2][2];
       EQSR_UNROLL
-      for (int step = 0; step < 2; ++step) EQSR_UNROLL
-      for (int tile = 0; tile < 2; ++tile) EQSR_UNROLL
-      for (int r = 0; r < 4; ++r) {
-        // The sums of two 8-column fragments are, in place, an operand of 16 steps.
-        const int fragment = half * 4 + step * 2 + r / 2;
-        const int at = tile * (N / 2) + fragment * 4 + r % 2 * 2;
-        left[step][tile].set(exec, r, p[at], p[at + 1]);
+      for (int step = 0; step < 2; ++step) {
+        EQSR_UNROLL
+        for (int tile = 0; tile < 2; ++tile) {
+          EQSR_UNROLL
+          for (int r = 0; r < 4; ++r) {
+            // The sums of two 8-column fragments are, in place, an operand of 16 steps.
+            const int fragment = half * 4 + step * 2 + r / 2;
+            const int at = tile * (N / 2) + fragment * 4 + r % 2 * 2;
+            left[step][tile].set(exec, r, p[at], p[at + 1]);
+          }
+        }
       }
       Next::multiply_fragments(exec, left, b.at(half * Planes * Next::tile_size), out);
     }
@@ -221,4 +232,4 @@ struct Engine<Precision::bf16x3, N, Width> : MmaEngine<N, Width, 2> {};
 template <int N, int Width>
 struct Engine<Precision::bf16, N, Width> : MmaEngine<N, Width, 1> {};
 
-}  // namespace eqsr::inline EQSR_ABI::gpu
+}}}  // namespace eqsr::EQSR_ABI::gpu

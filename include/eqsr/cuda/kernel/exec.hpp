@@ -37,7 +37,7 @@
 #define EQSR_ROLLED
 #endif
 
-namespace eqsr::inline EQSR_ABI::gpu {
+namespace eqsr { inline namespace EQSR_ABI { namespace gpu {
 
 /// Neighbouring numbers that one instruction moves.
 template <class T, int N>
@@ -62,4 +62,4 @@ EQSR_HD constexpr int tile_pitch(int columns) {
 
 EQSR_HD constexpr int round_up(int n, int step) { return (n + step - 1) / step * step; }
 
-}  // namespace eqsr::inline EQSR_ABI::gpu
+}}}  // namespace eqsr::EQSR_ABI::gpu

@@ -3,7 +3,7 @@
 #include <eqsr/cuda/kernel/exec.hpp>          // Exec
 #include <eqsr/layer/frequency_encoding.hpp>  // Encoding
 
-namespace eqsr::inline EQSR_ABI::gpu {
+namespace eqsr { inline namespace EQSR_ABI { namespace gpu {
 
 /// Sine and cosine of a float32 number, however large, to a fraction of an ulp.
 ///
@@ -95,4 +95,4 @@ struct FrequencyEncodingBody {
   }
 };
 
-}  // namespace eqsr::inline EQSR_ABI::gpu
+}}}  // namespace eqsr::EQSR_ABI::gpu

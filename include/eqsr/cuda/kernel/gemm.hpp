@@ -4,7 +4,7 @@
 #include <eqsr/cuda/kernel/engine.hpp>      // Engine
 
 /// The product of pixels with packed weights: linear layers, 1x1 and 3x3 convolutions.
-namespace eqsr::inline EQSR_ABI::gpu {
+namespace eqsr { inline namespace EQSR_ABI { namespace gpu {
 
 /// Columns of one packed tile of weights: one warp's width.
 inline constexpr int weight_columns = 64;
@@ -183,4 +183,4 @@ struct GemmBody {
   }
 };
 
-}  // namespace eqsr::inline EQSR_ABI::gpu
+}}}  // namespace eqsr::EQSR_ABI::gpu

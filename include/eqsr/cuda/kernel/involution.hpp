@@ -2,7 +2,7 @@
 #pragma once
 #include <eqsr/cuda/kernel/exec.hpp>  // Exec
 
-namespace eqsr::inline EQSR_ABI::gpu {
+namespace eqsr { inline namespace EQSR_ABI { namespace gpu {
 
 /// The involution alone, one thread a number; KrigingBlockBody is the fused form.
 struct InvolutionBody {
@@ -32,4 +32,4 @@ struct InvolutionBody {
   }
 };
 
-}  // namespace eqsr::inline EQSR_ABI::gpu
+}}}  // namespace eqsr::EQSR_ABI::gpu

@@ -2,7 +2,7 @@
 #pragma once
 #include <eqsr/cuda/kernel/gemm.hpp>  // copy_channels, copy_weights
 
-namespace eqsr::inline EQSR_ABI::gpu {
+namespace eqsr { inline namespace EQSR_ABI { namespace gpu {
 
 /// The first half of an involution block after its conv1, in one kernel, 8 x 8 pixels a block:
 ///   r = ReLU( reduce 3x3 (a) ),  k = expand(r) g,  v = involution(a, k),  y = residual + conv2(v)
@@ -233,4 +233,4 @@ struct KrigingBlockBody {
   }
 };
 
-}  // namespace eqsr::inline EQSR_ABI::gpu
+}}}  // namespace eqsr::EQSR_ABI::gpu

@@ -3,7 +3,7 @@
 #include <eqsr/cuda/kernel/layer_norm.hpp>  // warp_sum
 
 /// The first and the last step of the Kriging upsampler, one warp a pixel.
-namespace eqsr::inline EQSR_ABI::gpu {
+namespace eqsr { inline namespace EQSR_ABI { namespace gpu {
 
 /// The product of the head, split into a table for each source pixel, row and column.
 struct HeadTables {
@@ -72,4 +72,4 @@ struct KrigingFinishBody {
   }
 };
 
-}  // namespace eqsr::inline EQSR_ABI::gpu
+}}}  // namespace eqsr::EQSR_ABI::gpu

@@ -2,7 +2,7 @@
 #pragma once
 #include <eqsr/cuda/kernel/activation.hpp>  // activate
 
-namespace eqsr::inline EQSR_ABI::gpu {
+namespace eqsr { inline namespace EQSR_ABI { namespace gpu {
 
 /// The sum of a number over the lanes of a warp, in every lane.
 template <class Exec>
@@ -53,4 +53,4 @@ struct LayerNormBody {
   }
 };
 
-}  // namespace eqsr::inline EQSR_ABI::gpu
+}}}  // namespace eqsr::EQSR_ABI::gpu

@@ -3,7 +3,7 @@
 #include <eqsr/cuda/kernel/gemm.hpp>        // copy_channels, copy_weights
 #include <eqsr/cuda/kernel/layer_norm.hpp>  // row_statistics
 
-namespace eqsr::inline EQSR_ABI::gpu {
+namespace eqsr { inline namespace EQSR_ABI { namespace gpu {
 
 /// A perceptron in one kernel: y = residual + bias2 + W2 GELU(bias1 + W1 norm(x)), 64 rows a block.
 ///
@@ -186,4 +186,4 @@ struct MlpBody {
   }
 };
 
-}  // namespace eqsr::inline EQSR_ABI::gpu
+}}}  // namespace eqsr::EQSR_ABI::gpu

@@ -2,7 +2,7 @@
 #pragma once
 #include <eqsr/cuda/kernel/exec.hpp>  // Exec
 
-namespace eqsr::inline EQSR_ABI::gpu {
+namespace eqsr { inline namespace EQSR_ABI { namespace gpu {
 
 /// The scale of each output of a modulated convolution, 1/sqrt(sum of (w (m + 1))² + epsilon),
 /// from the sums of w² over the taps. One warp an output, in double.
@@ -30,4 +30,4 @@ struct DemodulateBody {
   }
 };
 
-}  // namespace eqsr::inline EQSR_ABI::gpu
+}}}  // namespace eqsr::EQSR_ABI::gpu

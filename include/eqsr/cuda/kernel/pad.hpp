@@ -3,7 +3,7 @@
 #include <eqsr/cuda/kernel/exec.hpp>  // Exec
 #include <eqsr/layer/pad.hpp>         // reflected
 
-namespace eqsr::inline EQSR_ABI::gpu {
+namespace eqsr { inline namespace EQSR_ABI { namespace gpu {
 
 /// y(h, w, c) = x(reflected(h), reflected(w), c), which crops where y is the smaller one. One warp
 /// a pixel.
@@ -27,4 +27,4 @@ struct ReflectBody {
   }
 };
 
-}  // namespace eqsr::inline EQSR_ABI::gpu
+}}}  // namespace eqsr::EQSR_ABI::gpu

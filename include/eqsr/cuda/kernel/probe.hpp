@@ -2,7 +2,7 @@
 #pragma once
 #include <eqsr/cuda/kernel/exec.hpp>  // Exec
 
-namespace eqsr::inline EQSR_ABI::gpu {
+namespace eqsr { inline namespace EQSR_ABI { namespace gpu {
 
 /// Arithmetic that a compiler told to be fast gets wrong.
 struct ProbeBody {
@@ -20,4 +20,4 @@ struct ProbeBody {
   }
 };
 
-}  // namespace eqsr::inline EQSR_ABI::gpu
+}}}  // namespace eqsr::EQSR_ABI::gpu

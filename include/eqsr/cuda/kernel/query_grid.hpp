@@ -3,7 +3,7 @@
 #include <eqsr/cuda/kernel/exec.hpp>  // Exec
 
 /// Coordinates: float32 in the order that layer/query_grid.hpp defines, each step rounded once.
-namespace eqsr::inline EQSR_ABI::gpu {
+namespace eqsr { inline namespace EQSR_ABI { namespace gpu {
 
 /// An n-grid of cell centres. The scalars are formed in double on the host and rounded once.
 struct Cells {
@@ -104,4 +104,4 @@ struct DistanceFactorBody {
   }
 };
 
-}  // namespace eqsr::inline EQSR_ABI::gpu
+}}}  // namespace eqsr::EQSR_ABI::gpu

@@ -2,7 +2,7 @@
 #pragma once
 #include <eqsr/cuda/kernel/activation.hpp>  // activate
 
-namespace eqsr::inline EQSR_ABI::gpu {
+namespace eqsr { inline namespace EQSR_ABI { namespace gpu {
 
 /// gate = sigmoid( excite SiLU( squeeze mean ) ); one block.
 struct SqueezeExcitationBody {
@@ -35,4 +35,4 @@ struct SqueezeExcitationBody {
   }
 };
 
-}  // namespace eqsr::inline EQSR_ABI::gpu
+}}}  // namespace eqsr::EQSR_ABI::gpu

@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: Apache-2.0
+// evaluate: PSNR and SSIM of weights on folders of pictures. `evaluate --help` shows how.
+#include <eqsr/alpha.hpp>
+#include <eqsr/eqsr.hpp>
+#include <eqsr/io/image.hpp>
+
+#include <chrono>
+#include <cstdio>
+#include <exception>
+#include <functional>
+#include <new>
+
+#include "common/progress.hpp"
+#include "common/weights.hpp"
+#include "options.hpp"
+#include "protocol.hpp"
+#include "report.hpp"
+#include "sweep.hpp"
+#include "upscale/files.hpp"
+
+namespace tool { namespace {
+
+namespace fs = std::filesystem;
+
+/// Enlarges an image to a height and a width; empty where only the baseline is wanted.
+using Network = std::function<eqsr::Image(const eqsr::Image&, int height, int width)>;
+
+std::vector<fs::path> pictures_of(const fs::path& folder) {
+  std::vector<fs::path> pictures;
+  for (const auto& entry : fs::directory_iterator(folder))
+    if (entry.is_regular_file() && is_picture_name(entry.path())) pictures.push_back(entry.path());
+  EQSR_EXPECTS(!pictures.empty(), "usage", folder.string(),
+               ": There is no .png, .jpg or .jpeg in this folder. Name a folder of pictures.");
+  std::sort(pictures.begin(), pictures.end());
+  return pictures;
+}
+
+/// Set5 of path/to/Set5/.
+std::string set_name(const fs::path& folder) {
+  const fs::path whole = fs::absolute(folder).lexically_normal();
+  return (whole.has_filename() ? whole : whole.parent_path()).filename().string();
+}
+
+void save(const fs::path& root, const std::string& set, const Scale& scale, const fs::path& picture,
+          const eqsr::Image& image, const char* suffix = "") {
+  const fs::path folder = root / set / ("x" + scale.text);
+  fs::create_directories(folder);
+  eqsr::write_image((folder / picture.stem()).string() + suffix + ".png", image);
+}
+
+/// A test picture. Grey means a file of one channel: the MATLAB scripts behind the published tables
+/// measure such a picture by its own values and not by 16 + 219/255 of them.
+struct Picture {
+  Bytes bytes;
+  bool grey = false;
+};
+
+Picture read(const fs::path& path) {
+  const eqsr::Picture picture = eqsr::read_picture(path.string());
+  return {bytes_of(picture.image.channels == 4 ? eqsr::opaque(picture.image) : picture.image),
+          picture.grey};
+}
+
+struct Judged {
+  Quality bicubic, network;
+  double bicubic_seconds = 0, network_seconds = 0;
+};
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+Judged judge(const Picture& picture, const Scale& scale, const EvaluateOptions& options,
+             const Network& network, const std::string& set, const fs::path& path) {
+  const Protocol& protocol = options.protocol;
+  const Filter filter = protocol.filter_for(scale);
+  Border border = protocol.border_for(scale);
+  if (options.border) border = {*options.border, *options.border};
+  const Case made = make_case(picture.bytes, scale, filter);
+  expect_room(made, border, scale);
+  const eqsr::Image truth = image_of(made.truth), low = image_of(made.low);
+  if (!options.save_inputs.empty()) save(options.save_inputs, set, scale, path, low);
+  const bool full_range = picture.grey && !options.grey_as_rgb;
+
+  Judged judged;
+  auto start = std::chrono::steady_clock::now();
+  const Bytes bicubic = resample(made.low, made.truth.height, made.truth.width, filter);
+  judged.bicubic_seconds = seconds_since(start);
+  judged.bicubic = compare(image_of(bicubic), truth, border, full_range);
+  if (!options.save_results.empty())
+    save(options.save_results, set, scale, path, image_of(bicubic), "_bicubic");
+  if (!network) return judged;
+
+  start = std::chrono::steady_clock::now();
+  eqsr::Image high = network(low, truth.height, truth.width);
+  judged.network_seconds = seconds_since(start);
+  if (!options.save_results.empty()) save(options.save_results, set, scale, path, high);
+  if (protocol.rounds)
+    high = image_of(bytes_of(high));
+  else
+    for (float& value : high.pixels) value = std::clamp(value, 0.0f, 1.0f);
+  judged.network = compare(high, truth, border, full_range);
+  return judged;
+}
+
+/// Adds the rows of one folder. A picture that fails at any scale counts at none, so that the
+/// means of all scales are over the same pictures.
+void evaluate_folder(const fs::path& folder, const EvaluateOptions& options, const Network& network,
+                     const std::string& method, Report& report) {
+  const std::string set = set_name(folder);
+  const std::vector<fs::path> pictures = pictures_of(folder);
+  const std::size_t methods = network ? 2 : 1;
+  std::vector<Row> rows;
+  for (const Scale& scale : options.scales) {
+    rows.push_back({set, scale.text, "bicubic"});
+    if (network) rows.push_back({set, scale.text, method});
+  }
+  Progress progress(options.quiet ? Style::none : Style::bar, false);
+  const Item item{set, set};
+  for (std::size_t p = 0; p < pictures.size(); ++p) {
+    const std::string name = pictures[p].filename().string();
+    try {
+      const Picture picture = read(pictures[p]);
+      std::vector<Judged> judged;
+      for (const Scale& scale : options.scales) {
+        const double part = double(judged.size()) / double(options.scales.size());
+        progress.show(item, (double(p) + part) / double(pictures.size()), name + " x" + scale.text);
+        judged.push_back(judge(picture, scale, options, network, set, pictures[p]));
+      }
+      for (std::size_t i = 0; i < judged.size(); ++i) {
+        rows[i * methods].images.push_back({name, judged[i].bicubic, judged[i].bicubic_seconds});
+        if (network)
+          rows[i * methods + 1].images.push_back(
+              {name, judged[i].network, judged[i].network_seconds});
+      }
+    } catch (const std::bad_alloc&) {
+      report.failures.push_back(pictures[p].string() +
+                                ": There is not enough memory. Free some, or leave it out.");
+    } catch (const std::exception& error) {
+      const std::string said = error.what();
+      const bool named = said.find(name) != std::string::npos;
+      report.failures.push_back(named ? said : pictures[p].string() + ": " + said);
+    }
+  }
+  for (Row& row : rows)
+    if (!row.images.empty()) report.rows.push_back(std::move(row));
+}
+
+void write_file(const fs::path& path, const std::string& text) {
+  eqsr::OutputFile out(path.string());
+  out.write(text.data(), text.size());
+  out.commit();
+}
+
+/// Prints and writes the tables; the curve too after a sweep. The result is an exit code.
+int publish(Report report, const EvaluateOptions& options) {
+  std::vector<std::pair<std::string, std::vector<Curve>>> panels;
+  if (options.sweep)
+    for (const fs::path& folder : options.folders) {
+      const std::string set = set_name(folder);
+      panels.emplace_back(set, curves_of(report, set));
+      for (const Curve& curve : panels.back().second)
+        report.trends.push_back({set, curve.name, curve.degradation_rate(), curve.roughness()});
+    }
+  std::fputs(text_of(report, options.format).c_str(), stdout);
+  for (const fs::path& path : options.outputs) write_file(path, text_of(report, format_of(path)));
+  if (options.sweep) {
+    for (const Trend& trend : report.trends) std::fprintf(stderr, "%s\n", sentence(trend).c_str());
+    write_file(options.plot, draw(panels));
+    std::fprintf(stderr, "The curve is %s\n", options.plot.c_str());
+  }
+  for (const std::string& failure : report.failures)
+    std::fprintf(stderr, "evaluate: %s\n", failure.c_str());
+  if (report.failures.empty()) return 0;
+  std::fprintf(stderr, "evaluate: %zu of the pictures failed; the table is without them.\n",
+               report.failures.size());
+  return 1;
+}
+
+Report new_report(const EvaluateOptions& options, const std::string& weights) {
+  const auto filter = options.protocol.filter;
+  const std::string border = options.border                 ? std::to_string(*options.border)
+                             : options.protocol.eqsr_border ? "4 (6 at x6; 10 at x8)"
+                             : options.protocol.added_border
+                                 ? "scale + " + std::to_string(options.protocol.added_border)
+                                 : "scale";
+  return {{options.protocol.name,
+           !filter                     ? "matlab (x2; x3; x4) and pillow"
+           : *filter == Filter::matlab ? "matlab"
+                                       : "pillow",
+           border, weights}};
+}
+
+int run(const EvaluateOptions& options) {
+  for (const fs::path& folder : options.folders)
+    if (!fs::is_directory(folder)) {
+      std::fprintf(stderr, "evaluate: %s: This is no folder. Name folders of pictures.\n",
+                   folder.c_str());
+      return 2;
+    }
+  const auto evaluate = [&](const Network& network, const std::string& path) {
+    Report report = new_report(options, fs::path(path).filename().string());
+    for (const fs::path& folder : options.folders)
+      evaluate_folder(folder, options, network, fs::path(path).stem().string(), report);
+    return publish(std::move(report), options);
+  };
+  if (options.no_network) return evaluate({}, "");
+
+  eqsr::Context<eqsr::Cpu> ctx(options.threads);
+  bool loaded = false;
+  try {
+    const std::string path =
+        (options.weights.empty() ? find_shipped_weights() : options.weights).string();
+    return with_configuration(eqsr::StateDict::open(path), path, [&]<eqsr::Config config>() {
+      const auto net = eqsr::load<config>(ctx, path);
+      loaded = true;
+      const Network network = [&](const eqsr::Image& low, int height, int width) {
+        return eqsr::upscale(ctx, net, low, {.height = height, .width = width});
+      };
+      return evaluate(network, path);
+    });
+  } catch (const eqsr::Error& error) {
+    if (loaded) throw;
+    std::fprintf(stderr, "evaluate: %s\n", error.what());
+    return 3;
+  }
+}
+
+}}  // namespace tool
+
+int main(int argc, char** argv) {
+  tool::EvaluateOptions options;
+  if (const auto exit = tool::parse(argc, argv, options)) return *exit;
+  try {
+    return tool::run(options);
+  } catch (const eqsr::Error& error) {
+    std::fprintf(stderr, "evaluate: %s\n", error.what());
+    return error.code() == "usage" ? 2 : 1;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "evaluate: %s\n", error.what());
+    return 1;
+  }
+}

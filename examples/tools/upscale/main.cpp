@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+// upscale: enlarges pictures by any factor or to any size. `upscale --help` shows how.
+#include <eqsr/eqsr.hpp>
+#include <eqsr/io/image.hpp>
+
+#include <cstdio>
+#include <exception>
+#include <memory>
+
+#include "common/interrupt.hpp"
+#include "common/progress.hpp"
+#include "files.hpp"
+#include "open.hpp"
+#include "options.hpp"
+#include "raw.hpp"
+#include "work.hpp"
+
+namespace tool { namespace {
+
+int upscale_all(Upscaler& upscaler, const Options& options, const std::vector<Job>& jobs) {
+  Progress progress(options.progress, options.verbose);
+  try {
+    if (options.raw_width > 0) {
+      progress.raw();
+      const std::size_t frames = upscale_frames(upscaler, options, progress);
+      progress.detail(eqsr::say(frames, " frames"));
+      return ok;
+    }
+    Work(upscaler, options, progress).run(jobs);
+  } catch (const std::exception& error) {
+    progress.failed({"standard input", "standard output"}, error.what());
+    return images_failed;
+  }
+  const auto& failures = progress.failures();
+  if (failures.empty()) return ok;
+  if (jobs.size() > 1) {
+    std::fprintf(stderr, "upscale: %zu of %zu images failed:\n", failures.size(), jobs.size());
+    for (const std::string& name : failures) std::fprintf(stderr, "  %s\n", name.c_str());
+  }
+  return images_failed;
+}
+
+int run(const Options& options) {
+  std::vector<Job> jobs;
+  try {
+    if (options.raw_width == 0) jobs = list_jobs(options);
+  } catch (const std::exception& error) {  // also folders that may not be read
+    std::fprintf(stderr, "upscale: %s\n", error.what());
+    return usage;
+  }
+  eqsr::Context<eqsr::Cpu> ctx(options.threads);
+  std::unique_ptr<Upscaler> upscaler;
+  try {
+    upscaler = open(ctx, options);
+  } catch (const NoDevice& error) {
+    std::fprintf(stderr, "upscale: %s\n", error.what());
+    return no_device;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "upscale: %s\n", error.what());
+    return weights_failed;
+  }
+  if (options.verbose) std::fprintf(stderr, "%s\n", upscaler->text().c_str());
+  return upscale_all(*upscaler, options, jobs);
+}
+
+}}  // namespace tool
+
+int main(int argc, char** argv) {
+  tool::Options options;
+  if (const auto exit = tool::parse(argc, argv, options)) return *exit;
+  tool::listen_for_signals();
+  try {
+    return tool::run(options);
+  } catch (const tool::Interrupted&) {
+    std::fputs("upscale: Interrupted; unfinished pictures were not written.\n", stderr);
+    return 128 + static_cast<int>(tool::interrupted_by);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "upscale: %s\n", error.what());
+    return tool::images_failed;
+  }
+}

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <eqsr/eqsr.hpp>
+#include <eqsr/io/image.hpp>
+
+#include <poll.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <exception>
+#include <future>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "behind.hpp"
+#include "common/interrupt.hpp"
+#include "common/progress.hpp"
+#include "options.hpp"
+#include "upscaler.hpp"
+
+/// Frames of a video: rgb24 from the standard input, larger ones to the standard output.
+namespace tool {
+
+using Frame = std::vector<unsigned char>;
+
+/// The next frame, or none behind the last. Throws `image_truncated` if it ends in the middle.
+inline std::optional<Frame> read_frame(std::size_t size) {
+  Frame frame(size);
+  std::size_t have = 0;
+  while (have < size) {
+    pollfd input{STDIN_FILENO, POLLIN, 0};
+    stop_if_interrupted();
+    if (::poll(&input, 1, 100) == 0) continue;  // signals do not wait for frames
+    const ssize_t count = ::read(STDIN_FILENO, frame.data() + have, size - have);
+    if (count < 0 && errno == EINTR) continue;
+    EQSR_EXPECTS(count >= 0, "io_error",
+                 "The standard input cannot be read: ", std::strerror(errno), ".");
+    if (count == 0) break;
+    have += static_cast<std::size_t>(count);
+  }
+  if (have == 0) return {};
+  EQSR_EXPECTS(have == size, "image_truncated", "The last frame has ", have, " bytes instead of ",
+               size, ". Does --raw name the size of the frames, and are they rgb24?");
+  return frame;
+}
+
+inline void write_frame(const Frame& frame) {
+  for (std::size_t at = 0; at < frame.size();) {
+    const ssize_t count = ::write(STDOUT_FILENO, frame.data() + at, frame.size() - at);
+    if (count < 0 && errno == EINTR && interrupted_by == 0) continue;
+    stop_if_interrupted();
+    EQSR_EXPECTS(count > 0, "io_error",
+                 "The standard output cannot be written: ", std::strerror(errno), ".");
+    at += static_cast<std::size_t>(count);
+  }
+}
+
+/// Enlarges frames until there are no more; the number of them. While one is computed, the next is
+/// read and the one before is written.
+inline std::size_t upscale_frames(Upscaler& upscaler, const Options& options, Progress& progress) {
+  const int width = options.raw_width, height = options.raw_height;
+  const eqsr::Target target = options.target_for(options.wishes.front(), height, width);
+  const std::size_t in = std::size_t(width) * std::size_t(height) * 3;
+  const eqsr::Size size = eqsr::resolve(target, height, width);
+  const Upscaler::Sizes sizes{height, width, 3, size.height, size.width};
+  upscaler.limit(options.max_memory, options.band_height);
+  const Upscaler::Need plan = upscaler.plan(sizes, false);
+  const std::size_t out = std::size_t(size.width) * std::size_t(size.height) * 3;
+  // Beside the plan there are at most two frames in and two out.
+  const std::size_t queue = 2 * (in + out);
+  EQSR_EXPECTS(plan.bytes + queue <= plan.budget, "memory_budget", "Frames of ", width, " x ",
+               height, " need ", megabytes(double(plan.bytes + queue)), " of memory, but only ",
+               megabytes(double(plan.budget)), " are allowed. Allow more with --max-memory.");
+  upscaler.limit(plan.budget - queue, options.band_height);
+  progress.detail(eqsr::say("Frames of ", width, " x ", height, " become ", size.width, " x ",
+                            size.height, "; ", megabytes(double(plan.bytes + queue)),
+                            " of memory, ", std::round(plan.flops / 1e7) / 100, " Gflop each"));
+
+  std::exception_ptr error;  // of writing; read when the writer is idle
+  Behind writer(options.overlap, out);
+  const auto launch = options.overlap ? std::launch::async : std::launch::deferred;
+  auto next = std::async(launch, read_frame, in);
+  eqsr::Image image = eqsr::blank_image(height, width);
+  for (std::size_t done = 0;; ++done) {
+    std::optional<Frame> frame;
+    try {
+      frame = next.get();
+    } catch (const eqsr::Error&) {  // the frames before it are whole
+      writer.wait();
+      throw;
+    }
+    if (!frame) {
+      writer.wait();
+      if (error) std::rethrow_exception(error);
+      return done;
+    }
+    next = std::async(launch, read_frame, in);
+    image = eqsr::detail::image_of(frame->data(), height, width, 3);
+    const Item item{eqsr::say("frame ", done), "standard output"};
+    const auto shown = [&](double part, std::string_view stage) {
+      stop_if_interrupted();
+      progress.show(item, part, stage);
+    };
+    const std::vector<float> high = upscaler.run(image.pixels, sizes, 0, shown);
+    stop_if_interrupted();
+    auto bytes = std::make_shared<Frame>(high.size());
+    eqsr::to_samples(high.data(), high.size(), bytes->data());
+    writer.wait();
+    if (error) std::rethrow_exception(error);
+    writer.post(out, [bytes, item, &error, &progress] {
+      try {
+        write_frame(*bytes);
+        progress.written(item);
+      } catch (...) {
+        error = std::current_exception();
+      }
+    });
+  }
+}
+
+}  // namespace tool

@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <eqsr/eqsr.hpp>
+#include <eqsr/io/image.hpp>
+
+#include <atomic>
+#include <exception>
+#include <filesystem>
+#include <future>
+#include <memory>
+#include <new>
+#include <optional>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "behind.hpp"
+#include "common/interrupt.hpp"
+#include "common/memory.hpp"
+#include "common/progress.hpp"
+#include "files.hpp"
+#include "options.hpp"
+#include "pictures.hpp"
+#include "upscaler.hpp"
+
+namespace tool {
+
+/// Runs `f`; what it throws becomes a sentence for the user.
+template <class F>
+std::optional<std::string> sentence_of(const std::string& file, F&& f) {
+  try {
+    f();
+    return {};
+  } catch (const std::bad_alloc&) {
+    return file + ": There is not enough memory. Choose a smaller size, or free memory.";
+  } catch (const std::exception& error) {
+    return error.what();
+  }
+}
+
+/// The bytes of an image in memory.
+inline std::size_t bytes_of(eqsr::Size size, int channels) {
+  return static_cast<std::size_t>(size.height) * static_cast<std::size_t>(size.width) *
+         static_cast<std::size_t>(channels) * sizeof(float);
+}
+
+/// Pictures through the network: while one is computed, the next is read and the one before is
+/// encoded and written, as far as memory allows. Results do not depend on it.
+class Work {
+ public:
+  Work(Upscaler& upscaler, const Options& options, Progress& progress)
+      : upscaler_(upscaler), options_(options), progress_(progress) {}
+
+  /// Every picture that is not done; failures are left in `progress`.
+  void run(std::span<const Job> jobs) {
+    std::size_t at = next(jobs, 0);
+    if (at == jobs.size()) return;
+    set_budget(jobs.size() > 1);
+    Behind writer(options_.overlap, behind_);
+    std::future<std::optional<eqsr::Picture>> reading = read_ahead(jobs[at]);
+    while (at < jobs.size()) {
+      stop_if_interrupted();
+      const Job& job = jobs[at];
+      auto here = std::move(reading);
+      at = next(jobs, at + 1);
+      if (options_.overlap) here.wait();  // one picture ahead, not two
+      if (at < jobs.size()) reading = read_ahead(jobs[at]);
+      if (const auto sentence = sentence_of(job.from.string(), [&] { enlarge(job, here, writer); }))
+        progress_.failed({job.from.string(), job.to.front().string()}, *sentence);
+    }
+    writer.wait();
+    stop_if_interrupted();
+  }
+
+ private:
+  /// One output on its way to its file; failures end it and are told when it is finished.
+  struct Result {
+    explicit Result(Item what) : item(std::move(what)) {}
+
+    Item item;
+    std::unique_ptr<PngWriter> rows;
+    std::optional<std::string> sentence;
+    std::atomic<bool> failed = false;
+
+    template <class F>
+    void go_on(F&& f) {
+      if (failed) return;
+      sentence = sentence_of(item.from, std::forward<F>(f));
+      failed = sentence.has_value();
+    }
+  };
+  struct Failed {};
+
+  [[nodiscard]] bool wanted(const std::filesystem::path& to) const {
+    std::error_code unknown;
+    return !options_.skip_existing || !std::filesystem::exists(to, unknown);
+  }
+
+  /// The first job from `at` on that has something to do.
+  std::size_t next(std::span<const Job> jobs, std::size_t at) {
+    for (; at < jobs.size(); ++at) {
+      bool any = false;
+      for (const auto& to : jobs[at].to) any = any || wanted(to);
+      if (any) break;
+      for (const auto& to : jobs[at].to) progress_.skipped({jobs[at].from.string(), to.string()});
+    }
+    return at;
+  }
+
+  void set_budget(bool many) {
+    total_ = options_.max_memory > 0 ? options_.max_memory : eqsr::free_memory() / 2;
+    const auto part = [&](std::size_t share, std::size_t most) {
+      return options_.overlap ? std::min(total_ / share, most) : std::size_t{0};
+    };
+    ahead_ = many ? part(8, 256'000'000) : 0;
+    behind_ = many ? part(8, 256'000'000) : part(16, 16'000'000);
+  }
+
+  [[nodiscard]] eqsr::Picture read(const Job& job, std::size_t max_pixels) const {
+    eqsr::ReadOptions read;
+    read.max_pixels = max_pixels;
+    read.on_note = [this](const std::string& note) { progress_.note(note); };
+    eqsr::Picture picture = eqsr::read_picture(job.from.string(), read);
+    picture.image = fitted(std::move(picture.image), options_, job, read.on_note);
+    return picture;
+  }
+
+  /// Nothing if the picture is too large to be read before its turn.
+  std::future<std::optional<eqsr::Picture>> read_ahead(const Job& job) const {
+    constexpr std::size_t bytes_per_pixel = 48;  // as floats, decoded and encoded
+    const std::size_t limit = ahead_ / bytes_per_pixel;
+    return std::async(ahead_ > 0 ? std::launch::async : std::launch::deferred,
+                      [this, &job, limit]() -> std::optional<eqsr::Picture> {
+                        if (limit == 0) return read(job, max_pixels());
+                        try {
+                          return read(job, std::min(limit, max_pixels()));
+                        } catch (const eqsr::Error& error) {
+                          if (error.code() == "image_limit") return std::nullopt;
+                          throw;
+                        }
+                      });
+  }
+  [[nodiscard]] std::size_t max_pixels() const {
+    return static_cast<std::size_t>(options_.max_megapixels * 1e6);
+  }
+
+  void enlarge(const Job& job, std::future<std::optional<eqsr::Picture>>& reading, Behind& writer) {
+    const auto start = std::chrono::steady_clock::now();
+    std::optional<eqsr::Picture> picture = reading.get();
+    if (!picture) picture = read(job, max_pixels());
+    if (job.to.front().has_parent_path())
+      std::filesystem::create_directories(job.to.front().parent_path());
+    bool kept = false;  // the trunk of this picture
+    for (std::size_t i = 0; i < job.to.size(); ++i) {
+      if (!wanted(job.to[i])) {
+        progress_.skipped({job.from.string(), job.to[i].string()});
+        continue;
+      }
+      auto result = std::make_shared<Result>(Item{job.from.string(), job.to[i].string(), start});
+      const auto sentence = sentence_of(job.from.string(), [&] {
+        const eqsr::Image& image = picture->image;
+        const auto target = [&](std::size_t wish) {
+          return options_.target_for(options_.wishes[wish], image.height, image.width);
+        };
+        shown_ = [&, item = &result->item](double done, std::string_view stage) {
+          stop_if_interrupted();
+          if (result->failed) throw Failed{};
+          progress_.show(*item, (done_ + done) * share_, stage);
+        };
+        if (options_.share_trunk && image.channels == 3 && !kept) {
+          limit(ahead_ + behind_);
+          upscaler_.keep_trunk(image.pixels, sizes(image, target(0)), shown_);
+          kept = true;
+        }
+        try {
+          compute(result, *picture, target(i), kept, writer);
+        } catch (const Failed&) {  // finish() tells why
+        }
+        finish(std::move(result), writer);
+      });
+      if (sentence) progress_.failed({job.from.string(), job.to[i].string()}, *sentence);
+    }
+  }
+
+  [[nodiscard]] static Upscaler::Sizes sizes(const eqsr::Image& image, const eqsr::Target& target) {
+    const eqsr::Size size = eqsr::resolve(target, image.height, image.width);
+    return {image.height, image.width, image.channels, size.height, size.width};
+  }
+  /// Leaves the computation what does not take `bytes` of this machine's memory.
+  void limit(std::size_t bytes) {
+    upscaler_.limit(upscaler_.on_host() ? total_ - bytes : options_.max_memory,
+                    options_.band_height);
+  }
+
+  /// Says what is coming, and leaves the computation what the queues and `extra` do not take.
+  void plan(const Result& result, const eqsr::Image& image, const eqsr::Target& target, bool rows,
+            std::size_t extra) {
+    const eqsr::Size size = eqsr::resolve(target, image.height, image.width);
+    if (options_.max_memory == 0) total_ = eqsr::free_memory() / 2;
+    const std::size_t taken = ahead_ + behind_ + extra;
+    EQSR_EXPECTS(total_ > taken, "memory_budget", result.item.from, ": ", size.width, " x ",
+                 size.height, " pixels need ", megabytes(double(taken)),
+                 " of memory beside the computation alone, but only ", megabytes(double(total_)),
+                 " are allowed. Choose a smaller size or PNG, or allow more with --max-memory.");
+    limit(taken);
+    const Upscaler::Need need = upscaler_.plan(sizes(image, target), rows);
+    progress_.detail(eqsr::say(result.item.from, ": ", image.width, " x ", image.height,
+                               " becomes ", size.width, " x ", size.height, "; ",
+                               megabytes(double(need.bytes + taken)), " of memory, ",
+                               std::round(need.flops / 1e7) / 100, " Gflop"));
+  }
+
+  void compute(const std::shared_ptr<Result>& result, const eqsr::Picture& picture,
+               const eqsr::Target& target, bool kept, Behind& writer) {
+    const eqsr::Image& image = picture.image;
+    const eqsr::Size size = eqsr::resolve(target, image.height, image.width);
+    const std::filesystem::path to = result->item.to;
+    const eqsr::WriteOptions write{.quality = options_.quality,
+                                   .bits = options_.bits != 0 ? options_.bits : picture.bits,
+                                   .metadata = picture.metadata};
+    done_ = 0;
+    share_ = 1;
+    if (!options_.symmetries && !kept && in_rows(to, image)) {
+      plan(*result, image, target, true, 0);
+      result->rows =
+          std::make_unique<PngWriter>(to, size.width, size.height, 3, write.bits, write.metadata);
+      const auto count = static_cast<std::size_t>(size.width) * 3;
+      upscaler_.run_rows(
+          image.pixels, sizes(image, target), {},
+          [&](const float* row) {
+            if (result->failed) throw Failed{};
+            writer.post(count * sizeof(float),
+                        [result, copy = std::vector<float>(row, row + count)] {
+                          result->go_on([&] { result->rows->write_row(copy.data()); });
+                        });
+          },
+          shown_);
+      stop_if_interrupted();
+      writer.post(0, [result] {
+        if (interrupted_by == 0) result->go_on([&] { result->rows->finish(); });
+        result->rows.reset();
+      });
+      return;
+    }
+    const std::size_t encoding = encoding_bytes(size, image.channels);
+    const std::size_t turned =
+        2 * bytes_of(size, image.channels) + bytes_of({image.height, image.width}, image.channels);
+    plan(*result, image, target, false, encoding + (options_.symmetries ? turned : 0));
+    auto high = std::make_shared<const eqsr::Image>(
+        options_.symmetries ? averaged(image, size)
+                            : eqsr::Image{size.height, size.width, image.channels,
+                                          kept ? upscaler_.run_kept(sizes(image, target), shown_)
+                                               : upscaler_.run(image.pixels, sizes(image, target),
+                                                               int(options_.alpha), shown_)});
+    stop_if_interrupted();
+    const std::size_t held = bytes_of(size, image.channels) + encoding;
+    writer.post(held, [result, to, write, high = std::move(high)] {
+      if (interrupted_by == 0) result->go_on([&] { write_picture(to, *high, write); });
+    });
+  }
+
+  /// The mean over the eight symmetries of the square, each undone behind the network.
+  eqsr::Image averaged(const eqsr::Image& image, eqsr::Size size) {
+    eqsr::Image sum;
+    share_ = 1.0 / 8;
+    for (int way = 1; way <= 8; ++way, ++done_) {  // as Exif numbers them
+      const eqsr::Image low = eqsr::detail::upright(image, way);
+      const int height = way < 5 ? size.height : size.width;
+      const int width = way < 5 ? size.width : size.height;
+      const eqsr::Image high{
+          height, width, image.channels,
+          upscaler_.run(low.pixels, {low.height, low.width, low.channels, height, width},
+                        int(options_.alpha), shown_)};
+      const eqsr::Image one = eqsr::detail::upright(high, way == 6 ? 8 : way == 8 ? 6 : way);
+      if (way == 1) sum = eqsr::blank_image(one.height, one.width, one.channels);
+      for (std::size_t i = 0; i < sum.pixels.size(); ++i) sum.pixels[i] += one.pixels[i] / 8;
+    }
+    return sum;
+  }
+
+  void finish(std::shared_ptr<Result> result, Behind& writer) {
+    writer.post(0, [this, result = std::move(result)] {
+      if (result->failed)
+        progress_.failed(result->item, *result->sentence);
+      else if (interrupted_by == 0)
+        progress_.written(result->item);
+    });
+  }
+
+  Upscaler& upscaler_;
+  Upscaler::Progress shown_;
+  const Options& options_;
+  Progress& progress_;
+  std::size_t total_ = 0, ahead_ = 0, behind_ = 0;  // bytes
+  double done_ = 0, share_ = 1;                     // of the passes over one result
+};
+
+}  // namespace tool

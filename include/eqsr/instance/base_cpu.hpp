@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <eqsr/instance/cpu.hpp>  // EQSR_CPU_INSTANCE
+
+/// `eqsr::base`, the published configuration, on the CPU, from the library eqsr::base_cpu, without
+/// the kernels that <eqsr/eqsr.hpp> includes. Link that target.
+namespace eqsr {
+EQSR_CPU_INSTANCE(extern, base)
+}  // namespace eqsr

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <eqsr/core/image.hpp>         // Image
+#include <eqsr/core/samples.hpp>       // to_float
+#include <eqsr/io/file.hpp>            // InputFile
+#include <eqsr/io/image_metadata.hpp>  // ImageMetadata
+#include <eqsr/io/image_write.hpp>     // write_image
+#include <eqsr/io/jpeg_walk.hpp>       // JpegWalk
+#include <eqsr/io/png_walk.hpp>        // PngWalk
+#include <eqsr/io/stb.hpp>             // decoders
+
+#include <algorithm>   // copy_n, transform
+#include <functional>  // function
+#include <optional>    // optional
+
+/// PNG and JPEG files in and out. Needs stb; in CMake link eqsr::io.
+namespace eqsr::inline EQSR_ABI {
+
+/// What a caller accepts from a picture file, and whom to tell what was left out.
+struct ReadOptions {
+  std::size_t max_pixels = std::size_t{1} << 28;         ///< compared before anything is decoded
+  std::function<void(const std::string& note)> on_note;  ///< for instance: alpha was dropped
+};
+
+/// A picture with all that its file says about it.
+struct Picture {
+  Image image;             ///< RGB, or RGB and alpha if the file has any; upright
+  ImageMetadata metadata;  ///< its orientation is upright as well
+  int bits = 8;            ///< a sample in the file
+  bool grey = false;       ///< whether the file has one channel, alpha not counted
+};
+
+namespace detail {
+
+/// Turns a picture upright: `orientation` is what Exif says about it, 2 to 8.
+inline Image upright(const Image& from, int orientation) {
+  const bool swap = orientation >= 5;
+  const bool flip_y = orientation == 3 || orientation == 4 || orientation == 7 || orientation == 8;
+  const bool flip_x = orientation == 2 || orientation == 3 || orientation == 6 || orientation == 7;
+  Image to =
+      blank_image(swap ? from.width : from.height, swap ? from.height : from.width, from.channels);
+  float* out = to.pixels.data();
+  for (int y = 0; y < to.height; ++y) {
+    for (int x = 0; x < to.width; ++x) {
+      const int v = flip_y ? to.height - 1 - y : y;
+      const int u = flip_x ? to.width - 1 - x : x;
+      const auto row = static_cast<std::size_t>(swap ? u : v);
+      const auto column = static_cast<std::size_t>(swap ? v : u);
+      const float* in = from.pixels.data() + (row * static_cast<std::size_t>(from.width) + column) *
+                                                 static_cast<std::size_t>(from.channels);
+      out = std::copy_n(in, from.channels, out);
+    }
+  }
+  return to;
+}
+
+/// Samples as an image in [0,1].
+template <class Sample>
+Image image_of(const Sample* samples, int height, int width, int channels) {
+  Image image = blank_image(height, width, channels);
+  std::transform(samples, samples + image.pixels.size(), image.pixels.begin(), to_float<Sample>);
+  return image;
+}
+
+/// The profile in an iCCP chunk: a name, a zero, the method (zero), a zlib stream. Its first four
+/// bytes say how long it is; nothing longer is inflated.
+inline std::string inflated_profile(std::string_view chunk) {
+  const std::size_t end = chunk.find('\0');
+  if (end == std::string_view::npos || end + 2 >= chunk.size() || chunk[end + 1] != 0) return {};
+  const std::string_view packed = chunk.substr(end + 2);
+  constexpr std::size_t most = std::size_t{4} << 20;
+  char start[128] = {};
+  if (packed.size() > 10 && (packed[2] & 6) == 0) {  // a stored block, never decoded in part
+    packed.copy(start, 4, 7);
+  } else {
+    (void)stb::eqsr_stbi_zlib_decode_buffer(start, sizeof start, packed.data(),
+                                            static_cast<int>(packed.size()));
+  }
+  std::uint32_t size = 0;
+  for (const char c : {start[0], start[1], start[2], start[3]})
+    size = size << 8U | static_cast<unsigned char>(c);
+  if (size > most || size / 1032 > packed.size()) return {};  // zlib packs no denser
+  std::string profile(size, '\0');
+  const int count = stb::eqsr_stbi_zlib_decode_buffer(
+      profile.data(), static_cast<int>(size), packed.data(), static_cast<int>(packed.size()));
+  return count == static_cast<int>(size) ? profile : std::string();
+}
+
+/// The colour profile, if it is whole and one of RGB.
+inline std::optional<std::string> rgb_profile(const ImageHeader& header) {
+  std::string profile;
+  if (header.is_png) {
+    profile = inflated_profile(header.icc_parts.front());
+  } else if (header.icc_complete) {
+    for (const std::string_view part : header.icc_parts) profile += part;
+  }
+  if (profile.size() < 132 || profile.compare(36, 4, "acsp") != 0 ||
+      profile.compare(16, 4, "RGB ") != 0)
+    return std::nullopt;
+  return profile;
+}
+
+/// Decodes what was walked through; `channels` are wanted.
+inline Image decoded(std::string_view bytes, const ImageHeader& header, int channels,
+                     const ImageBytes& picture) {
+  const bool deep = header.bits == 16;
+  const auto rounded = [](std::size_t extent, std::size_t tile) {
+    return (extent + tile - 1) / tile * tile;
+  };
+  stb_budget = 4 * rounded(header.width, header.tile_x) * rounded(header.height, header.tile_y) *
+                   static_cast<std::size_t>(std::max(channels, header.channels)) * (deep ? 2 : 1) +
+               (header.is_png ? 2 * bytes.size() : 0) + (std::size_t{1} << 20);
+  stb_refused = false;
+  const auto* data = reinterpret_cast<const unsigned char*>(bytes.data());
+  const int size = static_cast<int>(bytes.size());
+  int width = 0, height = 0, stored = 0;
+  const std::unique_ptr<void, void (*)(void*)> samples(
+      deep ? static_cast<void*>(
+                 stb::eqsr_stbi_load_16_from_memory(data, size, &width, &height, &stored, channels))
+           : static_cast<void*>(
+                 stb::eqsr_stbi_load_from_memory(data, size, &width, &height, &stored, channels)),
+      stb_release);
+  if (samples == nullptr && stb_refused)
+    picture.fail("image_limit", {"The picture needs more memory than its size allows for."});
+  if (samples == nullptr || static_cast<std::uint32_t>(width) != header.width ||
+      static_cast<std::uint32_t>(height) != header.height)
+    picture.corrupt({"its data cannot be decoded, or do not fit its header"});
+  return deep ? image_of(static_cast<const std::uint16_t*>(samples.get()), height, width, channels)
+              : image_of(static_cast<const std::uint8_t*>(samples.get()), height, width, channels);
+}
+
+/// Decodes a picture with its alpha, if there is any and it is wanted.
+inline Picture decode(std::string_view bytes, const ReadOptions& options, const std::string& name,
+                      bool with_alpha) {
+  const bool is_png = bytes.starts_with(png_signature);
+  if (!is_png && !(bytes.size() >= 2 && bytes.starts_with(jpeg_signature)))
+    refuse_format(bytes, name);
+  PngWalk png(bytes, name);
+  const ImageHeader header = is_png ? png.read() : JpegWalk(bytes, name).read();
+  const std::size_t pixels = std::size_t{header.width} * header.height;
+  EQSR_EXPECTS(pixels <= options.max_pixels && header.width <= 65535 && header.height <= 65535 &&
+                   pixels * (header.bits == 16 ? 8 : 4) < (std::size_t{1} << 31),
+               "image_limit", name, ": The picture has ", header.width, " x ", header.height,
+               " pixels; the limit is ", options.max_pixels,
+               " pixels, 65535 a side and 2 GiB of samples. Raise ReadOptions::max_pixels "
+               "(--max-megapixels) or cut the picture.");
+
+  const int channels = header.alpha && with_alpha ? 4 : 3;
+  Picture picture;
+  if (is_png) {
+    const std::string essence = png.essence();
+    png.check_rows(essence);
+    picture.image = decoded(essence, header, channels, png);
+  } else {
+    picture.image = decoded(bytes, header, channels, png);
+  }
+  picture.bits = header.bits == 16 ? 16 : 8;
+  picture.grey = header.channels <= 2;
+  const int orientation = exif_orientation(header.exif).value;
+  if (orientation != 1) picture.image = upright(picture.image, orientation);
+
+  const auto note = [&](const auto&... parts) {
+    if (options.on_note) options.on_note(say(name, ": ", parts...));
+  };
+  if (header.exif.starts_with("II") || header.exif.starts_with("MM"))
+    picture.metadata.exif = upright_exif(std::string(header.exif));
+  if (!header.icc_parts.empty()) {
+    if (auto profile = rgb_profile(header)) {
+      picture.metadata.icc_profile = std::move(*profile);
+    } else {
+      note("The colour profile is damaged or not one of RGB; it is dropped.");
+    }
+  }
+  if (header.alpha && !with_alpha) note("The alpha channel is dropped.");
+  if (header.ignored_at_end > 0) note(header.ignored_at_end, " bytes behind the end are ignored.");
+  return picture;
+}
+
+inline std::string read_whole(const std::string& path) {
+  const InputFile file(path);
+  EQSR_EXPECTS(file.size() < (std::uint64_t{1} << 31), "image_limit", path,
+               ": The file is larger than 2 GiB. Save it with stronger compression.");
+  return file.read_some(0, file.size());
+}
+
+inline void expect_small(std::string_view bytes, const std::string& name) {
+  EQSR_EXPECTS(bytes.size() < (std::size_t{1} << 31), "image_limit", name,
+               ": The picture has more than 2 GiB. Save it with stronger compression.");
+}
+
+}  // namespace detail
+
+/// Decodes a PNG or JPEG held in memory, recognised by its content; `name` is for error sentences.
+///
+/// Grey is replicated to RGB; alpha, if there is any, is the fourth channel. Sixteen bits a sample
+/// keep their precision. The orientation that a camera stored is applied. Errors:
+/// `image_truncated`, `image_corrupt`, `image_limit` and `image_unsupported`; a picture with holes
+/// is never returned.
+inline Picture decode_picture(std::string_view bytes, const ReadOptions& options = {},
+                              const std::string& name = "picture") {
+  detail::expect_small(bytes, name);
+  return detail::decode(bytes, options, name, true);
+}
+
+/// Reads a PNG or JPEG file as `decode_picture` does.
+inline Picture read_picture(const std::string& path, const ReadOptions& options = {}) {
+  return detail::decode(detail::read_whole(path), options, path, true);
+}
+
+/// The same as plain RGB: alpha and what the file says beside the pixels are dropped.
+inline Image decode_image(std::string_view bytes, const ReadOptions& options = {},
+                          const std::string& name = "picture") {
+  detail::expect_small(bytes, name);
+  Picture picture = detail::decode(bytes, options, name, false);
+  if (!picture.metadata.icc_profile.empty() && options.on_note)
+    options.on_note(name + ": The colour profile is dropped; colours count as sRGB.");
+  return std::move(picture.image);
+}
+
+/// Reads a PNG or JPEG file as `decode_image` does.
+inline Image read_image(const std::string& path, const ReadOptions& options = {}) {
+  return decode_image(detail::read_whole(path), options, path);
+}
+
+}  // namespace eqsr::inline EQSR_ABI

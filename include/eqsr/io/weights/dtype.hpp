@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+/// Element types of weight files, and the exact conversions between float and its two halves.
+
+#include <eqsr/core/version.hpp>
+
+#include <bit>          // bit_cast
+#include <cstddef>      // size_t
+#include <cstdint>      // uint16_t
+#include <optional>     // optional
+#include <string_view>  // string_view
+
+namespace eqsr { inline namespace EQSR_ABI {
+
+enum class Dtype : std::uint8_t { f16, bf16, f32, f64, i8, u8, i16, i32, i64, boolean };
+
+namespace detail {
+
+struct DtypeRow {
+  std::string_view name;         // ours
+  std::string_view safetensors;  // in a safetensors header
+  std::string_view storage;      // the storage class in a PyTorch file
+  std::size_t size;
+};
+
+/// In the order of Dtype.
+inline constexpr DtypeRow dtype_rows[] = {
+    {"f16", "F16", "HalfStorage", 2},  {"bf16", "BF16", "BFloat16Storage", 2},
+    {"f32", "F32", "FloatStorage", 4}, {"f64", "F64", "DoubleStorage", 8},
+    {"i8", "I8", "CharStorage", 1},    {"u8", "U8", "ByteStorage", 1},
+    {"i16", "I16", "ShortStorage", 2}, {"i32", "I32", "IntStorage", 4},
+    {"i64", "I64", "LongStorage", 8},  {"bool", "BOOL", "BoolStorage", 1},
+};
+
+[[nodiscard]] constexpr const DtypeRow& row(Dtype type) noexcept {
+  return dtype_rows[static_cast<std::size_t>(type)];
+}
+
+/// The type whose `column` holds `text`, if any.
+[[nodiscard]] constexpr std::optional<Dtype> find_dtype(std::string_view DtypeRow::*column,
+                                                        std::string_view text) noexcept {
+  std::uint8_t index = 0;
+  for (const DtypeRow& candidate : dtype_rows) {
+    if (candidate.*column == text) return static_cast<Dtype>(index);
+    ++index;
+  }
+  return std::nullopt;
+}
+
+}  // namespace detail
+
+[[nodiscard]] constexpr std::string_view name_of(Dtype type) noexcept {
+  return detail::row(type).name;
+}
+[[nodiscard]] constexpr std::size_t size_of(Dtype type) noexcept { return detail::row(type).size; }
+[[nodiscard]] constexpr bool is_floating(Dtype type) noexcept { return type <= Dtype::f64; }
+
+/// IEEE half precision to float: exact, also for subnormals; a NaN keeps its sign and payload.
+[[nodiscard]] constexpr float half_to_float(std::uint16_t half) noexcept {
+  const std::uint32_t sign = std::uint32_t{half & 0x8000U} << 16U;
+  const std::uint32_t exponent = (half >> 10U) & 31U;
+  std::uint32_t mantissa = half & 1023U;
+  if (exponent == 31) return std::bit_cast<float>(sign | 0x7F800000U | (mantissa << 13U));
+  if (exponent != 0)
+    return std::bit_cast<float>(sign | ((exponent + 112) << 23U) | (mantissa << 13U));
+  if (mantissa == 0) return std::bit_cast<float>(sign);
+  std::uint32_t shifted = 113;  // a subnormal half is a normal float
+  while ((mantissa & 1024U) == 0) {
+    mantissa <<= 1U;
+    --shifted;
+  }
+  return std::bit_cast<float>(sign | (shifted << 23U) | ((mantissa & 1023U) << 13U));
+}
+
+[[nodiscard]] constexpr float bfloat16_to_float(std::uint16_t value) noexcept {
+  return std::bit_cast<float>(std::uint32_t{value} << 16U);
+}
+
+/// Rounds to the nearest half, ties to even; too large becomes infinity, a NaN a quiet NaN.
+[[nodiscard]] constexpr std::uint16_t float_to_half(float value) noexcept {
+  const std::uint32_t bits = std::bit_cast<std::uint32_t>(value);
+  const std::uint32_t sign = (bits >> 16U) & 0x8000U;
+  const std::uint32_t magnitude = bits & 0x7FFFFFFFU;
+  if (magnitude > 0x7F800000U) {
+    return static_cast<std::uint16_t>(sign | 0x7E00U | ((magnitude >> 13U) & 1023U));
+  }
+  if (magnitude >= 0x47800000U) return static_cast<std::uint16_t>(sign | 0x7C00U);  // 2^16 and up
+  // `kept` drops `drop` bits of the significand; a carry out of it is the next exponent, also at
+  // the border to infinity.
+  std::uint32_t kept = 0;
+  std::uint32_t rest = 0;
+  std::uint32_t half = 0;
+  if (magnitude >= 0x38800000U) {  // normal, 2^-14 and up
+    kept = (magnitude - 0x38000000U) >> 13U;
+    rest = magnitude & 0x1FFFU;
+    half = 0x1000U;
+  } else {
+    const std::uint32_t drop = 126U - (magnitude >> 23U);
+    if (drop > 24U) return static_cast<std::uint16_t>(sign);  // below half of the smallest
+    const std::uint32_t significand = (magnitude & 0x7FFFFFU) | 0x800000U;
+    kept = significand >> drop;
+    rest = significand & ((1U << drop) - 1U);
+    half = 1U << (drop - 1U);
+  }
+  if (rest > half || (rest == half && (kept & 1U) != 0)) ++kept;
+  return static_cast<std::uint16_t>(sign | kept);
+}
+
+/// Rounds to the nearest bfloat16, ties to even; a NaN stays a (quiet) NaN.
+[[nodiscard]] constexpr std::uint16_t float_to_bfloat16(float value) noexcept {
+  const std::uint32_t bits = std::bit_cast<std::uint32_t>(value);
+  if ((bits & 0x7FFFFFFFU) > 0x7F800000U) return static_cast<std::uint16_t>((bits >> 16U) | 0x40U);
+  return static_cast<std::uint16_t>((bits + 0x7FFFU + ((bits >> 16U) & 1U)) >> 16U);
+}
+
+}}  // namespace eqsr::EQSR_ABI

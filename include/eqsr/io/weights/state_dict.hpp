@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+/// Opens weight files. What a file is, its content says: names and extensions are never looked at.
+
+#include <eqsr/io/weights/dictionary.hpp>
+#include <eqsr/io/weights/pth.hpp>
+#include <eqsr/io/weights/pth_legacy.hpp>
+#include <eqsr/io/weights/safetensors.hpp>
+#include <eqsr/io/weights/sha256.hpp>
+
+#include <algorithm>    // all_of
+#include <string>       // string
+#include <string_view>  // string_view
+
+namespace eqsr { inline namespace EQSR_ABI {
+namespace detail {
+
+/// Whether the first bytes of a file of `size` bytes are those of a safetensors file, sound or not.
+[[nodiscard]] inline bool looks_like_safetensors(std::string_view head, std::uint64_t size) {
+  const std::string_view length = head.substr(0, 8);
+  const bool printable = std::all_of(length.begin(), length.end(), [](char c) {
+    return (c >= ' ' && c <= '~') || c == '\n' || c == '\r' || c == '\t';
+  });
+  if (printable) return false;  // 2^61 bytes and more: this is a text
+  const auto header_bytes = load_little<std::uint64_t>(length.data());
+  const bool plausible = header_bytes < (std::uint64_t{1} << 40);
+  if (head.size() == 8) return plausible;
+  if (head[8] == '{' || header_bytes <= size - 8) return true;
+  return plausible && std::string_view(" \t\r\n[\xEF").find(head[8]) != std::string_view::npos;
+}
+
+/// Containers that this library knows, but does not read.
+[[nodiscard]] inline std::string_view name_of_container(std::string_view head) {
+  struct Magic {
+    std::string_view bytes;
+    std::string_view name;
+  };
+  using namespace std::string_view_literals;
+  constexpr Magic magics[] = {
+      {"\x1F\x8B"sv, "a gzip file; unpack it first"},
+      {"7z\xBC\xAF\x27\x1C"sv, "a 7z archive; unpack it first"},
+      {"BZh"sv, "a bzip2 file; unpack it first"},
+      {"\xFD"
+       "7zXZ\0"sv,
+       "an xz file; unpack it first"},
+      {"\x28\xB5\x2F\xFD"sv, "a zstd file; unpack it first"},
+      {"Rar!\x1A\x07"sv, "a rar archive; unpack it first"},
+      {"GGUF"sv, "a GGUF file"},
+      {"\x89HDF\r\n\x1A\n"sv, "an HDF5 file"},
+      {"\x93NUMPY"sv, "a NumPy file"},
+      {"PYTORCH1"sv, "a PyTorch preview file"},
+  };
+  for (const Magic& magic : magics) {
+    if (head.starts_with(magic.bytes)) return magic.name;
+  }
+  if (head.size() >= 262 && head.substr(257, 5) == "ustar") {
+    return "a tar archive (PyTorch before 0.1.10, or a packed folder)";
+  }
+  return {};
+}
+
+[[nodiscard]] inline std::string_view hint_for(std::string_view head) {
+  if (head.starts_with("version https://git-lfs")) {
+    return " This is a Git LFS pointer: run \"git lfs pull\" to fetch the file itself.";
+  }
+  if (head.starts_with("\x89PNG") || head.starts_with("\xFF\xD8\xFF")) return " This is a picture.";
+  const std::size_t start = std::min(head.find_first_not_of(" \t\r\n"), head.size());
+  if (head.substr(start, 1) == "<") {
+    return " This looks like a web page: the download went wrong, perhaps for lack of a login.";
+  }
+  return {};
+}
+
+}  // namespace detail
+
+inline StateDict StateDict::open(const std::string& path, const Limits& limits) {
+  const detail::InputFile file(path, limits.max_file_bytes);
+  if (file.size() < 8) {
+    file.fail("truncated", {"The file has ", file.size(), " bytes; no weight file is that short."});
+  }
+  if (!limits.sha256.empty()) detail::expect_sha256(file, limits.sha256);
+  const std::string head = file.read_some(0, 512);
+  if (head.starts_with("PK\x03\x04") || head.starts_with("PK\x05\x06")) {
+    return detail::read_pth(file, limits);
+  }
+  // A table that begins where its length says outweighs any magic number.
+  const bool table = head.size() > 8 && head[8] == '{' &&
+                     detail::load_little<std::uint64_t>(head.data()) <= file.size() - 8;
+  const std::string_view container = detail::name_of_container(head);
+  if (!container.empty() && !table) {
+    file.fail("unsupported_container",
+              {"This is ", container, ". Safetensors and PyTorch files are read."});
+  }
+  if (detail::looks_like_safetensors(head, file.size())) {
+    return detail::read_safetensors(file, limits);
+  }
+  if (head[0] == '\x80' && static_cast<unsigned char>(head[1]) <= 5) {
+    return detail::read_pth_legacy(file, limits);
+  }
+  // An archive with something before it, which its own reader explains.
+  if (file.size() >= 22 && file.read_some(file.size() - 22, 4) == "PK\x05\x06") {
+    return detail::read_pth(file, limits);
+  }
+  file.fail("unknown_format",
+            {"The file begins with ", detail::hex(head.substr(0, 16)),
+             "; neither a safetensors nor a PyTorch file does.", detail::hint_for(head)});
+}
+
+}}  // namespace eqsr::EQSR_ABI
