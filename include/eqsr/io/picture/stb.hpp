@@ -111,6 +111,7 @@ class StbArena {
 }}}  // namespace eqsr::EQSR_ABI::detail
 
 #include <eqsr/io/picture/stb/begin.inc>
+#include <eqsr/io/picture/stb/settings.inc>
 namespace eqsr { inline namespace EQSR_ABI { namespace detail { namespace stb {
 #if __has_include(<stb_image.h>) && __has_include(<stb_image_write.h>)
 #include <stb_image.h>
