@@ -8,7 +8,7 @@
 #include <limits>     // numeric_limits
 
 /// Samples of 8 or 16 bits to floats in [0,1] and back, and colours to grey.
-namespace eqsr::inline EQSR_ABI {
+namespace eqsr { inline namespace EQSR_ABI {
 
 /// An unsigned sample as a part of its largest value, in [0,1].
 template <class Sample>
@@ -53,4 +53,4 @@ inline Image grey_image(const Image& rgb) {
   return grey;
 }
 
-}  // namespace eqsr::inline EQSR_ABI
+}}  // namespace eqsr::EQSR_ABI

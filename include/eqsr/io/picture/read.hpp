@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <eqsr/core/image.hpp>         // Image
-#include <eqsr/core/samples.hpp>       // to_float
-#include <eqsr/io/file.hpp>            // InputFile
-#include <eqsr/io/image_metadata.hpp>  // ImageMetadata
-#include <eqsr/io/image_write.hpp>     // write_image
-#include <eqsr/io/jpeg_walk.hpp>       // JpegWalk
-#include <eqsr/io/png_walk.hpp>        // PngWalk
-#include <eqsr/io/stb.hpp>             // decoders
+#include <eqsr/core/image.hpp>            // Image
+#include <eqsr/core/samples.hpp>          // to_float
+#include <eqsr/io/file.hpp>               // InputFile
+#include <eqsr/io/picture/jpeg_walk.hpp>  // JpegWalk
+#include <eqsr/io/picture/metadata.hpp>   // ImageMetadata
+#include <eqsr/io/picture/png_walk.hpp>   // PngWalk
+#include <eqsr/io/picture/stb.hpp>        // decoders
+#include <eqsr/io/picture/write.hpp>      // write_image
 
 #include <algorithm>   // copy_n, transform
 #include <functional>  // function
 #include <optional>    // optional
 
 /// PNG and JPEG files in and out. Needs stb; in CMake link eqsr::io.
-namespace eqsr::inline EQSR_ABI {
+namespace eqsr { inline namespace EQSR_ABI {
 
 /// What a caller accepts from a picture file, and whom to tell what was left out.
 struct ReadOptions {
@@ -222,4 +222,4 @@ inline Image read_image(const std::string& path, const ReadOptions& options = {}
   return decode_image(detail::read_whole(path), options, path);
 }
 
-}  // namespace eqsr::inline EQSR_ABI
+}}  // namespace eqsr::EQSR_ABI

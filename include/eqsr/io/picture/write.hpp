@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <eqsr/core/image.hpp>         // Image
-#include <eqsr/core/samples.hpp>       // to_samples
-#include <eqsr/io/bytes.hpp>           // crc32
-#include <eqsr/io/image_metadata.hpp>  // ImageMetadata
-#include <eqsr/io/output_file.hpp>     // OutputFile
-#include <eqsr/io/stb.hpp>             // compressor, JPEG encoder
+#include <eqsr/core/image.hpp>           // Image
+#include <eqsr/core/samples.hpp>         // to_samples
+#include <eqsr/io/bytes.hpp>             // crc32
+#include <eqsr/io/output_file.hpp>       // OutputFile
+#include <eqsr/io/picture/metadata.hpp>  // ImageMetadata
+#include <eqsr/io/picture/stb.hpp>       // compressor, JPEG encoder
 
 #include <algorithm>  // copy, max, min
 #include <cmath>      // isfinite
