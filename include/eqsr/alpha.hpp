@@ -85,9 +85,9 @@ inline Image over_white(const Image& rgba) {
 }
 
 /// The alpha channel of the result, in [0,1], height x width.
-template <AnyContext C, Config config, class B>
-std::vector<float> upscale_alpha(C& ctx, const Net<config, B>& net, const Image& rgba,
-                                 const Target& target, Alpha how) {
+template <AnyContext C, Network N>
+std::vector<float> upscale_alpha(C& ctx, const N& net, const Image& rgba, const Target& target,
+                                 Alpha how) {
   detail::expect_rgba(rgba);
   const Size size = resolve(target, rgba.height, rgba.width);
   bool transparent = false;
@@ -121,9 +121,8 @@ inline void unpremultiply_row(const float* rgb, const float* alpha, int width, f
 
 /// Enlarges an RGB or RGBA image; the result has alpha if the image has and `how` is not drop.
 /// Colours of a result with alpha are clamped to [0,1]; else as the upscale of RGB.
-template <AnyContext C, Config config, class B>
-Image upscale(C& ctx, const Net<config, B>& net, const Image& image, const Target& target,
-              Alpha how) {
+template <AnyContext C, Network N>
+Image upscale(C& ctx, const N& net, const Image& image, const Target& target, Alpha how) {
   if (image.channels != 4) return upscale(ctx, net, image, target);
   if (how == Alpha::drop) return upscale(ctx, net, opaque(image), target);
   const std::vector<float> alpha = upscale_alpha(ctx, net, image, target, how);

@@ -75,10 +75,13 @@ struct UpscalePlan {
 };
 
 /// The trunk's result for one image: what all targets of that image can share.
-template <Config config, class B>
+template <Network N>
 struct Features {
-  Tensor<B, float, Axis<'h'>, Axis<'w'>, Axis<'c', 3>> image;
-  Tensor<B, float, Axis<'h'>, Axis<'w'>, Axis<'c', config.channels>> values;
+  template <int C>
+  using Planes = Tensor<typename N::backend, float, Axis<'h'>, Axis<'w'>, Axis<'c', C>>;
+
+  Planes<3> image;
+  Planes<N::channels> values;
   float condition = 0;  ///< the number t that the trunk was told
 
   [[nodiscard]] int height() const { return static_cast<int>(image.template extent<'h'>()); }
@@ -91,10 +94,10 @@ template <class B>
 struct Transfer {
   /// Bytes of temporaries beside those of the network.
   static std::size_t workspace(Size, Size, bool /*whole*/) { return 0; }
-  /// `net.forward_bands(ctx, x, bands, condition)` for x and bands on the host.
+  /// `forward_bands(ctx, net, x, bands, condition)` for x and bands on the host.
   static void forward(AnyContext auto& ctx, const auto& net, Plane<const float, 3> x,
                       const Bands& bands, std::optional<float> condition) {
-    net.forward_bands(ctx, x, bands, condition);
+    forward_bands(ctx, net, x, bands, condition);
   }
   /// `net.reconstruct(ctx, x, f, bands)` for bands on the host; x and f are where the network is.
   static void reconstruct(AnyContext auto& ctx, const auto& net, Plane<const float, 3> x,
@@ -104,19 +107,6 @@ struct Transfer {
 };
 
 namespace detail {
-
-/// A storage policy for as long as this lives.
-class StorageFor {
- public:
-  StorageFor(Storage& where, Storage policy) : where_(where), before_(where) { where = policy; }
-  StorageFor(const StorageFor&) = delete;
-  StorageFor& operator=(const StorageFor&) = delete;
-  ~StorageFor() { where_ = before_; }
-
- private:
-  Storage& where_;
-  Storage before_;
-};
 
 template <class B>
 std::size_t budget_of(std::size_t max_memory) {
@@ -130,13 +120,14 @@ std::size_t packed_bytes(const N& net) {
   return static_cast<std::size_t>(parameter_count(net)) * sizeof(float) * 8 / 5;
 }
 
-/// The plan of `forward(dry context)` with the first policy that fits; `fixed` bytes come on top.
+/// The plan of `forward(dry context, policy)` with the first policy that fits; `fixed` bytes come
+/// on top.
 template <AnyContext C, class Forward>
 UpscalePlan fit(const C& ctx, Size from, Size to, std::size_t fixed, const Forward& forward) {
   const std::size_t budget = budget_of<typename C::backend>(ctx.max_memory);
   for (Storage storage = ctx.storage;; storage = static_cast<Storage>(int(storage) + 1)) {
     auto dry = dry_run(ctx, storage);
-    forward(dry);
+    forward(dry, storage);
     const Plan plan = plan_of(dry);
     const std::size_t bytes = plan.workspace + fixed;
     if (bytes <= budget) return {to, storage, plan.workspace, bytes, budget, plan.cost};
@@ -154,16 +145,26 @@ inline std::size_t image_bytes(Size size) {
          sizeof(float);
 }
 
-template <AnyContext C, Config config, class B>
-UpscalePlan plan_image(const C& ctx, const Net<config, B>& net, Size from, Size to, bool whole,
+[[gnu::noinline]] inline Bands bands_of(Size size, Storage storage, float* whole, RowSink take = {},
+                                        RowPart part = {}) {
+  return {.height = size.height,
+          .width = size.width,
+          .whole = whole,
+          .take = std::move(take),
+          .part = std::move(part),
+          .storage = storage};
+}
+
+template <AnyContext C, Network N>
+UpscalePlan plan_image(const C& ctx, const N& net, Size from, Size to, bool whole,
                        const RowPart& part = {}) {
   const std::size_t transfer = Transfer<typename C::backend>::workspace(from, to, whole);
   const std::size_t fixed =
       image_bytes(from) + packed_bytes(net) + transfer + (whole ? image_bytes(to) : std::size_t{0});
-  UpscalePlan plan = fit(ctx, from, to, fixed, [&](auto& dry) {
+  UpscalePlan plan = fit(ctx, from, to, fixed, [&](auto& dry, Storage storage) {
     float any = 0;  // a dry run only asks whether there is memory for the whole
-    const Bands bands{to.height, to.width, whole ? &any : nullptr, {}, part};
-    net.forward_bands(dry, Plane<const float, 3>(nullptr, from.height, from.width), bands);
+    forward_bands(dry, net, Plane<const float, 3>(nullptr, from.height, from.width),
+                  bands_of(to, storage, whole ? &any : nullptr, {}, part));
   });
   plan.workspace += transfer;
   return plan;
@@ -181,11 +182,11 @@ UpscalePlan plan_image(const C& ctx, const Net<config, B>& net, Size from, Size 
                  "The image holds a number that is not finite. Give pixels in [0, 1].");
 }
 
-template <class B>
-void expect_part(const RowPart& part, Index height) {
+/// `computes` says whether the network computes parts of an image.
+[[gnu::noinline]] inline void expect_part(bool computes, const RowPart& part, Index height) {
   if (!part.meet) return;
-  EQSR_EXPECTS((std::is_same_v<B, Cpu>), "bad_argument",
-               "Parts of an image are computed by the CPU backend only. Leave out the part.");
+  EQSR_EXPECTS(computes, "bad_argument",
+               "This network computes whole images only on this backend. Leave out the part.");
   EQSR_EXPECTS(part.begin >= 0 && part.begin < part.end && part.end <= height &&
                    part.begin % 2 == 0 && (part.end % 2 == 0 || part.end == height),
                "bad_argument", "Rows ", part.begin, " to ", part.end,
@@ -203,34 +204,36 @@ void expect_part(const RowPart& part, Index height) {
 /// Runs `work` with the plan's memory.
 template <AnyContext C, class Work>
 void with_memory(C& ctx, const UpscalePlan& plan, const Work& work) {
-  const StorageFor policy(ctx.storage, plan.storage);
   if (ctx.arena().capacity() > plan.budget) ctx.arena().clear();
   ctx.reserve(plan.workspace);
   work();
   ctx.checkpoint(1, "done");
 }
 
-/// Bands that are checked before they are handed on.
-inline Bands checked(Size size, float* whole, const RowSink& sink) {
-  return {size.height, size.width, whole, [&sink](Index y, Plane<float, 3> rows) {
-            expect_finite(rows);
-            if (sink) sink(y, rows);
-          }};
+/// The bands of a plan, which are checked before they are handed on.
+[[gnu::noinline]] inline Bands checked(const UpscalePlan& plan, float* whole,
+                                       const RowSink* sink = nullptr, const RowPart& part = {}) {
+  return bands_of(
+      plan.size, plan.storage, whole,
+      [sink](Index y, Plane<float, 3> rows) {
+        expect_finite(rows);
+        if (sink && *sink) (*sink)(y, rows);
+      },
+      part);
 }
 
 }  // namespace detail
 
 /// Plans `upscale` for an image of height x width. Throws `memory_budget` if no policy stays
 /// within the context's max_memory.
-template <AnyContext C, Config config, class B>
-UpscalePlan plan_upscale(const C& ctx, const Net<config, B>& net, int height, int width,
-                         const Target& target) {
+template <AnyContext C, Network N>
+UpscalePlan plan_upscale(const C& ctx, const N& net, int height, int width, const Target& target) {
   return detail::plan_image(ctx, net, {height, width}, resolve(target, height, width), true);
 }
 
 /// The same for `upscale_rows`, which never holds the result as a whole.
-template <AnyContext C, Config config, class B>
-UpscalePlan plan_upscale_rows(const C& ctx, const Net<config, B>& net, int height, int width,
+template <AnyContext C, Network N>
+UpscalePlan plan_upscale_rows(const C& ctx, const N& net, int height, int width,
                               const Target& target, const RowPart& part = {}) {
   return detail::plan_image(ctx, net, {height, width}, resolve(target, height, width), false, part);
 }
@@ -239,8 +242,8 @@ UpscalePlan plan_upscale_rows(const C& ctx, const Net<config, B>& net, int heigh
 /// Throws `bad_argument` for an image that is not RGB, `memory_budget` before anything is computed
 /// if the context's max_memory cannot do, `out_of_memory`, `cancelled`, and `nonfinite_result`
 /// instead of returning a picture with holes.
-template <AnyContext C, Config config, class B>
-Image upscale(C& ctx, const Net<config, B>& net, const Image& image, const Target& target) {
+template <AnyContext C, Network N>
+Image upscale(C& ctx, const N& net, const Image& image, const Target& target) {
   return detail::typed([&] {
     detail::expect_image(image);
     const UpscalePlan plan = plan_upscale(ctx, net, image.height, image.width, target);
@@ -248,7 +251,7 @@ Image upscale(C& ctx, const Net<config, B>& net, const Image& image, const Targe
     detail::with_memory(ctx, plan, [&] {
       const Plane<const float, 3> x(image.pixels.data(), image.height, image.width);
       Transfer<typename C::backend>::forward(
-          ctx, net, x, detail::checked(plan.size, result.pixels.data(), nullptr), target.condition);
+          ctx, net, x, detail::checked(plan, result.pixels.data()), target.condition);
     });
     return result;
   });
@@ -259,19 +262,18 @@ Image upscale(C& ctx, const Net<config, B>& net, const Image& image, const Targe
 ///
 /// With a `part` that has a way to meet the others, only its rows are computed and handed on, for
 /// one large image on several machines; each calls this with the same image, target and network.
-template <AnyContext C, Config config, class B>
-void upscale_rows(C& ctx, const Net<config, B>& net, const Image& image, const Target& target,
+template <AnyContext C, Network N>
+void upscale_rows(C& ctx, const N& net, const Image& image, const Target& target,
                   const RowSink& sink, const RowPart& part = {}) {
   return detail::typed([&] {
     detail::expect_image(image);
-    detail::expect_part<typename C::backend>(part,
-                                             resolve(target, image.height, image.width).height);
+    constexpr bool computes = requires { requires N::computes_parts; };
+    detail::expect_part(computes, part, resolve(target, image.height, image.width).height);
     const UpscalePlan plan = plan_upscale_rows(ctx, net, image.height, image.width, target, part);
     detail::with_memory(ctx, plan, [&] {
       const Plane<const float, 3> x(image.pixels.data(), image.height, image.width);
-      Bands bands = detail::checked(plan.size, nullptr, sink);
-      bands.part = part;
-      Transfer<typename C::backend>::forward(ctx, net, x, bands, target.condition);
+      Transfer<typename C::backend>::forward(
+          ctx, net, x, detail::checked(plan, nullptr, &sink, part), target.condition);
     });
   });
 }
@@ -279,23 +281,22 @@ void upscale_rows(C& ctx, const Net<config, B>& net, const Image& image, const T
 /// Runs the trunk alone, conditioned as for `target`. The features serve any number of targets:
 /// `upscale(ctx, net, features, other)`. The condition stays the one of the first, so another
 /// target's result differs from its own `upscale` unless that is given the same condition.
-template <AnyContext C, Config config, class B>
-Features<config, B> features_of(C& ctx, const Net<config, B>& net, const Image& image,
-                                const Target& target) {
+template <AnyContext C, Network N>
+Features<N> features_of(C& ctx, const N& net, const Image& image, const Target& target) {
   return detail::typed([&] {
     detail::expect_image(image);
     const Size from{image.height, image.width}, to = resolve(target, image.height, image.width);
     const Plane<const float, 3> x(image.pixels.data(), image.height, image.width);
-    const std::size_t values = detail::image_bytes(from) / 3 * (config.channels + 3);
+    const std::size_t values = detail::image_bytes(from) / 3 * (N::channels + 3);
     const UpscalePlan plan =
-        detail::fit(ctx, from, to, values + detail::packed_bytes(net), [&](auto& dry) {
-          net.features(dry, x, 0, Plane<float, config.channels>(nullptr, from.height, from.width));
+        detail::fit(ctx, from, to, values + detail::packed_bytes(net), [&](auto& dry, Storage) {
+          net.features(dry, x, 0, Plane<float, N::channels>(nullptr, from.height, from.width));
         });
-    std::optional<Features<config, B>> result;
+    std::optional<Features<N>> result;
     detail::with_memory(ctx, plan, [&] {
-      result = Features<config, B>{
-          decltype(Features<config, B>::image)(from.height, from.width),
-          decltype(Features<config, B>::values)(from.height, from.width),
+      result = Features<N>{
+          decltype(Features<N>::image)(from.height, from.width),
+          decltype(Features<N>::values)(from.height, from.width),
           target.condition.value_or(net.condition(from.height, from.width, to.height, to.width))};
       result->image.copy_from_host(image.pixels.data());
       net.features(ctx, result->image.view(), result->condition, result->values.view());
@@ -305,33 +306,33 @@ Features<config, B> features_of(C& ctx, const Net<config, B>& net, const Image& 
 }
 
 /// A target from features.
-template <AnyContext C, Config config, class B>
-Image upscale(C& ctx, const Net<config, B>& net, const Features<config, B>& features,
-              const Target& target) {
+template <AnyContext C, Network N>
+Image upscale(C& ctx, const N& net, const Features<N>& features, const Target& target) {
   return detail::typed([&] {
     const Size from{features.height(), features.width()};
     const Size to = resolve(target, from.height, from.width);
     const auto x = features.image.view();
     const auto f = features.values.view();
-    const std::size_t fixed = detail::image_bytes(from) / 3 * (config.channels + 3) +
+    const std::size_t fixed = detail::image_bytes(from) / 3 * (N::channels + 3) +
                               detail::image_bytes(to) + detail::packed_bytes(net);
     Image result = blank_image(to.height, to.width);
     const std::size_t transfer = Transfer<typename C::backend>::workspace({}, to, true);
-    UpscalePlan plan = detail::fit(ctx, from, to, fixed + transfer, [&](auto& dry) {
-      net.reconstruct(dry, x, f, {to.height, to.width, result.pixels.data(), {}});
-    });
+    UpscalePlan plan =
+        detail::fit(ctx, from, to, fixed + transfer, [&](auto& dry, Storage storage) {
+          net.reconstruct(dry, x, f, detail::bands_of(to, storage, result.pixels.data()));
+        });
     plan.workspace += transfer;
     detail::with_memory(ctx, plan, [&] {
-      Transfer<typename C::backend>::reconstruct(
-          ctx, net, x, f, detail::checked(to, result.pixels.data(), nullptr));
+      Transfer<typename C::backend>::reconstruct(ctx, net, x, f,
+                                                 detail::checked(plan, result.pixels.data()));
     });
     return result;
   });
 }
 
 /// Several targets of one image for one pass of the trunk, conditioned as for the first target.
-template <AnyContext C, Config config, class B>
-std::vector<Image> upscale(C& ctx, const Net<config, B>& net, const Image& image,
+template <AnyContext C, Network N>
+std::vector<Image> upscale(C& ctx, const N& net, const Image& image,
                            std::span<const Target> targets) {
   return detail::typed([&] {
     std::vector<Image> results;

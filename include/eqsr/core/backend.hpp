@@ -52,6 +52,11 @@ inline constexpr bool fuses = false;
 template <class Op, class B>
 inline constexpr bool fuses<Op, DryRun<B>> = fuses<Op, B>;
 
+/// Whether a backend's kernel of a composite computes some rows of an image alone, meeting the
+/// processes that compute the others (`RowPart`). Said where `fuses` is.
+template <class Op, class B>
+inline constexpr bool computes_parts = false;
+
 /// Runs operator `Op` on the backend of the context.
 template <class Op, AnyContext C, class... Arguments>
 void launch(C& context, Arguments&&... arguments) {

@@ -161,16 +161,24 @@ inline RowPart row_part(Index height, int number, int count) {
   return {bound(number), bound(number + 1), {}};
 }
 
-/// An image that is finished in bands of whole rows. With `whole` the rows lie in that memory,
-/// (H, W, 3); without, in a buffer of one band. Each band goes to `take`, which may change it.
+/// An image that is finished in bands of whole rows, and how. With `whole` the rows lie in that
+/// memory, (H, W, 3); without, in a buffer of one band.
 struct Bands {
   Index height = 0, width = 0;
   float* whole = nullptr;
-  RowSink take{};
-  RowPart part{};  ///< without `meet`: the whole image
+  RowSink take{};                   ///< is handed each band; may change it
+  RowPart part{};                   ///< without `meet`: the whole image
+  Storage storage = Storage::both;  ///< what is kept between the passes over the image
+  RowSink skip{};                   ///< adds to a band what the network computes the difference to
 
   [[nodiscard]] Index first() const { return part.meet ? part.begin : 0; }
   [[nodiscard]] Index last() const { return part.meet ? part.end : height; }
+
+  /// What happens to each band when its rows are computed.
+  void finish(Index y, Plane<float, 3> rows) const {
+    if (skip) skip(y, rows);
+    if (take) take(y, rows);
+  }
 };
 
 /// What every context has.
@@ -180,7 +188,8 @@ class ContextBase {
   using backend = B;
   Progress on_progress;             ///< called from the calling thread between blocks
   std::stop_token stop;             ///< when a stop is requested, the next block throws `cancelled`
-  Storage storage = Storage::both;  ///< upscale() keeps less where max_memory demands it
+  Storage storage = Storage::both;  ///< the most to keep: upscale() keeps less where max_memory
+                                    ///< demands it
   std::size_t max_memory = 0;  ///< bytes that upscale() may take for one image; 0: half of what
                                ///< is free when it is called
   Index band_height = 0;       ///< rows of the target that are worked on at once; 0: enough for

@@ -18,6 +18,8 @@ template <>
 inline constexpr bool fuses<op::KrigingUpsampler, Cpu> = true;
 template <>
 inline constexpr bool fuses<op::OverlappingAttentionBlock, Cpu> = true;
+template <>
+inline constexpr bool computes_parts<op::KrigingUpsampler, Cpu> = true;
 
 /// A CPU: threads of its own, temporary memory and the instruction set in use. Results have the
 /// same bits for every number of threads. One context serves one caller at a time.

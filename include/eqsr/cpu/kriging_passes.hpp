@@ -18,7 +18,7 @@ class KrigingPasses {
   /// Bytes of temporaries, the planes that the storage policy keeps included.
   static std::size_t workspace(const Context<DryRun<Cpu>>& ctx, const Bands& bands, int L) {
     const int threads = ctx.threads;
-    const Storage storage = ctx.storage;
+    const Storage storage = bands.storage;
     const Index W = bands.width, rows = bands.last() - bands.first();
     const Index kept = kept_rows(bands).size();
     const Index slab = slab_rows(kept, W, ctx.band_height, threads);
@@ -39,7 +39,7 @@ class KrigingPasses {
         scope_(ctx),
         image_(image),
         bands_(bands),
-        storage_(ctx.storage),
+        storage_(bands.storage),
         L_(image.L),
         rows_{bands.first(), bands.last()},
         kept_(kept_rows(bands)),
@@ -231,7 +231,7 @@ class KrigingPasses {
           }
         },
         [&](Index y, Index rows) {
-          if (bands_.take) bands_.take(y, Plane<float, 3>(colours(y), rows, image_.W));
+          bands_.finish(y, Plane<float, 3>(colours(y), rows, image_.W));
         });
   }
 

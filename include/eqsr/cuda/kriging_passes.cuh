@@ -21,7 +21,7 @@ class KrigingPasses {
     return std::min(H, round_up_to(std::min(rows, H), group_rows));
   }
   /// Bytes of temporaries, the planes that the storage policy keeps included.
-  static std::size_t workspace(Storage storage, Index band_height, const Bands& bands, int L) {
+  static std::size_t workspace(Index band_height, const Bands& bands, int L) {
     const Index H = bands.height, W = bands.width, band = band_rows(H, W, band_height);
     const Index wide = grown(band, 4, H);
     const auto bytes = [](Index count, std::size_t each = sizeof(float)) {
@@ -32,8 +32,8 @@ class KrigingPasses {
                       bytes(blocks_for(H, group_rows) * 2 * L, sizeof(double)) + bytes(2 * L) +
                       2 * bytes(L) + bytes(W * L) + mlp_workspace(wide * W, L, 2 * L);
     if (!bands.whole) sum += bytes(band * W * 3);
-    if (storage != Storage::none) sum += bytes(H * W * L);
-    if (storage == Storage::both) sum += bytes(H * W * L);
+    if (bands.storage != Storage::none) sum += bytes(H * W * L);
+    if (bands.storage == Storage::both) sum += bytes(H * W * L);
     return sum;
   }
 
@@ -44,7 +44,7 @@ class KrigingPasses {
         image_(image),
         block_{&block1, &block2},
         bands_(bands),
-        storage_(ctx.storage),
+        storage_(bands.storage),
         L_(image.L),
         band_(band_rows(image.H, image.W, ctx.band_height)),
         line_(image.W * image.L) {
@@ -170,7 +170,7 @@ class KrigingPasses {
     float* rgb = bands_.whole ? bands_.whole + y * image_.W * 3 : rgb_;
     run_rows<KrigingFinishBody>(ctx_, (end - y) * image_.W,
                                 {image_.tables, x, z, gate_[1], weight, bias, rgb, y, end - y});
-    if (bands_.take) bands_.take(y, Plane<float, 3>(rgb, end - y, image_.W));
+    bands_.finish(y, Plane<float, 3>(rgb, end - y, image_.W));
   }
 
   /// The perceptron's output for stored rows: stored too, or computed again.

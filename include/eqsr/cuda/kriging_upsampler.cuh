@@ -91,9 +91,9 @@ struct Kernel<op::KrigingUpsampler, Cuda> {
       layer.compose(dry, x, typename L::output(nullptr, H, W), encoding);
       return dry.arena().peak() + (bands.whole ? 0 : floats(H * W * 3));
     }
-    std::size_t bytes = gpu::head_tables_workspace(x.size() / L::channels, H, W, L::latent) +
-                        gpu::KrigingPasses<Precision::float32>::workspace(
-                            ctx.storage, ctx.band_height, bands, L::latent);
+    std::size_t bytes =
+        gpu::head_tables_workspace(x.size() / L::channels, H, W, L::latent) +
+        gpu::KrigingPasses<Precision::float32>::workspace(ctx.band_height, bands, L::latent);
     for (const Index N : {H, W})
       for (const Index count : {N, N, 3 * N, 3 * N, L::encoded * N}) bytes += floats(count);
     return bytes;
@@ -108,7 +108,7 @@ struct Kernel<op::KrigingUpsampler, Cuda> {
       float* memory = bands.whole ? bands.whole : scope.template array<float>(values);
       const typename L::output y(memory, bands.height, bands.width);
       layer.compose(ctx, x, y, encoding);
-      if (bands.take) bands.take(0, y);
+      bands.finish(0, y);
     } else {
       run_passes(ctx, x, layer, bands, encoding);
     }

@@ -20,18 +20,17 @@ struct Transfer<Cuda> {
     return bytes(from) + (whole ? bytes(to) : 0);
   }
 
-  template <Config config>
-  static void forward(Context<Cuda>& ctx, const Net<config, Cuda>& net, Plane<const float, 3> x,
+  static void forward(Context<Cuda>& ctx, const Network auto& net, Plane<const float, 3> x,
                       const Bands& bands, std::optional<float> condition) {
     Scope scope(ctx);
     const auto low = scope.template plane<3>(x.extent<'h'>(), x.extent<'w'>());
     ctx.copy(low.data(), x.data(), static_cast<std::size_t>(x.size()) * sizeof(float));
     if (!bands.whole) {
-      net.forward_bands(ctx, low, row_by_row(ctx, bands), condition);
+      forward_bands(ctx, net, low, row_by_row(ctx, bands), condition);
       return;
     }
     const auto high = scope.template plane<3>(bands.height, bands.width);
-    const auto run = [&] { net.forward(ctx, low, high, condition); };
+    const auto run = [&] { forward_bands(ctx, net, low, whole(bands, high), condition); };
     if (!ctx.record_graphs || ctx.on_progress || ctx.stop.stop_possible())
       run();
     else
@@ -43,7 +42,7 @@ struct Transfer<Cuda> {
                           const auto& f, const Bands& bands) {
     Scope scope(ctx);
     const auto high = scope.template plane<3>(bands.height, bands.width);
-    net.reconstruct(ctx, x, f, {bands.height, bands.width, high.data(), {}});
+    net.reconstruct(ctx, x, f, whole(bands, high));
     bring_back(ctx, high, bands);
   }
 
@@ -58,23 +57,31 @@ struct Transfer<Cuda> {
   }
   static void bring_back(Context<Cuda>& ctx, Plane<const float, 3> high, const Bands& bands) {
     to_host(ctx, high, bands.whole);
-    if (bands.take) bands.take(0, Plane<float, 3>(bands.whole, bands.height, bands.width));
+    bands.finish(0, Plane<float, 3>(bands.whole, bands.height, bands.width));
+  }
+  /// The whole image on the device.
+  static Bands whole(const Bands& bands, Plane<float, 3> high) {
+    return {.height = bands.height,
+            .width = bands.width,
+            .whole = high.data(),
+            .storage = bands.storage};
   }
   /// Bands on the device that are brought to the host one by one.
   static Bands row_by_row(Context<Cuda>& ctx, const Bands& bands) {
-    return {bands.height, bands.width, nullptr,
-            [&ctx, &bands, host = std::vector<float>()](Index y, Plane<float, 3> rows) mutable {
-              host.resize(static_cast<std::size_t>(rows.size()));
-              to_host(ctx, rows, host.data());
-              if (bands.take)
-                bands.take(y, Plane<float, 3>(host.data(), rows.extent<'h'>(), rows.extent<'w'>()));
-            }};
+    Bands here{.height = bands.height, .width = bands.width, .storage = bands.storage};
+    here.take = [&ctx, &bands, host = std::vector<float>()](Index y, Plane<float, 3> rows) mutable {
+      host.resize(static_cast<std::size_t>(rows.size()));
+      to_host(ctx, rows, host.data());
+      bands.finish(y, Plane<float, 3>(host.data(), rows.extent<'h'>(), rows.extent<'w'>()));
+    };
+    return here;
   }
 
-  template <Config config>
-  static gpu::Graph::Key key_of(const Context<Cuda>& ctx, const Net<config, Cuda>& net,
-                                Plane<const float, 3> low, const Bands& bands,
-                                std::optional<float> condition) {
+  template <class N>
+  static gpu::Graph::Key key_of(const Context<Cuda>& ctx, const N& net, Plane<const float, 3> low,
+                                const Bands& bands, std::optional<float> condition) {
+    Encoding encoding = Encoding::division;
+    if constexpr (requires { net.encoding; }) encoding = net.encoding;
     std::uint64_t newest = 0;
     for_each_parameter(net, [&](const std::string&, const auto& tensor) {
       newest = std::max(newest, tensor.stamp());
@@ -85,10 +92,10 @@ struct Transfer<Cuda> {
             number(low.extent<'w'>()),
             number(bands.height),
             number(bands.width),
-            number(ctx.storage),
+            number(bands.storage),
             number(ctx.band_height),
             number(ctx.precision),
-            number(net.encoding),
+            number(encoding),
             newest,
             condition ? std::bit_cast<std::uint32_t>(*condition) : ~std::uint64_t{0}};
   }

@@ -20,9 +20,9 @@
                               const Target&);                                                    \
   word template void upscale_rows(Context<Cpu>&, const Net<config, Cpu>&, const Image&,          \
                                   const Target&, const RowSink&, const RowPart&);                \
-  word template Features<config, Cpu> features_of(Context<Cpu>&, const Net<config, Cpu>&,        \
-                                                  const Image&, const Target&);                  \
+  word template Features<Net<config, Cpu>> features_of(Context<Cpu>&, const Net<config, Cpu>&,   \
+                                                       const Image&, const Target&);             \
   word template Image upscale(Context<Cpu>&, const Net<config, Cpu>&,                            \
-                              const Features<config, Cpu>&, const Target&);                      \
+                              const Features<Net<config, Cpu>>&, const Target&);                 \
   word template std::vector<Image> upscale(Context<Cpu>&, const Net<config, Cpu>&, const Image&, \
                                            std::span<const Target>);

@@ -71,8 +71,10 @@ struct Kernel<op::KrigingHead, Reference> {
 /// Source    `upsample` of the checkpoints; paper section 3.4
 template <int C, class B, int Latent = 256, int Frequencies = 40>
 struct KrigingUpsampler {
+  using backend = B;
   using input = Plane<const float, C>;
   using output = Plane<float, 3>;
+  static constexpr bool computes_parts = eqsr::computes_parts<op::KrigingUpsampler, B>;
   static constexpr int channels = C, latent = Latent, encoded = encoding_size(Frequencies);
 
   Conv2d<C + 2 * encoded, Latent, 1, B> head;
@@ -95,10 +97,12 @@ struct KrigingUpsampler {
 
   void forward(AnyContext auto& ctx, input x, output y,
                Encoding encoding = Encoding::division) const {
-    forward_bands(
-        ctx, x,
-        {.height = y.template extent<'h'>(), .width = y.template extent<'w'>(), .whole = y.data()},
-        encoding);
+    forward_bands(ctx, x,
+                  {.height = y.template extent<'h'>(),
+                   .width = y.template extent<'w'>(),
+                   .whole = y.data(),
+                   .storage = ctx.storage},
+                  encoding);
   }
 
   /// The same, band by band. A dry run takes the whole image as one band.
@@ -108,11 +112,11 @@ struct KrigingUpsampler {
     if constexpr (fuses<op::KrigingUpsampler, typename Ctx::backend>) {
       launch<op::KrigingUpsampler>(ctx, x, *this, bands, encoding);
       if constexpr (is_dry<typename Ctx::backend>) {
-        if (!bands.take) return;
+        if (!bands.skip && !bands.take) return;
         Scope scope(ctx);  // what takes a band works beside the kernel's scratch
         const auto bytes = workspace_of<op::KrigingUpsampler>(ctx, x, *this, bands, encoding);
         scope.template array<std::byte>(static_cast<Index>(bytes));
-        bands.take(0, output(bands.whole, bands.height, bands.width));
+        bands.finish(0, output(bands.whole, bands.height, bands.width));
       }
     } else {
       Scope scope(ctx);
@@ -120,7 +124,7 @@ struct KrigingUpsampler {
       float* memory = bands.whole ? bands.whole : scope.template array<float>(values);
       const output y(memory, bands.height, bands.width);
       compose(ctx, x, y, encoding);
-      if (bands.take) bands.take(0, y);
+      bands.finish(0, y);
     }
   }
 

@@ -1,25 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <eqsr/layer/bicubic.hpp>            // Bicubic
 #include <eqsr/layer/kriging_upsampler.hpp>  // KrigingUpsampler
 #include <eqsr/layer/pad.hpp>                // ReflectPad, Crop
 #include <eqsr/net/blocks.hpp>               // Group
-
-#include <optional>  // optional
+#include <eqsr/net/network.hpp>              // forward_bands
+#include <eqsr/net/skip.hpp>                 // with_skip
 
 namespace eqsr { inline namespace EQSR_ABI {
 
-/// The mean colour of the training images, RGB.
-inline constexpr std::array<float, 3> image_mean{0.4488f, 0.4371f, 0.4040f};
-
-/// The whole network: an RGB image in [0,1] to an RGB image of any size, not clamped.
+/// The whole network, a `Network`: an RGB image in [0,1] to an RGB image of any size, not clamped.
 /// Source    Wang et al., Deep Arbitrary-Scale Image Super-Resolution via Scale-Equivariance
 ///           Pursuit, CVPR 2023, doi:10.1109/CVPR52729.2023.00178
 template <Config config, class B>
 struct Net {
   static_assert((check_config<config>(), true));
   static constexpr Config configuration = config;
-  static constexpr int C = config.channels;
+  static constexpr int C = config.channels, channels = C;
+  using Skip = std::conditional_t<config.image_skip == ImageSkip::bicubic, BicubicSkip, MeanSkip>;
+  using Upsampler = KrigingUpsampler<C, B, config.latent, config.frequencies>;
+  static constexpr bool computes_parts = Upsampler::computes_parts;
   using backend = B;
   using input = Plane<const float, 3>;
   using output = Plane<float, 3>;
@@ -29,7 +28,7 @@ struct Net {
   std::vector<Group<config, B>> groups;
   LayerNorm<C, B> norm;
   Conv2d<C, C, 3, B> conv_after_body;
-  KrigingUpsampler<C, B, config.latent, config.frequencies> upsampler;
+  Upsampler upsampler;
   Encoding encoding =
       Encoding::division;  ///< the rounding policy that the weights were trained with
 
@@ -53,39 +52,18 @@ struct Net {
 
   /// y = network(x); the condition t follows from the sizes unless it is given.
   void forward(AnyContext auto& ctx, input x, output y, std::optional<float> t = {}) const {
-    forward_bands(
-        ctx, x,
-        {.height = y.template extent<'h'>(), .width = y.template extent<'w'>(), .whole = y.data()},
-        t);
-  }
-
-  /// The same, band by band.
-  template <AnyContext Ctx>
-  void forward_bands(Ctx& ctx, input x, const Bands& bands, std::optional<float> t = {}) const {
-    const Index h = x.template extent<'h'>(), w = x.template extent<'w'>();
-    const double share = trunk_share(h, w, bands.height, bands.width);
-    Scope scope(ctx);
-    const auto f = scope.template plane<C>(h, w);
-    {
-      Share<Ctx> progress(ctx, 0, share);
-      features(ctx, x, t.value_or(condition(h, w, bands.height, bands.width)), f);
-    }
-    Share<Ctx> progress(ctx, share, 1);
-    reconstruct(ctx, x, f, bands);
+    forward_bands(ctx, *this, x,
+                  {.height = y.template extent<'h'>(),
+                   .width = y.template extent<'w'>(),
+                   .whole = y.data(),
+                   .storage = ctx.storage},
+                  t);
   }
 
   /// The target image from the trunk's features of image x.
   void reconstruct(AnyContext auto& ctx, input x, Plane<const float, C> f,
                    const Bands& bands) const {
-    Bands finished = bands;
-    finished.take = [&](Index first, output band) {
-      if constexpr (config.image_skip == ImageSkip::bicubic)
-        launch<op::Bicubic>(ctx, x, band, first, bands.height);
-      else
-        shift_by_mean(ctx, rows(band), +1, rows(band));
-      if (bands.take) bands.take(first, band);
-    };
-    upsampler.forward_bands(ctx, f, finished, encoding);
+    upsampler.forward_bands(ctx, f, with_skip<Skip>(ctx, x, bands), encoding);
   }
 
   /// The trunk: image (h, w, 3) to features (h, w, c), conditioned by t.
@@ -112,19 +90,6 @@ struct Net {
   }
 
  private:
-  /// The trunk's share of the work, roughly, for the progress that is reported.
-  static double trunk_share(Index h, Index w, Index H, Index W) {
-    constexpr double token = [] {
-      double blocks = 0;
-      for (const int depth : config.depths) blocks += depth;
-      return C * (C * (8.0 * blocks + 20.0 * config.groups()) +
-                  2.0 * blocks * config.window * config.window);
-    }();
-    constexpr double pixel = 17.0 * config.latent * config.latent;
-    const double trunk = token * double(h) * double(w), image = pixel * double(H) * double(W);
-    return trunk / (trunk + image);
-  }
-
   void embed(AnyContext auto& ctx, input x, Plane<float, C> f0) const {
     Scope scope(ctx);
     const auto image =
@@ -139,12 +104,6 @@ struct Net {
     const Rows<float, 1> number(scope.template array<float>(1), 1);
     launch<op::ChannelFill>(ctx, std::array<float, 1>{t}, number);
     launch<op::FrequencyEncoding>(ctx, Rows<const float, 1>(number), encoding, style);
-  }
-  static void shift_by_mean(AnyContext auto& ctx, Rows<const float, 3> x, int sign,
-                            Rows<float, 3> y) {
-    std::array<float, 3> shift{};
-    for (std::size_t c = 0; c < 3; ++c) shift[c] = static_cast<float>(sign) * image_mean[c];
-    launch<op::ChannelShift>(ctx, x, shift, y);
   }
 };
 
