@@ -31,7 +31,7 @@ namespace detail {
 inline int scaled_extent(int extent, double scale) {
   EQSR_EXPECTS(std::isfinite(scale) && scale > 0, "bad_argument", "The scale ", scale,
                " is no enlargement: it must be a positive number, such as 2 or 3.7.");
-  const double scaled = std::max(1.0, std::nearbyint(extent * scale));
+  const double scaled = (std::max)(1.0, std::nearbyint(extent * scale));
   EQSR_EXPECTS(scaled <= 1 << 24, "limit_exceeded", "The scale ", scale, " makes ", extent,
                " pixels into ", scaled, "; at most 16777216 a side are supported.");
   return static_cast<int>(scaled);

@@ -1,5 +1,5 @@
-#!/usr/bin/env python3
-# SPDX-License-Identifier: Apache-2.0
+#!/ usr / bin / env python3
+#SPDX - License - Identifier : Apache - 2.0
 """Compiles every header by itself, twice included, with warnings as errors.
 
     run.py --include DIR... --system DIR... [--jobs N] -- COMPILER FLAGS...
@@ -21,7 +21,7 @@ def main():
     headers = sorted(p.relative_to(options.include).as_posix()
                      for p in options.include.rglob("*.hpp"))
     flags = ["-std=c++20", "-fsyntax-only", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion",
-             "-Wno-sign-conversion", "-Wshadow", "-Werror", "-x", "c++", f"-I{options.include}"]
+             "-Wsign-conversion", "-Wshadow", "-Werror", "-x", "c++", f"-I{options.include}"]
     for folder in options.system:
         flags += ["-isystem", folder]
 

@@ -41,7 +41,7 @@ namespace detail {
   const auto take = [&](const std::string& limit_file, const std::string& used_file) {
     const std::size_t limit = number_in(limit_file, "", unlimited_memory);
     const std::size_t used = number_in(used_file, "", 0);
-    if (limit != unlimited_memory) free = std::min(free, limit > used ? limit - used : 0);
+    if (limit != unlimited_memory) free = (std::min)(free, limit > used ? limit - used : 0);
   };
   std::string group = "/";
   if (std::FILE* file = std::fopen("/proc/self/cgroup", "re")) {
@@ -77,7 +77,7 @@ namespace detail {
 #if defined(__linux__)
   const std::size_t kilobytes = detail::number_in("/proc/meminfo", "MemAvailable:", 0);
   const std::size_t machine = kilobytes > 0 ? kilobytes * 1024 : unlimited_memory;
-  return std::min({machine, detail::group_memory(), detail::address_space()});
+  return (std::min)({machine, detail::group_memory(), detail::address_space()});
 #else
   return unlimited_memory;
 #endif

@@ -13,14 +13,14 @@ namespace eqsr { inline namespace EQSR_ABI {
 /// An unsigned sample as a part of its largest value, in [0,1].
 template <class Sample>
 float to_float(Sample sample) {
-  return static_cast<float>(sample) / static_cast<float>(std::numeric_limits<Sample>::max());
+  return static_cast<float>(sample) / static_cast<float>((std::numeric_limits<Sample>::max)());
 }
 
 /// Floats clamped to [0,1] and rounded to nearest samples, ties to even. Throws `nonfinite_output`
 /// for a value that is not finite: a picture with holes is never made as if it were one.
 template <class Sample>
 void to_samples(const float* values, std::size_t count, Sample* samples) {
-  constexpr float most = std::numeric_limits<Sample>::max();
+  constexpr float most = (std::numeric_limits<Sample>::max)();
   for (std::size_t i = 0; i < count; ++i) {
     EQSR_EXPECTS(std::isfinite(values[i]), "nonfinite_output",
                  "The image holds values that are not finite, so it is not written. Check the "

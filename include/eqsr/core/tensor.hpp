@@ -141,7 +141,7 @@ class Tensor {
 /// The newest stamp of several tensors; it changes whenever one of them is written.
 template <class... Tensors>
 std::uint64_t newest_stamp(const Tensors&... tensors) {
-  return std::max({tensors.stamp()...});
+  return (std::max)({tensors.stamp()...});
 }
 
 }}  // namespace eqsr::EQSR_ABI

@@ -33,15 +33,18 @@ class View {
  public:
   using value_type = T;
   static constexpr int rank = sizeof...(Axes);
-  static constexpr std::array<char, rank> letters{Axes::letter...};
-  static constexpr std::array<int, rank> sizes{Axes::size...};
+  static constexpr std::array<char, sizeof...(Axes)> letters{Axes::letter...};
+  static constexpr std::array<int, sizeof...(Axes)> sizes{Axes::size...};
   static constexpr int dynamic_rank = (0 + ... + (Axes::size == dynamic ? 1 : 0));
 
   template <char Letter>
   static constexpr int axis_of() {
     constexpr int found = [] {
-      for (int axis = 0; axis < rank; ++axis)
-        if (letters[axis] == Letter) return axis;
+      int axis = 0;
+      for (const char letter : letters) {
+        if (letter == Letter) return axis;
+        ++axis;
+      }
       return -1;
     }();
     static_assert(found >= 0, "eqsr: this view has no axis of that letter.");
@@ -62,18 +65,18 @@ class View {
              (Axes::size == Others::size || Axes::size == dynamic)) &&
             ...)) constexpr View(const View<U, Others...>& other)
       : data_(other.data()) {
-    int next = 0;
+    std::size_t next = 0;
     for (int axis = 0; axis < rank; ++axis)
-      if (sizes[axis] == dynamic) extents_[next++] = other.extent_at(axis);
+      if (size_at(axis) == dynamic) extents_[next++] = other.extent_at(axis);
   }
 
   [[nodiscard]] constexpr T* data() const { return data_; }
   [[nodiscard]] constexpr bool empty() const { return data_ == nullptr; }
 
   [[nodiscard]] constexpr Index extent_at(int axis) const {
-    if (sizes[axis] != dynamic) return sizes[axis];
-    int slot = 0;
-    for (int before = 0; before < axis; ++before) slot += sizes[before] == dynamic;
+    if (size_at(axis) != dynamic) return size_at(axis);
+    std::size_t slot = 0;
+    for (int before = 0; before < axis; ++before) slot += size_at(before) == dynamic;
     return extents_[slot];
   }
 
@@ -84,7 +87,7 @@ class View {
 
   /// The size of an axis as a constant, `dynamic` if it has none.
   template <char Letter>
-  static constexpr int static_extent = sizes[View::template axis_of<Letter>()];
+  static constexpr int static_extent = size_at(View::template axis_of<Letter>());
 
   [[nodiscard]] constexpr Index size() const {
     Index product = 1;
@@ -112,8 +115,9 @@ class View {
  private:
   template <class, class...>
   friend class View;
+  static constexpr int size_at(int axis) { return sizes[static_cast<std::size_t>(axis)]; }
   T* data_ = nullptr;
-  std::array<Index, dynamic_rank == 0 ? 1 : dynamic_rank> extents_{};
+  std::array<Index, std::size_t{dynamic_rank == 0 ? 1 : dynamic_rank}> extents_{};
 };
 
 /// Tokens: one row of C channels a pixel.

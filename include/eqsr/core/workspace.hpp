@@ -54,11 +54,11 @@ class Arena {
       ++block_;
       used_ = 0;
     }
-    if (block_ == blocks_.size()) add_block(std::max(bytes, minimum_block));
+    if (block_ == blocks_.size()) add_block((std::max)(bytes, minimum_block));
     void* memory = blocks_[block_].memory + used_;
     used_ += bytes;
     in_use_ += bytes;
-    peak_ = std::max(peak_, in_use_);
+    peak_ = (std::max)(peak_, in_use_);
     return memory;
   }
 
@@ -116,11 +116,11 @@ class Arena<DryRun<B>> {
   [[gnu::noinline]] void* allocate(std::size_t bytes) {
     void* memory = reinterpret_cast<void*>(Arena<B>::alignment + in_use_);
     in_use_ += Arena<B>::rounded(bytes);
-    peak_ = std::max(peak_, in_use_);
+    peak_ = (std::max)(peak_, in_use_);
     return memory;
   }
   /// Counts an allocation that is released at once.
-  void touch(std::size_t bytes) { peak_ = std::max(peak_, in_use_ + Arena<B>::rounded(bytes)); }
+  void touch(std::size_t bytes) { peak_ = (std::max)(peak_, in_use_ + Arena<B>::rounded(bytes)); }
   [[nodiscard]] Mark mark() const { return in_use_; }
   void release(Mark mark) { in_use_ = mark; }
   [[nodiscard]] std::size_t peak() const { return peak_; }
@@ -157,7 +157,7 @@ struct RowPart {
 /// Part `number` of `count`, of about as many rows as the others; none is empty if there are two
 /// rows for each. `meet` is left to the caller.
 inline RowPart row_part(Index height, int number, int count) {
-  const auto bound = [&](Index i) { return std::min(height, (height + 1) / 2 * i / count * 2); };
+  const auto bound = [&](Index i) { return (std::min)(height, (height + 1) / 2 * i / count * 2); };
   return {bound(number), bound(number + 1), {}};
 }
 

@@ -13,7 +13,7 @@ namespace cpu {
   ctx.parallel_for((count + block - 1) / block, [&](Index task, int) {
     const Index at = task * block;
     with_isa(ctx.isa(), [&](auto simd) {
-      simd.activate_row(x + at, addend ? addend + at : nullptr, std::min(block, count - at), kind,
+      simd.activate_row(x + at, addend ? addend + at : nullptr, (std::min)(block, count - at), kind,
                         y + at);
     });
   });

@@ -90,7 +90,7 @@ class AttentionHead {
     for (int j = 0; j < padded_keys; ++j) {
       const float* from = j < shape_.keys() ? key[j] : nullptr;
       const int left = j / PackedMatrix::panel * PackedMatrix::panel;
-      const int width = std::min(PackedMatrix::panel, padded_keys - left);
+      const int width = (std::min)(PackedMatrix::panel, padded_keys - left);
       float* column = k_ + left * d + j - left;
       for (int c = 0; c < d; ++c) column[c * width] = from ? from[offset + c] : 0.0f;
     }
@@ -118,7 +118,7 @@ class AttentionHead {
       const int d = shape_.d, padded_d = shape_.padded_d();
       const int keys = shape_.keys(), padded_keys = shape_.padded_keys();
       for (int begin = 0; begin < shape_.queries(); begin += AttentionShape::rows) {
-        const int count = std::min(AttentionShape::rows, shape_.queries() - begin);
+        const int count = (std::min)(AttentionShape::rows, shape_.queries() - begin);
         for (int r = 0; r < count; ++r) {
           const int i = begin + r, side = shape_.key_window;
           float* scores = scores_ + r * padded_keys;
@@ -127,7 +127,7 @@ class AttentionHead {
           if (region) mask(region, i, scores);
         }
         for (int left = 0; left < padded_keys; left += PackedMatrix::panel) {
-          const int width = std::min(PackedMatrix::panel, padded_keys - left);
+          const int width = (std::min)(PackedMatrix::panel, padded_keys - left);
           simd.accumulate(queries_ + begin * query_stride_, count, query_stride_, k_ + left * d,
                           width, d, width, false, scores_ + left, padded_keys);
         }

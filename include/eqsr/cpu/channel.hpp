@@ -29,7 +29,7 @@ namespace cpu {
   constexpr Index group = 64;
   ctx.parallel_for((count + group - 1) / group, [&](Index block, int) {
     with_isa(ctx.isa(), [&](auto simd) {
-      for (Index m = block * group; m < std::min(count, (block + 1) * group); ++m)
+      for (Index m = block * group; m < (std::min)(count, (block + 1) * group); ++m)
         simd.scale_row(x + m * channels, gate, residual ? residual + m * channels : nullptr,
                        channels, y + m * channels);
     });

@@ -72,7 +72,7 @@ inline std::size_t convolution_workspace(int threads, Index h, Index w, int inpu
           const Index row = tile / across * 2 + p / 2, column = tile % across * 2 + p % 2;
           return row < h && column < w ? row * w + column : Index{-1};
         };
-        WinogradTiles::run(ctx.isa(), weights, std::min(convolution_tiles, tiles - first), patch,
+        WinogradTiles::run(ctx.isa(), weights, (std::min)(convolution_tiles, tiles - first), patch,
                            halo.pitch(), y, place, memory + thread * scratch);
       });
 }

@@ -11,7 +11,7 @@ namespace cpu {
 /// Heads whose queries, keys and values are projected at once: whole panels where possible.
 inline int heads_at_once(const AttentionShape& shape, int heads) {
   constexpr int panel = PackedMatrix::panel;
-  return std::min(heads, panel / std::gcd(panel, 3 * shape.padded_d()));
+  return (std::min)(heads, panel / std::gcd(panel, 3 * shape.padded_d()));
 }
 
 /// The packed projections of a block, some heads at a time, and its gathered bias.
@@ -30,7 +30,7 @@ struct HybridWeights {
   const int step = heads_at_once(shape, heads);
   for (int first = 0; first < heads; first += step)
     result.qkv.push_back(
-        pack_heads(shape, heads, first, std::min(step, heads - first), 0, 3, weight, qkv_bias));
+        pack_heads(shape, heads, first, (std::min)(step, heads - first), 0, 3, weight, qkv_bias));
   return result;
 }
 

@@ -33,7 +33,7 @@ struct Rect {
   /// Larger by `margin` on each side, inside an image of H x W.
   [[nodiscard]] Rect grown(Index margin, Index H, Index W) const {
     const Index top = std::max<Index>(0, y - margin), left = std::max<Index>(0, x - margin);
-    return {top, left, std::min(H, y + h + margin) - top, std::min(W, x + w + margin) - left};
+    return {top, left, (std::min)(H, y + h + margin) - top, (std::min)(W, x + w + margin) - left};
   }
   /// Widened to even rows and columns.
   [[nodiscard]] Rect even() const {
@@ -112,7 +112,7 @@ class KrigingTile {
     for (Index row = even.y - 1; row <= even.y + even.h; ++row) {
       float* a = a_ + (row - even.y + 1) * pitch;
       const Index first = std::max<Index>(0, even.x - 1);
-      const Index last = std::min(image_.W, even.x + even.w + 1);
+      const Index last = (std::min)(image_.W, even.x + even.w + 1);
       const bool inside = row >= 0 && row < image_.H;
       const Index begin = inside ? (first - even.x + 1) * L : 0;
       const Index end = inside ? (last - even.x + 1) * L : 0;
@@ -124,7 +124,7 @@ class KrigingTile {
     }
     for (Index y = even.y; y < even.y + even.h; y += 2) {
       reduce(block, a_ + (y - even.y) * pitch, pitch, even.w);
-      for (Index row = std::max(y, r.y); row < std::min(y + 2, r.y + r.h); ++row) {
+      for (Index row = (std::max)(y, r.y); row < (std::min)(y + 2, r.y + r.h); ++row) {
         const Index left = r.x - even.x;
         const int reduced = L / 4;
         product(reduced_ + ((row - y) * even.w + left) * reduced, r.w, reduced, *block.kernels,

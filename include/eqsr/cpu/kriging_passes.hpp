@@ -13,7 +13,7 @@ class KrigingPasses {
     const Index across = tiles(W, KrigingTile::width), wanted = 8 * Index{threads};
     const Index bands = std::clamp<Index>((wanted + across - 1) / across, 1, 8);
     const Index slab = band_height > 0 ? (band_height + 1) / 2 * 2 : bands * KrigingTile::height;
-    return std::min(rows, slab);
+    return (std::min)(rows, slab);
   }
   /// Bytes of temporaries, the planes that the storage policy keeps included.
   static std::size_t workspace(const Context<DryRun<Cpu>>& ctx, const Bands& bands, int L) {
@@ -79,7 +79,7 @@ class KrigingPasses {
   };
   /// What the first block is computed on: a part's rows, and those beside it that the second reads.
   static Range kept_rows(const Bands& bands) {
-    return {std::max<Index>(0, bands.first() - 2), std::min(bands.height, bands.last() + 2)};
+    return {std::max<Index>(0, bands.first() - 2), (std::min)(bands.height, bands.last() + 2)};
   }
 
   /// Where the hidden layer's sum of a row of a tile goes.
@@ -94,12 +94,12 @@ class KrigingPasses {
     for (Index y = range.begin; y < range.end; y += slab_) {
       const double done = double(y - range.begin) / double(range.size());
       ctx_.checkpoint(begin + (end - begin) * done, "upsampling");
-      const Index rows = std::min(slab_, range.end - y);
+      const Index rows = (std::min)(slab_, range.end - y);
       ctx_.parallel_for(tiles(rows, KrigingTile::height) * across_, [&](Index task, int thread) {
         const Index top = y + task / across_ * KrigingTile::height;
         const Index left = task % across_ * KrigingTile::width;
-        const Rect rect{top, left, std::min(KrigingTile::height, y + rows - top),
-                        std::min(KrigingTile::width, image_.W - left)};
+        const Rect rect{top, left, (std::min)(KrigingTile::height, y + rows - top),
+                        (std::min)(KrigingTile::width, image_.W - left)};
         KrigingTile tile(ctx_.isa(), image_, scratch_ + thread * KrigingTile::scratch(L_));
         work(tile, rect, [&](Index row) {
           return partial_ + ((row - y) * across_ + left / KrigingTile::width) * 2 * L_;

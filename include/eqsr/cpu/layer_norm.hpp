@@ -13,7 +13,7 @@ namespace cpu {
   constexpr Index group = 64;
   ctx.parallel_for((count + group - 1) / group, [&](Index block, int) {
     with_isa(ctx.isa(), [&](auto simd) {
-      for (Index m = block * group; m < std::min(count, (block + 1) * group); ++m)
+      for (Index m = block * group; m < (std::min)(count, (block + 1) * group); ++m)
         simd.layer_norm(x + m * channels, channels, weight, bias,
                         static_cast<float>(layer_norm_epsilon), activation, y + m * channels);
     });

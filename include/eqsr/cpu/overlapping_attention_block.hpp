@@ -25,7 +25,7 @@ struct OverlappingWeights {
   float* kv = scope.array<float>(h * w * 2 * channels);
   float* normed = scope.array<float>(ctx.threads() * stretch * channels);
   ctx.parallel_for((h * w + stretch - 1) / stretch, [&](Index task, int thread) {
-    const Index begin = task * stretch, count = std::min(stretch, h * w - begin);
+    const Index begin = task * stretch, count = (std::min)(stretch, h * w - begin);
     float* rows = normed + thread * stretch * channels;
     normalise(ctx.isa(), x + begin * channels, count, channels, block.norm1_weight,
               block.norm1_bias, rows);

@@ -100,7 +100,7 @@ inline void normalise(Isa isa, const float* x, Index rows, int channels, const f
 [[gnu::noinline]] inline void product(Context<Cpu>& ctx, const Operand& a, const PackedMatrix& b,
                                       const Output& y) {
   ctx.parallel_for((a.rows + stretch - 1) / stretch, [&](Index task, int) {
-    multiply_rows(ctx.isa(), a, b, y, task * stretch, std::min(stretch, a.rows - task * stretch));
+    multiply_rows(ctx.isa(), a, b, y, task * stretch, (std::min)(stretch, a.rows - task * stretch));
   });
 }
 
@@ -120,7 +120,7 @@ template <class Task>
 void for_each_row(Context<Cpu>& ctx, Index rows, const Task& task) {
   constexpr Index group = 8;
   ctx.parallel_for((rows + group - 1) / group, [&](Index block, int) {
-    for (Index row = block * group; row < std::min(rows, (block + 1) * group); ++row) task(row);
+    for (Index row = block * group; row < (std::min)(rows, (block + 1) * group); ++row) task(row);
   });
 }
 

@@ -31,7 +31,7 @@ struct PackedMatrix {
   /// Where element (k, n) lies.
   [[nodiscard]] Index offset(int k, int n) const {
     const int left = n / panel * panel;
-    return Index{left} * depth + Index{k} * std::min(panel, padded_columns() - left) + n - left;
+    return Index{left} * depth + Index{k} * (std::min)(panel, padded_columns() - left) + n - left;
   }
 };
 

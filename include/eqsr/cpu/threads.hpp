@@ -20,9 +20,9 @@ namespace eqsr { inline namespace EQSR_ABI {
 inline int available_cores() {
 #if defined(__linux__)
   cpu_set_t set;
-  if (sched_getaffinity(0, sizeof set, &set) == 0) return std::max(1, CPU_COUNT(&set));
+  if (sched_getaffinity(0, sizeof set, &set) == 0) return (std::max)(1, CPU_COUNT(&set));
 #endif
-  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  return (std::max)(1, static_cast<int>(std::thread::hardware_concurrency()));
 }
 
 /// A few threads that wait for loops. The caller works too, as thread 0.

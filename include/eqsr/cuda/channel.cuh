@@ -40,7 +40,7 @@ void channel_shift(Context<Cuda>& ctx, const float* x, const std::array<float, S
                                     .rows = rows,
                                     .channels = C,
                                     .first = first,
-                                    .count = std::min(most, C - first),
+                                    .count = (std::min)(most, C - first),
                                     .value = {}};
     for (int c = 0; c < params.count; ++c)
       params.value[c] = value[static_cast<std::size_t>(first + c)];

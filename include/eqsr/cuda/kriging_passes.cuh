@@ -18,7 +18,7 @@ class KrigingPasses {
   /// Rows that are worked on at once, in whole tiles: `wanted`, or about 65536 pixels.
   static Index band_rows(Index H, Index W, Index wanted) {
     const Index rows = wanted > 0 ? wanted : std::max<Index>(1, (Index{1} << 16) / W);
-    return std::min(H, round_up_to(std::min(rows, H), group_rows));
+    return (std::min)(H, round_up_to((std::min)(rows, H), group_rows));
   }
   /// Bytes of temporaries, the planes that the storage policy keeps included.
   static std::size_t workspace(Index band_height, const Bands& bands, int L) {
@@ -81,12 +81,12 @@ class KrigingPasses {
 
   static Index round_up_to(Index n, Index step) { return (n + step - 1) / step * step; }
   /// The most rows of a band with `more` around it.
-  static Index grown(Index band, Index more, Index H) { return std::min(H, band + more); }
+  static Index grown(Index band, Index more, Index H) { return (std::min)(H, band + more); }
   [[nodiscard]] Index before(Index row, Index margin) const {
     return std::max<Index>(0, row - margin);
   }
   [[nodiscard]] Index after(Index row, Index margin) const {
-    return std::min(image_.H, row + margin);
+    return (std::min)(image_.H, row + margin);
   }
   [[nodiscard]] float* at(float* plane, Index row) const { return plane + row * line_; }
 
@@ -94,7 +94,7 @@ class KrigingPasses {
   void for_each_band(int pass, const Work& work) {
     for (Index y = 0; y < image_.H; y += band_) {
       ctx_.checkpoint((pass + double(y) / double(image_.H)) / 3, "upsampling");
-      work(y, std::min(image_.H, y + band_));
+      work(y, (std::min)(image_.H, y + band_));
     }
   }
 

@@ -84,7 +84,7 @@ struct Transfer<Cuda> {
     if constexpr (requires { net.encoding; }) encoding = net.encoding;
     std::uint64_t newest = 0;
     for_each_parameter(net, [&](const std::string&, const auto& tensor) {
-      newest = std::max(newest, tensor.stamp());
+      newest = (std::max)(newest, tensor.stamp());
     });
     const auto number = [](auto value) { return static_cast<std::uint64_t>(value); };
     return {std::bit_cast<std::uint64_t>(low.data()),

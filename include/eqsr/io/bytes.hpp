@@ -24,7 +24,7 @@ static_assert(std::endian::native == std::endian::little,
 template <class T>
 [[nodiscard]] constexpr bool checked_add(T a, T b, T& sum) noexcept {
   static_assert(std::is_unsigned_v<T>);
-  if (b > std::numeric_limits<T>::max() - a) return false;
+  if (b > (std::numeric_limits<T>::max)() - a) return false;
   sum = a + b;
   return true;
 }
@@ -33,7 +33,7 @@ template <class T>
 template <class T>
 [[nodiscard]] constexpr bool checked_mul(T a, T b, T& product) noexcept {
   static_assert(std::is_unsigned_v<T>);
-  if (a != 0 && b > std::numeric_limits<T>::max() / a) return false;
+  if (a != 0 && b > (std::numeric_limits<T>::max)() / a) return false;
   product = a * b;
   return true;
 }

@@ -47,7 +47,7 @@ namespace detail {
 class InputFile {
  public:
   explicit InputFile(std::string path,
-                     std::uint64_t max_bytes = std::numeric_limits<std::uint64_t>::max())
+                     std::uint64_t max_bytes = (std::numeric_limits<std::uint64_t>::max)())
       : path_(std::move(path)) {
     if (path_.find('\0') != std::string::npos) fail("io_error", {"The path contains a zero byte."});
     // Asked by name first, so that a device or a socket is not even opened.
@@ -90,7 +90,7 @@ class InputFile {
     while (count > 0) {
       constexpr std::size_t most = std::size_t{1} << 30;
       const ::ssize_t got =
-          ::pread(descriptor_, out, std::min(count, most), static_cast<::off_t>(offset));
+          ::pread(descriptor_, out, (std::min)(count, most), static_cast<::off_t>(offset));
       if (got < 0 && errno == EINTR) continue;
       if (got < 0) fail_system("cannot be read", errno);
       if (got == 0) {
@@ -107,8 +107,8 @@ class InputFile {
   /// Up to `count` bytes at `offset`, fewer at the end of the file.
   [[nodiscard]] std::string read_some(std::uint64_t offset, std::uint64_t count) const {
     const std::uint64_t left = offset < size_ ? size_ - offset : 0;
-    std::string bytes(static_cast<std::size_t>(std::min(count, left)), '\0');
-    read(std::min(offset, size_), bytes.data(), bytes.size());
+    std::string bytes(static_cast<std::size_t>((std::min)(count, left)), '\0');
+    read((std::min)(offset, size_), bytes.data(), bytes.size());
     return bytes;
   }
 

@@ -83,7 +83,7 @@ class OutputFile {
     const char* from = static_cast<const char*>(bytes);
     while (count > 0) {
       const ::ssize_t put =
-          ::write(temporary_.descriptor, from, std::min(count, std::size_t{1} << 30));
+          ::write(temporary_.descriptor, from, (std::min)(count, std::size_t{1} << 30));
       if (put < 0 && errno == EINTR) continue;
       if (put <= 0) fail("cannot be written", put < 0 ? errno : ENOSPC);
       from += put;

@@ -61,7 +61,7 @@ struct Kernel<op::OverlappingAttention, Reference> {
               score = score / std::sqrt(double(d)) +
                       layer.relative_position_bias_table(
                           overlapping_bias_index(j / Mo - i / M, j % Mo - i % M, M, Mo), head);
-              largest = std::max(largest, score);
+              largest = (std::max)(largest, score);
               weights[static_cast<std::size_t>(j)] = score;
             }
             for (double& weight : weights) sum += weight = std::exp(weight - largest);

@@ -63,7 +63,7 @@ struct Kernel<op::WindowAttention, Reference> {
                        shift_region(column, width, M, shift);
               };
               if (shift > 0 && region(ry, rx) != region(sy, sx)) score += double(shift_mask);
-              largest = std::max(largest, score);
+              largest = (std::max)(largest, score);
               weights[static_cast<std::size_t>(j)] = score;
             }
             for (double& weight : weights) sum += weight = std::exp(weight - largest);

@@ -90,7 +90,7 @@ struct AttentionBody {
       largest[s] = lowest;
       total[s] = 0;
     }
-    float out[D];
+    float out[std::size_t{D}];
     EQSR_UNROLL
     for (int i = 0; i < D; ++i) out[i] = 0;
 
@@ -217,7 +217,7 @@ struct AttentionBody {
                                  const int (&offset)[Scores::slots],
                                  const int (&region)[Scores::slots], float (&score)[keys],
                                  float (&largest)[Scores::slots], float (&total)[Scores::slots],
-                                 float (&out)[D]) {
+                                 float (&out)[std::size_t{D}]) {
     const int lane = exec.lane();
     float top[Scores::slots], sum[Scores::slots], shrink[Scores::slots];
     EQSR_UNROLL
@@ -265,7 +265,8 @@ struct AttentionBody {
 
   template <class Exec>
   static EQSR_DEVICE void write(Exec& exec, const Params& p, const Window& w,
-                                const float (&total)[Scores::slots], const float (&out)[D]) {
+                                const float (&total)[Scores::slots],
+                                const float (&out)[std::size_t{D}]) {
     const int lane = exec.lane();
     EQSR_UNROLL
     for (int i = 0; i < D; ++i) {

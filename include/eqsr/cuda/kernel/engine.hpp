@@ -44,7 +44,7 @@ struct Engine<Precision::float32, N, Width> {
   /// sums += a b over 32 steps; row r of `a` begins at r * pitch.
   template <class Exec>
   static EQSR_DEVICE void multiply(Exec& exec, const Shared<Exec, float>& a, int pitch,
-                                   const Shared<Exec, float>& b, float (&sums)[N]) {
+                                   const Shared<Exec, float>& b, float (&sums)[std::size_t{N}]) {
     const int lane = exec.lane();
     for (int k = 0; k < tile_steps; k += 4) {
       Float4 left[slots];
@@ -52,7 +52,7 @@ struct Engine<Precision::float32, N, Width> {
       for (int s = 0; s < slots; ++s) left[s] = a.load4(row_of_slot(lane, s) * pitch + k);
       EQSR_UNROLL
       for (int step = 0; step < 4; ++step) {
-        float right[per_row];
+        float right[std::size_t{per_row}];
         EQSR_UNROLL
         for (int j = 0; j < per_row; j += vector) {
           const int at = b_offset(k + step, column(lane, j));
@@ -77,8 +77,8 @@ struct Engine<Precision::float32, N, Width> {
 
   /// out += p b, where p are the values of this engine (64 columns) and b two tiles of NO columns.
   /// The values pass through `scratch`, 32 rows of tile_pitch(32), half of the columns at a time.
-  template <int NO, class Exec>
-  static EQSR_DEVICE void multiply_values(Exec& exec, const float (&p)[N],
+  template <std::size_t NO, class Exec>
+  static EQSR_DEVICE void multiply_values(Exec& exec, const float (&p)[std::size_t{N}],
                                           const Shared<Exec, float>& scratch,
                                           const Shared<Exec, float>& b, float (&out)[NO]) {
     constexpr int pitch = tile_pitch(tile_steps);
@@ -91,8 +91,8 @@ struct Engine<Precision::float32, N, Width> {
         if (column(0, i) / tile_steps == half)
           scratch.store(row(lane, i) * pitch + column(lane, i) % tile_steps, p[i]);
       exec.sync_warp();
-      Engine<Precision::float32, NO>::multiply(
-          exec, scratch, pitch, b.at(half * Engine<Precision::float32, NO>::tile_size), out);
+      Engine<Precision::float32, int{NO}>::multiply(
+          exec, scratch, pitch, b.at(half * Engine<Precision::float32, int{NO}>::tile_size), out);
     }
   }
 };
@@ -133,7 +133,7 @@ struct MmaEngine {
 
   /// Four registers of an operand: what ldmatrix would give, one array a plane.
   struct Fragment {
-    std::uint32_t part[Planes][4];
+    std::uint32_t part[std::size_t{Planes}][4];
 
     template <class Exec>
     EQSR_DEVICE void set(Exec& exec, int r, float x0, float x1) {
@@ -148,7 +148,7 @@ struct MmaEngine {
 
   template <class Exec>
   static EQSR_DEVICE void multiply(Exec& exec, const Shared<Exec, float>& a, int pitch,
-                                   const Shared<Exec, Operand>& b, float (&sums)[N]) {
+                                   const Shared<Exec, Operand>& b, float (&sums)[std::size_t{N}]) {
     const int lane = exec.lane();
     Fragment left[2][2];  // 16 steps, 16 rows
     EQSR_UNROLL
@@ -167,11 +167,11 @@ struct MmaEngine {
     multiply_fragments(exec, left, b, sums);
   }
 
-  template <int NO, class Exec>
-  static EQSR_DEVICE void multiply_values(Exec& exec, const float (&p)[N],
+  template <std::size_t NO, class Exec>
+  static EQSR_DEVICE void multiply_values(Exec& exec, const float (&p)[std::size_t{N}],
                                           const Shared<Exec, float>&,
                                           const Shared<Exec, Operand>& b, float (&out)[NO]) {
-    using Next = MmaEngine<NO, NO, Planes>;
+    using Next = MmaEngine<int{NO}, int{NO}, Planes>;
     EQSR_UNROLL
     for (int half = 0; half < N / tile_steps; ++half) {
       typename Next::Fragment left[2][2];
@@ -194,11 +194,12 @@ struct MmaEngine {
 
   template <class Exec, class F>
   static EQSR_DEVICE void multiply_fragments(Exec& exec, const F (&left)[2][2],
-                                             const Shared<Exec, Operand>& b, float (&sums)[N]) {
+                                             const Shared<Exec, Operand>& b,
+                                             float (&sums)[std::size_t{N}]) {
     const int lane = exec.lane();
     EQSR_UNROLL
     for (int j = 0; j < N / 8; ++j) {
-      std::uint32_t right[Planes][4];
+      std::uint32_t right[std::size_t{Planes}][4];
       EQSR_UNROLL
       for (int plane = 0; plane < Planes; ++plane)
         exec.load_matrix(b, plane * tile_size + b_offset(lane / 8 * 8, j * 8 + lane % 8),

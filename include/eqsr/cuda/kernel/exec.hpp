@@ -3,6 +3,7 @@
 #include <eqsr/core/view.hpp>       // Index
 #include <eqsr/cuda/precision.hpp>  // Precision
 
+#include <cstddef>  // size_t
 #include <cstdint>  // uint16_t, uint32_t
 
 /// Kernel bodies and what they run on.
@@ -42,7 +43,7 @@ namespace eqsr { inline namespace EQSR_ABI { namespace gpu {
 /// Neighbouring numbers that one instruction moves.
 template <class T, int N>
 struct alignas(sizeof(T) * N) Pack {
-  T v[N];
+  T v[std::size_t{N}];
 };
 using Float2 = Pack<float, 2>;
 using Float4 = Pack<float, 4>;

@@ -96,7 +96,9 @@ inline constexpr std::string_view jpeg_signature = "\xff\xd8"sv;
   };
   for (const Magic& magic : magics)
     if (bytes.starts_with(magic.bytes)) picture.unsupported({magic.name});
-  const auto four_at = [&](std::size_t at) { return bytes.substr(std::min(at, bytes.size()), 4); };
+  const auto four_at = [&](std::size_t at) {
+    return bytes.substr((std::min)(at, bytes.size()), 4);
+  };
   if (four_at(0) == "RIFF" && four_at(8) == "WEBP") picture.unsupported({"a WebP"});
   if (four_at(4) == "ftyp") picture.unsupported({"an AVIF, HEIC or video file"});
   picture.unsupported(

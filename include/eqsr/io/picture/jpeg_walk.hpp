@@ -73,8 +73,8 @@ class JpegWalk : public ImageBytes {
       corrupt({"its header has a wrong length"});
     for (std::size_t i = 0; i < static_cast<std::size_t>(header_.channels); ++i) {
       const unsigned factors = byte(at + 7 + 3 * i);
-      header_.tile_x = std::max(header_.tile_x, 8 * (factors >> 4U));
-      header_.tile_y = std::max(header_.tile_y, 8 * (factors & 15U));
+      header_.tile_x = (std::max)(header_.tile_x, 8 * (factors >> 4U));
+      header_.tile_y = (std::max)(header_.tile_y, 8 * (factors & 15U));
     }
     if (header_.tile_x > 32 || header_.tile_y > 32) corrupt({"its sampling factors exceed 4"});
   }

@@ -76,7 +76,7 @@ class PngWalk : public ImageBytes {
     std::size_t expected = 0;
     for_each_pass(
         [&](std::size_t rows, std::size_t, std::size_t bytes) { expected += rows * (bytes + 1); });
-    constexpr std::size_t most = std::numeric_limits<int>::max();
+    constexpr std::size_t most = (std::numeric_limits<int>::max)();
     if (expected > most)  // `packed` is less than the file, which is smaller
       fail("image_limit", {"The picture is too large to be decoded. Save it as several."});
     if (packed < 6) fail("image_truncated", {"The picture has hardly any data. Copy it again."});

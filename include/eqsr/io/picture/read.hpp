@@ -108,7 +108,8 @@ inline Image decoded(std::string_view bytes, const ImageHeader& header, int chan
     return (extent + tile - 1) / tile * tile;
   };
   stb_budget = 4 * rounded(header.width, header.tile_x) * rounded(header.height, header.tile_y) *
-                   static_cast<std::size_t>(std::max(channels, header.channels)) * (deep ? 2 : 1) +
+                   static_cast<std::size_t>((std::max)(channels, header.channels)) *
+                   (deep ? 2 : 1) +
                (header.is_png ? 2 * bytes.size() : 0) + (std::size_t{1} << 20);
   stb_refused = false;
   const auto* data = reinterpret_cast<const unsigned char*>(bytes.data());

@@ -41,7 +41,7 @@ inline void append_png_chunk(std::string& out, std::string_view kind, std::strin
 inline void filter_png_row(const unsigned char* row, const unsigned char* above, std::size_t count,
                            std::size_t step, std::vector<unsigned char>& trial,
                            unsigned char* best) {
-  long least = std::numeric_limits<long>::max();
+  long least = (std::numeric_limits<long>::max)();
   trial.resize(count + 1);
   for (int filter = 0; filter < 5; ++filter) {
     long sum = 0;
@@ -157,16 +157,16 @@ inline std::string encode_pfm(const Image& image) {
 
 /// The part of a file name behind the last dot, in lower case.
 inline std::string extension_of(const std::string& name) {
-  std::string extension = name.substr(std::min(name.rfind('.'), name.size()));
+  std::string extension = name.substr((std::min)(name.rfind('.'), name.size()));
   std::transform(extension.begin(), extension.end(), extension.begin(),
                  [](char c) { return static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c); });
   return extension;
 }
 
 inline void expect_writable(const Image& image) {
-  const auto expected = static_cast<std::size_t>(std::max(0, image.height)) *
-                        static_cast<std::size_t>(std::max(0, image.width)) *
-                        static_cast<std::size_t>(std::max(0, image.channels));
+  const auto expected = static_cast<std::size_t>((std::max)(0, image.height)) *
+                        static_cast<std::size_t>((std::max)(0, image.width)) *
+                        static_cast<std::size_t>((std::max)(0, image.channels));
   EQSR_EXPECTS(expected > 0 && image.pixels.size() == expected, "bad_argument", "An image of ",
                image.height, " x ", image.width, " x ", image.channels, " must hold ", expected,
                " values, but holds ", image.pixels.size(), ". It needs at least one pixel.");

@@ -49,7 +49,7 @@ template <class Shape>
     empty = empty || size == 0;
     if (size != 0 && !checked_mul(all, size, all)) return std::nullopt;
   }
-  if (all > std::numeric_limits<std::uint64_t>::max() / 8) return std::nullopt;
+  if (all > (std::numeric_limits<std::uint64_t>::max)() / 8) return std::nullopt;
   return empty ? 0 : all;
 }
 

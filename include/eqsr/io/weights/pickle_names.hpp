@@ -186,7 +186,7 @@ inline void Pickle::make_storage(V id) {
     fail("bad_number", {"The storage ", in_quotes(key), " has ", fields[4].value, " elements."});
   }
   const auto numel = static_cast<std::uint64_t>(fields[4].value);
-  if (numel > std::numeric_limits<std::uint64_t>::max() / 8) {
+  if (numel > (std::numeric_limits<std::uint64_t>::max)() / 8) {
     fail("overflow", {"The storage ", in_quotes(key), " has ", numel, " elements."});
   }
   const auto [found, fresh] = storage_index_.emplace(std::string(key), storages_.size());

@@ -201,7 +201,7 @@ class Pickle {
       PickleContainer& child = containers_[value.index()];
       if (&child == &into) fail("bad_pickle", {"A container contains itself."});
       child.sealed = true;
-      into.depth = std::max(into.depth, child.depth + 1);
+      into.depth = (std::max)(into.depth, child.depth + 1);
       into.weight += child.weight;
     }
     into.weight += 1;

@@ -24,7 +24,7 @@ inline Pickle read_pickle_at(const InputFile& file, const Limits& limits, std::s
     }
     const std::uint64_t wanted = std::max<std::uint64_t>({size, 2 * text.size(), 4096});
     text += file.read_some(start + text.size(),
-                           std::min(wanted, limits.max_pickle_bytes) - text.size());
+                           (std::min)(wanted, limits.max_pickle_bytes) - text.size());
   };
   Pickle pickle(file, std::move(what), "", refill, true);
   at += pickle.length();

@@ -65,7 +65,7 @@ namespace detail {
     return " This is a Git LFS pointer: run \"git lfs pull\" to fetch the file itself.";
   }
   if (head.starts_with("\x89PNG") || head.starts_with("\xFF\xD8\xFF")) return " This is a picture.";
-  const std::size_t start = std::min(head.find_first_not_of(" \t\r\n"), head.size());
+  const std::size_t start = (std::min)(head.find_first_not_of(" \t\r\n"), head.size());
   if (head.substr(start, 1) == "<") {
     return " This looks like a web page: the download went wrong, perhaps for lack of a login.";
   }

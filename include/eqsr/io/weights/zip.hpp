@@ -278,10 +278,10 @@ class ZipArchive {
       return false;
     }
     while (!name.empty()) {
-      const std::size_t slash = std::min(name.find('/'), name.size());
+      const std::size_t slash = (std::min)(name.find('/'), name.size());
       const std::string_view part = name.substr(0, slash);
       if (part.empty() || part == "." || part == "..") return false;
-      name.remove_prefix(std::min(slash + 1, name.size()));
+      name.remove_prefix((std::min)(slash + 1, name.size()));
     }
     return true;
   }
