@@ -149,6 +149,27 @@ def instances(options, work):
         sys.exit("eqsr::lite_cpu saves no compile time")
 
 
+UNKNOWN = """cmake_minimum_required(VERSION 3.25)
+project(unknown LANGUAGES CXX)
+find_package(eqsr 0.1 COMPONENTS io nonsense)
+if(eqsr_FOUND)
+  message(FATAL_ERROR "the component nonsense was found")
+endif()
+"""
+
+
+def unknown_component(options, work, prefix):
+    """find_package says why a component that was never there is not."""
+    (work / "unknown").mkdir()
+    (work / "unknown/CMakeLists.txt").write_text(UNKNOWN)
+    run = subprocess.run([str(options.cmake), "-S", work / "unknown", "-B", work / "unknown/build",
+                          *toolchain(options), f"-DCMAKE_PREFIX_PATH={prefix}"],
+                         check=True, capture_output=True, text=True)
+    said = " ".join(run.stderr.split())
+    if 'eqsr has no component "nonsense". There are io, base_cpu and lite_cpu' not in said:
+        sys.exit(f"find_package does not say why it fails:\n{run.stderr}")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("way")
@@ -192,6 +213,7 @@ def main():
         if options.way == "installed":
             moved = install(options, work)
             configure.append(f"-DCMAKE_PREFIX_PATH={moved}")
+            unknown_component(options, work, moved)
             for file in moved.rglob("*.cmake"):
                 if str(options.source) in file.read_text():
                     print(f"{file} holds a path of the source tree")

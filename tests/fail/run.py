@@ -4,6 +4,7 @@
 
 The first line of the file is `// expect: TEXT`; the compiler's messages must contain TEXT. Lines
 `// flags: ...` give flags to compile with, one attempt a line; without one there is one attempt.
+A line `// errors: N` says how many errors there may be: a sentence among hundreds is not read.
 
     run.py FILE --include DIR --system DIR... -- COMPILER
 """
@@ -27,6 +28,8 @@ def main():
     expected = lines[0].removeprefix("// expect: ")
     attempts = [line.removeprefix("// flags: ").split()
                 for line in lines if line.startswith("// flags: ")] or [[]]
+    most = [int(line.removeprefix("// errors: "))
+            for line in lines if line.startswith("// errors: ")]
     common = ["-std=c++20", "-fsyntax-only", f"-I{options.include}"]
     for folder in options.system:
         common += ["-isystem", folder]
@@ -41,6 +44,9 @@ def main():
             failed = True
         elif expected not in said:
             print(f"{options.file} with {flags} fails without saying {expected!r}:\n{run.stderr}")
+            failed = True
+        elif most and run.stderr.count("error:") > most[0]:
+            print(f"{options.file} with {flags} gives more than {most[0]} errors:\n{run.stderr}")
             failed = True
         else:
             print(f"refused with {flags}: {expected}")

@@ -1,8 +1,11 @@
-#!/ usr / bin / env python3
-#SPDX - License - Identifier : Apache - 2.0
-"""Compiles every header by itself, twice included, with warnings as errors.
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Compiles every header by itself, twice included, with warnings as errors; then all in one file,
+also after macros named min and max, as <windows.h> has them.
 
-    run.py --include DIR... --system DIR... [--jobs N] -- COMPILER FLAGS...
+    run.py --include DIR... --system DIR... [--also COMPILER]... [--jobs N] -- COMPILER FLAGS...
+
+Another compiler, --also, compiles the one file only.
 """
 import argparse
 import concurrent.futures
@@ -10,11 +13,16 @@ import pathlib
 import subprocess
 import sys
 
+MACROS = """#define min(a, b) ((a) < (b) ? (a) : (b))
+#define max(a, b) ((a) < (b) ? (b) : (a))
+"""
+
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--include", type=pathlib.Path, required=True)
     parser.add_argument("--system", action="append", default=[])
+    parser.add_argument("--also", action="append", default=[])
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("command", nargs="+")
     options = parser.parse_args()
@@ -25,19 +33,28 @@ def main():
     for folder in options.system:
         flags += ["-isystem", folder]
 
+    def compile_text(command, text):
+        run = subprocess.run([*command, *flags, "-"], input=text, text=True, capture_output=True,
+                             check=False)
+        return run.stderr if run.returncode else ""
+
     def compile_alone(header):
-        source = f"#include <{header}>\n#include <{header}>\n"
-        run = subprocess.run([*options.command, *flags, "-"], input=source, text=True,
-                             capture_output=True, check=False)
-        return header, run.returncode, run.stderr
+        return compile_text(options.command, f"#include <{header}>\n#include <{header}>\n")
 
     failed = 0
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-        for header, code, messages in pool.map(compile_alone, headers):
-            if code:
+        for header, messages in zip(headers, pool.map(compile_alone, headers)):
+            if messages:
                 failed += 1
                 print(f"{header} does not compile alone:\n{messages}")
     print(f"{len(headers) - failed} of {len(headers)} headers compile alone")
+    together = "".join(f"#include <{header}>\n" for header in headers)
+    for command in (options.command, *([other] for other in options.also)):
+        for macros in ("", MACROS):
+            messages = compile_text(command, macros + together)
+            what = f"all in one file{' after macros min and max' if macros else ''}: {command[0]}"
+            print(f"{what}: {messages or 'no warning'}")
+            failed += bool(messages)
     return failed > 0 or not headers
 
 

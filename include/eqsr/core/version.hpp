@@ -9,18 +9,42 @@
 #define EQSR_VERSION_MINOR 1
 #define EQSR_VERSION_PATCH 0
 
+// What a compiler must be able to do. The headers that are no headers end the compilation there:
+// the hundreds of errors that follow would bury the sentence.
+#if !defined(__cplusplus) || __cplusplus < 202002L
+#error \
+    "eqsr: these headers need C++20. Compile with -std=c++20; with CMake, link eqsr::eqsr or set \
+CMAKE_CXX_STANDARD to 20."
+#include <stop_here>
+#endif
+#if !defined(__GNUC__)
+#error \
+    "eqsr: the hot loops are written with the vector extensions of GNU C, which this compiler lacks. \
+Compile with g++ or clang++."
+#include <stop_here>
+#endif
+#if !defined(__cpp_exceptions)
+#error \
+    "eqsr: errors are reported as exceptions. Remove -fno-exceptions for files that include eqsr."
+#include <stop_here>
+#endif
 #if defined(__FAST_MATH__) || (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__)
 #error \
     "eqsr: -ffast-math breaks the rounding that pretrained weights depend on. Remove -ffast-math, \
 -Ofast and -ffinite-math-only for files that include eqsr; -O3 -march=native is as fast."
+#include <stop_here>
 #endif
 
-#if defined(__AVX512F__) && defined(__AVX512BW__)
-#define EQSR_ABI v0_1_avx512
-#elif defined(__AVX2__) && defined(__FMA__)
-#define EQSR_ABI v0_1_avx2
+#include <eqsr/cpu/target.hpp>  // EQSR_TARGET
+
+#define EQSR_ABI_NAME(major, minor, target) v##major##_##minor##_##target
+#define EQSR_ABI_EXPAND(major, minor, target) EQSR_ABI_NAME(major, minor, target)
+#if EQSR_TARGET == 2
+#define EQSR_ABI EQSR_ABI_EXPAND(EQSR_VERSION_MAJOR, EQSR_VERSION_MINOR, avx512)
+#elif EQSR_TARGET == 1
+#define EQSR_ABI EQSR_ABI_EXPAND(EQSR_VERSION_MAJOR, EQSR_VERSION_MINOR, avx2)
 #else
-#define EQSR_ABI v0_1
+#define EQSR_ABI EQSR_ABI_EXPAND(EQSR_VERSION_MAJOR, EQSR_VERSION_MINOR, portable)
 #endif
 
 /// A function that host and device compilers share.

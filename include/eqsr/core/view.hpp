@@ -51,6 +51,9 @@ class View {
     return found;
   }
 
+  /// The size of an axis as a constant, `dynamic` if it has none.
+  static constexpr int size_at(int axis) { return sizes[static_cast<std::size_t>(axis)]; }
+
   constexpr View() = default;
 
   template <class... Extents>
@@ -85,9 +88,8 @@ class View {
     return extent_at(axis_of<Letter>());
   }
 
-  /// The size of an axis as a constant, `dynamic` if it has none.
   template <char Letter>
-  static constexpr int static_extent = size_at(View::template axis_of<Letter>());
+  static constexpr int static_extent = View::size_at(View::template axis_of<Letter>());
 
   [[nodiscard]] constexpr Index size() const {
     Index product = 1;
@@ -115,7 +117,6 @@ class View {
  private:
   template <class, class...>
   friend class View;
-  static constexpr int size_at(int axis) { return sizes[static_cast<std::size_t>(axis)]; }
   T* data_ = nullptr;
   std::array<Index, std::size_t{dynamic_rank == 0 ? 1 : dynamic_rank}> extents_{};
 };

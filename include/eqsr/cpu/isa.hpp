@@ -1,25 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <eqsr/core/version.hpp>
+#include <eqsr/cpu/target.hpp>  // EQSR_TARGET
 
 namespace eqsr { inline namespace EQSR_ABI {
 
 /// The instruction sets that the hot loops are compiled for. A program compiled for an old
 /// processor carries all three and takes the best one at run time; one compiled with
 /// -march=native carries only those from its own upwards.
-enum class Isa { portable, avx2, avx512 };
+enum class Isa { portable, avx2, avx512 };  // as EQSR_TARGET counts
 
 constexpr const char* isa_name(Isa isa) {
   return isa == Isa::avx512 ? "AVX-512" : isa == Isa::avx2 ? "AVX2 with FMA" : "portable";
 }
 
-#if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512VL__) && defined(__AVX512DQ__)
-inline constexpr Isa lowest_isa = Isa::avx512;
-#elif defined(__AVX2__) && defined(__FMA__)
-inline constexpr Isa lowest_isa = Isa::avx2;
-#else
-inline constexpr Isa lowest_isa = Isa::portable;
-#endif
+inline constexpr Isa lowest_isa = static_cast<Isa>(EQSR_TARGET);
 
 /// The best instruction set of this processor.
 inline Isa best_isa() {

@@ -2,6 +2,7 @@
 #pragma once
 #include <eqsr/core/view.hpp>         // Index
 #include <eqsr/cpu/isa.hpp>           // Isa
+#include <eqsr/cpu/target.hpp>        // EQSR_TARGET
 #include <eqsr/layer/activation.hpp>  // Activation
 
 #include <algorithm>  // min
@@ -60,15 +61,7 @@ struct Output {
 #pragma GCC diagnostic ignored "-Wpsabi"
 #endif
 
-#if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512VL__) && defined(__AVX512DQ__)
-#define EQSR_LOWEST 2
-#elif defined(__AVX2__) && defined(__FMA__)
-#define EQSR_LOWEST 1
-#else
-#define EQSR_LOWEST 0
-#endif
-
-#if EQSR_LOWEST == 0
+#if EQSR_TARGET == 0
 #define EQSR_SIMD portable
 #define EQSR_SIMD_WIDTH 4
 #include <eqsr/cpu/simd/all.inc>
@@ -77,7 +70,7 @@ struct Output {
 #endif
 
 #if defined(__x86_64__)
-#if EQSR_LOWEST <= 1
+#if EQSR_TARGET <= 1
 #if defined(__clang__)
 #pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
 #else
@@ -126,15 +119,13 @@ template <class F>
 void with_isa(Isa isa, const F& f) {
 #if defined(__x86_64__)
   if (isa == Isa::avx512) return f(simd::avx512::Simd{});
-#if EQSR_LOWEST <= 1
+#if EQSR_TARGET <= 1
   if (isa == Isa::avx2) return f(simd::avx2::Simd{});
 #endif
 #endif
-#if EQSR_LOWEST == 0
+#if EQSR_TARGET == 0
   f(simd::portable::Simd{});
 #endif
 }
 
 }}  // namespace eqsr::EQSR_ABI
-
-#undef EQSR_LOWEST

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+/// What a file is compiled for: the ladder of instruction sets, which is written here and nowhere
+/// else. The name of the inline namespace, `lowest_isa` and the hot loops follow from it.
+///
+/// | EQSR_TARGET | instruction set | as the compiler's macros say |
+/// |---|---|---|
+/// | 0 | portable | none of the others |
+/// | 1 | AVX2 with FMA | both |
+/// | 2 | AVX-512 | F, BW, VL and DQ |
+///
+/// It includes nothing, so that `core/version.hpp` may include it.
+#if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512VL__) && defined(__AVX512DQ__)
+#define EQSR_TARGET 2
+#elif defined(__AVX2__) && defined(__FMA__)
+#define EQSR_TARGET 1
+#else
+#define EQSR_TARGET 0
+#endif
+
+#if EQSR_TARGET > 0 && !defined(__x86_64__)
+#error \
+    "eqsr: AVX2 is switched on for a target that is not 64-bit x86, and the hot loops have no form \
+for that. Compile with -m64, or remove -march=native and -mavx2: without AVX2 the portable loops \
+do."
+#include <stop_here>  // hundreds of errors would follow
+#endif
