@@ -30,7 +30,6 @@ def contracts(header):
     pattern = r"((?:^[ ]*///[^\n]*\n)+)(?:^template <[^;{]*?>\n)?^struct (\w+)(.*?)^\}"
     for match in re.finditer(pattern, text, re.M | re.S):
         comment = re.sub(r"^[ ]*/// ?", "", match[1], flags=re.M)
-        comment = re.sub(r"(?<=\S) (?=" + LABELS + ")", "\n", comment)
         yield match[2], begin < match.start() < end, comment.splitlines(), match[3]
 
 

@@ -68,8 +68,7 @@ struct UpscalePlan {
   Size size;                        ///< of the result
   Storage storage = Storage::both;  ///< the fastest policy within the budget
   std::size_t workspace = 0;        ///< bytes of temporaries
-  std::size_t bytes =
-      0;  ///< at the peak: workspace, packed weights, input, and the result if whole
+  std::size_t bytes = 0;   ///< at the peak: workspace, packed weights, input, a whole result
   std::size_t budget = 0;  ///< bytes that are allowed: max_memory, or half of what is free
   Cost cost;
 };

@@ -29,11 +29,13 @@ inline CubicTaps cubic_taps(Index I, Index N, Index n) {
 
 namespace op {
 /// Adds the interpolated source image to some rows of the target, from row `first` of `height`.
-///   y(H, W, c) += sum over ky, kx of weight_ky weight_kx x(source_ky, source_kx, c)
+///
+///     y(H, W, c) += sum over ky, kx of weight_ky weight_kx x(source_ky, source_kx, c)
+///
 /// Shapes    x (h, w, c)   y (H, W, c)
 /// Rounding  positions in float32 as in the query grid; sums in double
-/// Source    spec section 9, `image_skip = bicubic`; equals PyTorch's grid_sample(bicubic, border,
-///           align_corners = False) at the cell centres
+/// Source    none of the paper; `ImageSkip::bicubic`. Equals PyTorch's grid_sample(bicubic,
+///           border, align_corners = False) at the cell centres
 struct Bicubic {
   template <int C>
   static Cost cost(Plane<const float, C>, Plane<float, C> y, Index, Index) {

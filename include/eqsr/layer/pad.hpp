@@ -16,9 +16,12 @@ EQSR_HD constexpr Index reflected(Index i, Index n) {
 constexpr Index padded(Index n, int step) { return (n + step - 1) / step * step; }
 
 namespace op {
-/// Pads on the right and at the bottom by reflection: y(h, w, c) = x(reflected(h), reflected(w),
-/// c). Shapes    x (h, w, c)   y (h', w', c) with h' >= h, w' >= w Source    spec section 3.1:
-/// windows need multiples of their size
+/// Pads on the right and at the bottom by reflection, since windows need multiples of their size.
+///
+///     y(h, w, c) = x(reflected(h), reflected(w), c)
+///
+/// Shapes    x (h, w, c)   y (h', w', c) with h' >= h, w' >= w
+/// Source    paper section 3.1
 struct ReflectPad {
   template <int C>
   static Cost cost(Plane<const float, C>, Plane<float, C> y) {

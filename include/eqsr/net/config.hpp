@@ -20,8 +20,7 @@ enum class ImageSkip {
 
 /// The shape of a network: a literal type used as a value. `Net<config, Backend>` is a type.
 ///
-///     inline constexpr eqsr::Config mine{.channels = 24, .depths = {3, 2}, .heads = 2, .window =
-///     8};
+///     inline constexpr eqsr::Config mine{.channels = 24, .depths = {3, 2}, .heads = 2};
 struct Config {
   int channels = 180;                            ///< C of the low-resolution trunk
   std::array<int, 12> depths{5, 5, 5, 5, 5, 5};  ///< blocks a group, zero-terminated; the last one

@@ -29,8 +29,7 @@ struct Net {
   LayerNorm<C, B> norm;
   Conv2d<C, C, 3, B> conv_after_body;
   Upsampler upsampler;
-  Encoding encoding =
-      Encoding::division;  ///< the rounding policy that the weights were trained with
+  Encoding encoding = Encoding::division;  ///< the rounding that the weights were trained with
 
   Net() : groups(config.depths.begin(), config.depths.begin() + config.groups()) {}
   static void visit(auto& self, auto&& v) {
