@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Writes docs/operators.md from the contracts in include/eqsr/layer; --check: is it up to date?"""
+"""Writes docs/operators.md from the contracts in include/eqsr/layer; --check: is it up to date, and
+are kernels, tests and benches of an operator found by its name?"""
 import pathlib
 import re
 import sys
@@ -78,6 +79,21 @@ def kernel(name, folder, tag, suffix):
     return "composed"
 
 
+def strays():
+    """What `git ls-files '*STEM*'` would not list: kernels, tests and benches under another name."""
+    for header in sorted(LAYERS.glob("*.hpp")):
+        named = [name for name, is_operator, _, _ in contracts(header) if is_operator]
+        for name in named:
+            for folder, tag, suffix in BACKENDS:
+                for path in (ROOT / "include/eqsr" / folder).glob(suffix):
+                    if (f"struct Kernel<op::{name}, {tag}>" in path.read_text()
+                            and header.stem not in path.stem):
+                        yield f"the kernel of op::{name} is in {path.relative_to(ROOT)}"
+        for folder in ("tests/layer", "bench/layer") if named else ():
+            if not (ROOT / folder / f"{header.stem}.cpp").is_file():
+                yield f"{folder}/{header.stem}.cpp does not exist"
+
+
 def row(*cells):
     return "| " + " | ".join(cells) + " |\n"
 
@@ -115,6 +131,8 @@ if __name__ == "__main__":
     if sys.argv[1:] == ["--check"]:
         if not target.is_file() or target.read_text() != document():
             sys.exit("docs/operators.md is not up to date; run docs/make_operators.py")
+        if astray := list(strays()):
+            sys.exit("One operator, one name:\n" + "\n".join(astray))
         print("docs/operators.md is up to date")
     elif not sys.argv[1:]:
         target.write_text(document())
