@@ -23,6 +23,7 @@ PROGRESSIVE = base64.b64decode(
     "AAwDAQACAAMAAAAQN//EABURAQEAAAAAAAAAAAAAAAAAAAAh/9oACAEDAQE/EIn/xAAVEQEBAAAAAAAAAAAAAAAAAAAA"
     "Af/aAAgBAgEBPxCD/8QAFhABAQEAAAAAAAAAAAAAAAAAAQAQ/9oACAEBAAE/EM9s2//Z")
 FRAME = BASELINE.index(b"\xff\xc0")
+DATA = BASELINE.index(b"\xff\xda") + 14  # of one scan of three channels
 
 
 def framed(marker=0xC0, bits=8, width=16, height=12, channels=3):
@@ -58,16 +59,26 @@ def rows():
     sound = png()
     idat = sound.index(b"IDAT")
     truncated = [("I1", b""), ("I2", sound[:8]), ("I3", sound[:20]), ("I4", sound[:idat + 10]),
-                 ("I5", sound[:-12]), ("I6", png(height=9, rows=b"\0" + bytes(12)))]
+                 ("I5", sound[:-13]), ("I6", png(height=9, rows=b"\0" + bytes(12)))]
     truncated += [("I7", BASELINE[:len(BASELINE) * n // 100]) for n in (10, 50, 90)]
-    truncated += [("I8", BASELINE[:-2])]
+    truncated += [("I7", BASELINE[:DATA + n] + b"\xff\xd9") for n in (0, 1, 4, 8)]
+    truncated += [("I9", PROGRESSIVE[:-2 - n] + b"\xff\xd9") for n in (1, 2, 3)]
     truncated += [("I9", PROGRESSIVE[:len(PROGRESSIVE) * n // 100]) for n in (30, 60, 95)]
     for id_, data in truncated:
         yield picture(id_, data, "image_truncated")
+    for cut in (sound[:-12], sound[:-1]):
+        yield picture("I5", cut, "none", "P", "all its pixels are there")
+    for cut in (BASELINE[:-2], BASELINE[:-1]):
+        yield picture("I8", cut, "none", "P", "no end marker", "a.jpg")
+    for stray in (b"\xff\xd0", b"abc"):
+        yield picture("I8", BASELINE[:-2] + stray + BASELINE[-2:], "none", "P", "stray", "a.jpg")
 
     broken = bytearray(sound)
     broken[idat + 8] ^= 1
     yield picture("I10", bytes(broken), "image_corrupt")
+    text = bytearray(chunk(b"tEXt", b"Comment"))
+    text[-1] ^= 1
+    yield picture("I10", png(extra=bytes(text)), "none", "P", "tEXt")
     rows_ = b"".join(b"\0" + bytes(range(y, y + 12)) for y in range(4))
     packed = zlib.compress(rows_)
     yield picture("I11", png(data=packed[:-4] + b"abcd"), "image_corrupt")
@@ -79,7 +90,8 @@ def rows():
     yield picture("I15", with_table([255] * 16, bytes(4080)), "image_corrupt")
     yield picture("I15", with_table([3] + [0] * 15, [1, 2, 3]), "image_corrupt")
     yield picture("I15", with_table([0] * 15 + [200], [1] * 20), "image_corrupt")
-    yield picture("I16", sound + b"x", "image_corrupt")
+    yield picture("I16", sound + b"x", "none", "P", "1 bytes")
+    yield picture("I16", png(data=packed + bytes(9)), "none", "P", "9 bytes")
     yield picture("I16", BASELINE + b"motion photo", "none", "P", "12 bytes", "a.jpg")
 
     for width, height in ((0, 4), (4, 0), (2**31, 4), (4, 2**32 - 1)):
@@ -95,7 +107,8 @@ def rows():
         yield picture("I22", magic + bytes(200), "image_unsupported", "H0")
     yield picture("I23", framed(channels=4), "image_unsupported", "H0", "CMYK", "a.jpg")
     yield picture("I23", framed(bits=12), "image_unsupported", "H0", "12 bits", "a.jpg")
-    for marker in (0xC3, 0xC5, 0xC9, 0xCA):
-        yield picture("I23", framed(marker), "image_unsupported", "H0", "arithmetic", "a.jpg")
+    for marker, word in ((0xC3, "lossless"), (0xC5, "hierarchical"), (0xC9, "arithmetic"),
+                         (0xCA, "arithmetic")):
+        yield picture("I23", framed(marker), "image_unsupported", "H0", word, "a.jpg")
     yield picture("I24", BASELINE, "none")
     yield picture("I24", sound, "none", "P", "", "a.jpg")

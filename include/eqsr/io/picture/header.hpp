@@ -2,6 +2,7 @@
 #pragma once
 #include <eqsr/core/check.hpp>  // Error
 #include <eqsr/io/bytes.hpp>    // hex
+#include <eqsr/io/picture/metadata.hpp>
 
 #include <algorithm>    // min
 #include <cstddef>      // size_t
@@ -24,8 +25,11 @@ struct ImageHeader {
   std::string_view exif;                    ///< the TIFF block, or empty
   std::vector<std::string_view> icc_parts;  ///< of PNG one, compressed; of JPEG in order
   bool icc_complete = true;
-  std::size_t ignored_at_end = 0;        ///< bytes behind the end of a JPEG
+  bool ycbcr = false;                    ///< whether the three channels are brightness and colour
   std::uint32_t tile_x = 1, tile_y = 1;  ///< the sizes are rounded up to these when decoded
+  ImageDensity density;                  ///< pixels a length, as ImageMetadata has it
+  std::vector<ColourChunk> colour;       ///< of a PNG
+  std::vector<std::string> notes;        ///< sentences about what is wrong but costs no sample
 };
 
 /// The bytes of a picture, every access checked; `name` is what error sentences call it.

@@ -2,20 +2,145 @@
 #pragma once
 #include <eqsr/core/version.hpp>
 
+#include <algorithm>    // min
+#include <cmath>        // nearbyint
 #include <cstddef>      // size_t
 #include <cstdint>      // uint32_t
+#include <functional>   // function
 #include <string>       // string
 #include <string_view>  // string_view
+#include <vector>       // vector
 
 namespace eqsr { inline namespace EQSR_ABI {
 
-/// What a picture file says beside its pixels, in a form that any format can take.
-struct ImageMetadata {
-  std::string icc_profile;  ///< an ICC profile of RGB, or empty
-  std::string exif;         ///< Exif from its TIFF header ("II" or "MM") on, or empty
+/// How many pixels a length takes; no lengths: only the shape of a pixel, x : y.
+struct ImageDensity {
+  enum class Unit : unsigned char { none, inch, centimetre, metre };
+  std::uint32_t x = 0, y = 0;  ///< 0: nothing is said
+  Unit unit = Unit::none;
 };
 
+/// A chunk of a PNG that says how its samples are shown: cICP, gAMA, cHRM, sRGB, mDCV or cLLI.
+struct ColourChunk {
+  std::string kind, body;
+};
+
+/// What a picture file says beside its pixels, in a form that any format can take.
+struct ImageMetadata {
+  std::string icc_profile;  ///< an ICC profile of RGB, of grey for a grey picture, or empty
+  std::string exif;         ///< Exif from its TIFF header ("II" or "MM") on, or empty
+  ImageDensity density{};
+  std::vector<ColourChunk> colour{};  ///< only PNG has a place for them
+};
+
+/// The formats that pictures are written in.
+enum class PictureFormat { png, jpeg, webp, pfm };
+
 namespace detail {
+
+/// Whether a block of Exif is the little TIFF that it must be.
+inline bool sound_exif(std::string_view exif) {
+  using namespace std::string_view_literals;
+  return exif.size() >= 8 && (exif.starts_with("II*\0"sv) || exif.starts_with("MM\0*"sv));
+}
+
+/// Whether a profile is one, of RGB or of grey.
+inline bool sound_profile(std::string_view profile, bool grey) {
+  return profile.size() >= 132 && profile.substr(36, 4) == "acsp" &&
+         profile.substr(16, 4) == (grey ? "GRAY" : "RGB ");
+}
+
+/// Whether a chunk of this kind says how samples are shown, and may have this body.
+inline bool is_colour_chunk(std::string_view kind) {
+  for (const char* other : {"cICP", "gAMA", "cHRM", "sRGB", "mDCV", "cLLI"})
+    if (kind == other) return true;
+  return false;
+}
+inline bool sound_colour_chunk(std::string_view kind, std::string_view body) {
+  using namespace std::string_view_literals;
+  const unsigned first = body.empty() ? 255 : static_cast<unsigned char>(body[0]);
+  if (kind == "gAMA") return body.size() == 4 && body != "\0\0\0\0"sv && first < 128;
+  if (kind == "sRGB") return body.size() == 1 && first <= 3;
+  if (kind == "cICP") return body.size() == 4;
+  return is_colour_chunk(kind) && body.size() == (kind == "cHRM" ? 32U : kind == "mDCV" ? 24U : 8U);
+}
+
+/// What a file of this format can hold of the metadata. The rest is dropped, each part with a note:
+/// a damaged block never costs the picture.
+inline ImageMetadata writable(ImageMetadata metadata, PictureFormat format, bool grey,
+                              const std::function<void(const std::string&)>& on_note) {
+  const auto note = [&](const char* sentence) {
+    if (on_note) on_note(sentence);
+  };
+  constexpr std::size_t jpeg_exif = 65527, jpeg_profile = std::size_t{255} * 65519;
+  auto& [profile, exif, density, colour] = metadata;
+  if (format == PictureFormat::pfm) {
+    if (!profile.empty() || !exif.empty() || !colour.empty())
+      note("PFM has no place for profiles and Exif; they are dropped.");
+    return {};
+  }
+  if (!exif.empty() && !sound_exif(exif)) {
+    note("The block of Exif is damaged; it is dropped.");
+    exif.clear();
+  }
+  if (format == PictureFormat::jpeg && exif.size() > jpeg_exif) {
+    note("The block of Exif is too large for JPEG; it is dropped.");
+    exif.clear();
+  }
+  if (!profile.empty() && !sound_profile(profile, grey)) {
+    note(grey ? "The colour profile is damaged or not one of grey; it is dropped."
+              : "The colour profile is damaged or not one of RGB; it is dropped.");
+    profile.clear();
+  }
+  if (format == PictureFormat::jpeg && profile.size() > jpeg_profile) {
+    note("The colour profile is too large for JPEG; it is dropped.");
+    profile.clear();
+  }
+  std::string dropped;
+  bool damaged = false, is_srgb = false;
+  for (const auto& [kind, body] : colour) {
+    damaged = damaged || !sound_colour_chunk(kind, body);
+    is_srgb = is_srgb || kind == "sRGB";
+    dropped += (dropped.empty() ? "" : ", ") + kind;
+  }
+  if (damaged) {
+    note("What it says about its colours is damaged; it is dropped.");
+    colour.clear();
+  } else if (format != PictureFormat::png && !colour.empty()) {
+    // Without a word about them, colours count as sRGB.
+    if (!is_srgb || dropped.find("cICP") != std::string::npos)
+      note(("Only PNG has a place for " + dropped + "; colours may look different.").c_str());
+    colour.clear();
+  }
+  return metadata;
+}
+
+/// Pixels a metre, as PNG has them; nothing for a density that is only a shape.
+inline ImageDensity per_metre(ImageDensity density) {
+  const double factor = density.unit == ImageDensity::Unit::inch         ? 1 / 0.0254
+                        : density.unit == ImageDensity::Unit::centimetre ? 100
+                                                                         : 1;
+  const auto scaled = [&](std::uint32_t value) {
+    return static_cast<std::uint32_t>((std::min)(2147483647.0, std::nearbyint(value * factor)));
+  };
+  const bool shape = density.unit == ImageDensity::Unit::none;
+  return {scaled(density.x), scaled(density.y),
+          shape ? ImageDensity::Unit::none : ImageDensity::Unit::metre};
+}
+
+/// Pixels an inch, or a shape, in the 16 bits that JFIF has; nothing if they do not fit.
+inline ImageDensity per_inch(ImageDensity density) {
+  const double factor = density.unit == ImageDensity::Unit::metre        ? 0.0254
+                        : density.unit == ImageDensity::Unit::centimetre ? 2.54
+                                                                         : 1;
+  const auto scaled = [&](std::uint32_t value) {
+    return static_cast<std::uint32_t>((std::min)(65536.0, std::nearbyint(value * factor)));
+  };
+  const ImageDensity made{scaled(density.x), scaled(density.y),
+                          density.unit == ImageDensity::Unit::none ? ImageDensity::Unit::none
+                                                                   : ImageDensity::Unit::inch};
+  return made.x < 65536 && made.y < 65536 ? made : ImageDensity{};
+}
 
 /// The orientation in a block of Exif, which is a little TIFF, and where its two bytes are;
 /// anything odd counts as upright.
@@ -27,7 +152,7 @@ struct ExifOrientation {
 
 inline ExifOrientation exif_orientation(std::string_view tiff) {
   ExifOrientation found;
-  if (!tiff.starts_with('I') && !tiff.starts_with('M')) return found;
+  if (!sound_exif(tiff)) return found;
   found.little = tiff[0] == 'I';
   const auto number = [&](std::size_t at, std::size_t count) {  // bytes beyond the end count as 0
     std::uint32_t value = 0;

@@ -3,11 +3,13 @@
 #include <eqsr/io/picture/header.hpp>
 #include <eqsr/io/picture/stb.hpp>  // inflate
 
-#include <algorithm>  // max, min
-#include <array>      // array
-#include <cstdlib>    // abs
-#include <limits>     // numeric_limits
-#include <memory>     // unique_ptr
+#include <algorithm>   // max, min
+#include <array>       // array
+#include <cstdlib>     // abs
+#include <functional>  // function
+#include <limits>      // numeric_limits
+#include <memory>      // unique_ptr
+#include <new>         // bad_alloc
 
 namespace eqsr { inline namespace EQSR_ABI { namespace detail {
 
@@ -18,7 +20,7 @@ using StbMemory = std::unique_ptr<unsigned char, void (*)(void*)>;
 [[nodiscard]] inline std::uint32_t adler32(const unsigned char* bytes, std::size_t count) noexcept {
   std::uint32_t a = 1, b = 0;
   while (count > 0) {
-    const std::size_t block = std::min<std::size_t>(count, 5552);  // the sums fit 32 bits so long
+    const std::size_t block = (std::min<std::size_t>)(count, 5552);  // the sums fit 32 bits so long
     for (std::size_t i = 0; i < block; ++i) b += a += bytes[i];
     a %= 65521;
     b %= 65521;
@@ -28,39 +30,79 @@ using StbMemory = std::unique_ptr<unsigned char, void (*)(void*)>;
   return b << 16U | a;
 }
 
+/// The bytes of a zlib stream, and how it went.
+struct Inflated {
+  StbMemory bytes{nullptr, stb_release};  ///< null if the stream is damaged
+  std::size_t count = 0;
+  std::size_t used = 0;  ///< bytes of the stream, without its checksum
+  bool cut = false;      ///< whether the stream ends before its end
+};
+
+/// Inflates at most `most` bytes. At least four readable bytes must follow the stream; a decoder
+/// that looks ahead finds them.
+inline Inflated inflate(const char* stream, std::size_t size, std::size_t most) {
+  Inflated made;
+  stb_allow(most);
+  auto* room = static_cast<char*>(stb_allocate(most));
+  if (room == nullptr) return made;
+  stb::stbi__zbuf state;
+  state.num_bits = 0;
+  auto* start = reinterpret_cast<unsigned char*>(const_cast<char*>(stream));  // it only reads
+  state.zbuffer = start;
+  state.zbuffer_end = start + size + 4;
+  const bool good = stb::stbi__do_zlib(&state, room, static_cast<int>(most), 1, 1) != 0;
+  made.used = static_cast<std::size_t>(state.zbuffer - start) -
+              static_cast<std::size_t>((std::max)(state.num_bits, 0) / 8);
+  made.cut = good ? made.used > size : state.zbuffer >= state.zbuffer_end;
+  made.count = static_cast<std::size_t>(state.zout - state.zout_start);
+  made.bytes.reset(reinterpret_cast<unsigned char*>(state.zout_start));
+  if (!good || made.cut) made.bytes.reset();
+  return made;
+}
+
 /// A walk through the chunks of a PNG with all their checksums, then through its inflated rows,
-/// which the decoder neither counts nor checks.
+/// which the decoder neither counts nor checks. Header, palette and data must be right; anything
+/// else that is wrong is dropped with a note.
 class PngWalk : public ImageBytes {
  public:
   using ImageBytes::ImageBytes;
 
-  [[nodiscard]] ImageHeader read() {
-    bool ended = false;
+  /// `on_header` is called when the size is known, before memory is taken because of it.
+  [[nodiscard]] ImageHeader read(const std::function<void(const ImageHeader&)>& on_header = {}) {
     std::size_t at = png_signature.size();
-    for (bool first = true; !ended; first = false) {
-      const std::size_t length = big32(at);
-      if (length > 0x7fffffffU) corrupt({"a chunk announces ", length, " bytes, at byte ", at});
-      if (bytes_.size() - at < length + 12) truncated();
-      const std::string_view kind = bytes_.substr(at + 4, 4);
+    for (bool first = true, ended = false; !ended; first = false) {
+      const std::size_t left = bytes_.size() - at;
+      const std::size_t length = left < 8 ? 0 : big32(at);
+      const std::string_view kind = left < 8 ? std::string_view() : bytes_.substr(at + 4, 4);
+      if (left < 12 || length > left - 12) {
+        if (data_.empty() || kind == "IDAT") broken_off(at, length);
+        note({"It breaks off behind its data; all its pixels are there."});
+        break;
+      }
       const std::string_view body = bytes_.substr(at + 8, length);
-      if (crc32(kind.data(), length + 4) != big32(at + 8 + length))
-        corrupt({"the checksum of the chunk ", in_quotes(kind), " at byte ", at, " is wrong"});
+      const bool sound = crc32(kind.data(), length + 4) == big32(at + 8 + length);
       if (kind == "CgBI") unsupported({"a PNG in the form that only iPhones read"});
       if (first != (kind == "IHDR")) corrupt({"IHDR is not the first chunk, or comes twice"});
-      read_chunk(kind, body);
+      if (sound) {
+        read_chunk(kind, body);
+      } else {
+        refuse_checksum(kind, at);
+      }
+      if (first && on_header) on_header(header_);
       ended = kind == "IEND";
       at += length + 12;
+      if (ended && at != bytes_.size())
+        note({bytes_.size() - at, " bytes behind its end are ignored."});
     }
     if (data_.empty()) corrupt({"it has no data chunk"});
-    if (at != bytes_.size()) corrupt({bytes_.size() - at, " bytes follow its end"});
-    return header_;
+    return std::move(header_);
   }
 
   /// The same picture with the chunks that the decoder needs and no other.
   [[nodiscard]] std::string essence() const {
     std::string out(png_signature);
     append(out, "IHDR", {bytes_.substr(png_signature.size() + 8, 13)});
-    if (!palette_.empty()) append(out, "PLTE", {palette_});
+    if (colour_ == 3) append(out, "PLTE", {palette_});
     if (!transparency_.empty()) append(out, "tRNS", {transparency_});
     append(out, "IDAT", data_);
     append(out, "IEND", {});
@@ -68,76 +110,151 @@ class PngWalk : public ImageBytes {
   }
 
   /// Inflates the rows of `essence()` and compares their number, checksum, filters and colours with
-  /// what was announced. No more memory is taken than the announced rows need.
-  void check_rows(std::string_view essence) const {
+  /// what was announced. No more memory is taken than the announced rows need. The result is what
+  /// is to be noted.
+  [[nodiscard]] std::vector<std::string> check_rows(std::string_view essence) const {
     std::size_t packed = 0;
     for (const std::string_view part : data_) packed += part.size();
     const char* stream = essence.data() + essence.size() - 16 - packed;
-    std::size_t expected = 0;
-    for_each_pass(
-        [&](std::size_t rows, std::size_t, std::size_t bytes) { expected += rows * (bytes + 1); });
+    const std::size_t expected = row_bytes();
     constexpr std::size_t most = (std::numeric_limits<int>::max)();
     if (expected > most)  // `packed` is less than the file, which is smaller
       fail("image_limit", {"The picture is too large to be decoded. Save it as several."});
-    if (packed < 6) fail("image_truncated", {"The picture has hardly any data. Copy it again."});
-    int count = 0;
-    stb_budget = expected;
-    stb_refused = false;
-    const StbMemory rows(
-        reinterpret_cast<unsigned char*>(stb::eqsr_stbi_zlib_decode_malloc_guesssize_headerflag(
-            stream, static_cast<int>(packed), static_cast<int>(expected), &count, 1)),
-        stb_release);
+    if (packed < 6 && !split_)
+      fail("image_truncated", {"The picture has hardly any data. Copy it again."});
+    const Inflated rows = inflate(stream, packed, expected);
+    if (stb_starved) throw std::bad_alloc();
     if (stb_refused)
       fail("image_limit",
            {"The data of the picture inflate to more than the ", expected, " bytes that its ",
             header_.width, " x ", header_.height, " pixels need."});
-    if (rows == nullptr) corrupt({"its data cannot be inflated"});
-    if (static_cast<std::size_t>(count) < expected)
+    const bool missing = rows.cut || (rows.bytes != nullptr && rows.count < expected);
+    if (missing && split_) corrupt({"its data are in two places"});
+    if (missing)
       fail("image_truncated",
-           {"The data of the picture have ", count, " bytes, but its ", header_.width, " x ",
-            header_.height, " pixels need ", expected, ". Copy or download it again."});
-    std::uint32_t sum = 0;
-    for (std::size_t i = 0; i < 4; ++i)
-      sum = sum << 8U | static_cast<unsigned char>(stream[packed - 4 + i]);
-    if (sum != adler32(rows.get(), expected)) corrupt({"the checksum of its data is wrong"});
-    unsigned char* row = rows.get();
+           {"The data of the picture end before the ", expected, " bytes that its ", header_.width,
+            " x ", header_.height, " pixels need. Copy or download it again."});
+    if (rows.bytes == nullptr) corrupt({"its data cannot be inflated"});
+    std::vector<std::string> notes = check_end(stream, packed, rows);
+    unsigned char* row = rows.bytes.get();
     for_each_pass([&](std::size_t height, std::size_t, std::size_t bytes) {
       for (std::size_t y = 0; y < height; ++y, row += bytes + 1) {
         if (*row > 4) corrupt({"a row has the filter ", unsigned{*row}});
         if (colour_ == 3) unfilter(row, y == 0 ? nullptr : row - bytes, bytes);
       }
     });
-    if (colour_ == 3) check_colours(rows.get());
+    if (colour_ == 3) check_colours(rows.bytes.get());
+    return notes;
   }
 
  private:
+  void note(std::initializer_list<Part> parts) { header_.notes.push_back(joined(parts)); }
+
+  [[noreturn]] void broken_off(std::size_t at, std::size_t length) const {
+    if (length > 0x7fffffffU) corrupt({"a chunk announces ", length, " bytes, at byte ", at});
+    truncated();
+  }
+
+  /// Of a chunk whose checksum is wrong.
+  void refuse_checksum(std::string_view kind, std::size_t at) {
+    const bool behind = data_ended_ || (!data_.empty() && kind != "IDAT");
+    data_ended_ = behind;
+    if (!behind && kind[0] >= 'A' && kind[0] <= 'Z' && kind != "IEND")
+      corrupt({"the checksum of the chunk ", in_quotes(kind), " at byte ", at, " is wrong"});
+    note({"The checksum of the chunk ", in_quotes(kind), " is wrong; it is ignored."});
+  }
+
+  /// The checksum of the rows must follow them; what follows that is not looked at.
+  [[nodiscard]] std::vector<std::string> check_end(const char* stream, std::size_t packed,
+                                                   const Inflated& rows) const {
+    if (packed - rows.used < 4) return {"The checksum of its data is missing."};
+    std::uint32_t sum = 0;
+    for (std::size_t i = 0; i < 4; ++i)
+      sum = sum << 8U | static_cast<unsigned char>(stream[rows.used + i]);
+    if (sum != adler32(rows.bytes.get(), rows.count))
+      corrupt({"the checksum of its data is wrong"});
+    const std::size_t rest = packed - rows.used - 4;
+    if (rest == 0) return {};
+    return {joined({rest, " bytes behind its data are ignored."})};
+  }
+
   void read_chunk(std::string_view kind, std::string_view body) {
-    const bool ends_data = !data_.empty() && kind != "IDAT";
-    data_ended_ = data_ended_ || ends_data;
+    data_ended_ = data_ended_ || (!data_.empty() && kind != "IDAT");
     if (kind == "IHDR") {
       read_header(body);
+    } else if (kind == "IDAT") {
+      read_data(body);
+    } else if (data_ended_) {
+      read_tail(kind, body);
     } else if (kind == "PLTE") {
-      if (!palette_.empty() || ends_data || body.empty() || body.size() % 3 != 0 ||
-          body.size() > 3 * 256)
+      if (!palette_.empty() || body.empty() || body.size() % 3 != 0 || body.size() > 3 * 256)
         corrupt({"its palette is no palette"});
       palette_ = body;
     } else if (kind == "tRNS") {
-      const std::size_t most = colour_ == 0 ? 2 : colour_ == 2 ? 6 : palette_.size() / 3;
-      if (colour_ > 3 || ends_data || body.empty() || body.size() > most ||
-          (colour_ != 3 && body.size() != most))
-        corrupt({"its transparency does not fit its colours"});
-      transparency_ = body;
-      header_.alpha = true;
-    } else if (kind == "iCCP" && !ends_data) {
-      header_.icc_parts = {body};
+      read_transparency(body);
+    } else if (kind == "acTL") {
+      note({"It is animated; only its first picture is read."});
+    } else if (kind == "iCCP") {
+      if (header_.icc_parts.empty()) header_.icc_parts = {body};
     } else if (kind == "eXIf") {
-      header_.exif = body;
-    } else if (kind == "IDAT") {
-      if (data_ended_) corrupt({"its data are in two places"});
-      data_.push_back(body);
+      if (header_.exif.empty()) header_.exif = body;
+    } else if (kind == "pHYs") {
+      read_density(body);
+    } else if (is_colour_chunk(kind)) {
+      read_colour(kind, body);
     } else if (kind != "IEND" && kind[0] >= 'A' && kind[0] <= 'Z') {
       unsupported({"a PNG with the chunk ", in_quotes(kind)});
     }
+  }
+
+  void read_data(std::string_view body) {
+    if (!data_ended_) {
+      if (colour_ == 3 && palette_.empty()) corrupt({"it has no palette"});
+      data_.push_back(body);
+    } else if (!split_ && !body.empty()) {
+      split_ = true;
+      note({"Data that come behind other chunks are ignored."});
+    }
+  }
+
+  /// What follows the data can no longer say how they are read.
+  void read_tail(std::string_view kind, std::string_view body) {
+    if (kind == "eXIf" && header_.exif.empty()) {
+      header_.exif = body;
+    } else if (kind == "PLTE" || kind == "tRNS" || kind == "iCCP" || kind == "pHYs" ||
+               is_colour_chunk(kind)) {
+      note({"The chunk ", in_quotes(kind), " comes behind the data; it is ignored."});
+    } else if (kind != "IEND" && kind[0] >= 'A' && kind[0] <= 'Z') {
+      note({"The chunk ", in_quotes(kind), " is unknown; it is ignored."});
+    }
+  }
+
+  void read_transparency(std::string_view body) {
+    const std::size_t colours =
+        (std::min<std::size_t>)(palette_.size() / 3,
+                                std::size_t{1} << static_cast<unsigned>(header_.bits));
+    const std::size_t most = colour_ == 0 ? 2 : colour_ == 2 ? 6 : colours;
+    if (colour_ > 3 || !transparency_.empty() || body.empty() || body.size() > most ||
+        (colour_ != 3 && body.size() != most))
+      return note({"What it says about transparency does not fit its colours; it is ignored."});
+    transparency_ = body;
+    header_.alpha = true;
+  }
+
+  void read_density(std::string_view body) {
+    if (body.size() != 9 || (body[8] != 0 && body[8] != 1))
+      return note({"What it says about its resolution is damaged; it is dropped."});
+    const auto at = static_cast<std::size_t>(body.data() - bytes_.data());
+    header_.density = {big32(at), big32(at + 4),
+                       body[8] == 1 ? ImageDensity::Unit::metre : ImageDensity::Unit::none};
+  }
+
+  void read_colour(std::string_view kind, std::string_view body) {
+    if (!sound_colour_chunk(kind, body))
+      return note({"The chunk ", in_quotes(kind), " is damaged; it is dropped."});
+    for (const ColourChunk& other : header_.colour)
+      if (other.kind == kind) return;
+    header_.colour.push_back({std::string(kind), std::string(body)});
   }
 
   void read_header(std::string_view body) {
@@ -173,6 +290,13 @@ class PngWalk : public ImageBytes {
     out += kind;
     for (const std::string_view part : parts) out += part;
     out.append(4, '\0');  // the decoder does not look at the checksum
+  }
+
+  [[nodiscard]] std::size_t row_bytes() const {
+    std::size_t sum = 0;
+    for_each_pass(
+        [&](std::size_t rows, std::size_t, std::size_t bytes) { sum += rows * (bytes + 1); });
+    return sum;
   }
 
   /// Calls `f(height, width, bytes a row)` for the picture, or for each of the seven of an
@@ -224,7 +348,7 @@ class PngWalk : public ImageBytes {
         for (std::size_t x = 0; x < width; ++x) {
           const std::size_t bit = x * bits;
           const unsigned shift = 8 - bits - static_cast<unsigned>(bit % 8);
-          most = std::max<std::size_t>(most, (row[1 + bit / 8] >> shift) & ((1U << bits) - 1));
+          most = (std::max<std::size_t>)(most, (row[1 + bit / 8] >> shift) & ((1U << bits) - 1));
         }
       }
     });
@@ -235,7 +359,9 @@ class PngWalk : public ImageBytes {
   ImageHeader header_;
   unsigned colour_ = 0;
   int stored_channels_ = 0;
-  bool interlaced_ = false, data_ended_ = false;
+  bool interlaced_ = false;
+  bool data_ended_ = false;  // another chunk followed the data
+  bool split_ = false;       // and more data followed that
   std::string_view palette_, transparency_;
   std::vector<std::string_view> data_;
 };

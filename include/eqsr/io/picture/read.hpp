@@ -1,25 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <eqsr/core/image.hpp>            // Image
-#include <eqsr/core/samples.hpp>          // to_float
-#include <eqsr/io/file.hpp>               // InputFile
-#include <eqsr/io/picture/jpeg_walk.hpp>  // JpegWalk
-#include <eqsr/io/picture/metadata.hpp>   // ImageMetadata
-#include <eqsr/io/picture/png_walk.hpp>   // PngWalk
-#include <eqsr/io/picture/stb.hpp>        // decoders
-#include <eqsr/io/picture/write.hpp>      // write_image
+#include <eqsr/core/image.hpp>              // Image
+#include <eqsr/core/samples.hpp>            // to_float
+#include <eqsr/io/file.hpp>                 // InputFile
+#include <eqsr/io/picture/jpeg_pixels.hpp>  // decoded_jpeg
+#include <eqsr/io/picture/jpeg_walk.hpp>    // JpegWalk
+#include <eqsr/io/picture/metadata.hpp>     // ImageMetadata
+#include <eqsr/io/picture/png_walk.hpp>     // PngWalk
+#include <eqsr/io/picture/stb.hpp>          // decoders
+#include <eqsr/io/picture/write.hpp>        // write_image
 
 #include <algorithm>   // copy_n, transform
 #include <functional>  // function
-#include <optional>    // optional
+#include <new>         // bad_alloc
+#include <utility>     // move, swap
 
 /// PNG and JPEG files in and out. Needs stb; in CMake link eqsr::io.
 namespace eqsr { inline namespace EQSR_ABI {
 
+/// What is known about a picture before it is decoded.
+struct PictureSize {
+  int width = 0, height = 0, channels = 0;  ///< of the image that comes out
+  std::size_t bytes = 0;                    ///< that it and its decoding take beside its file
+};
+
 /// What a caller accepts from a picture file, and whom to tell what was left out.
 struct ReadOptions {
-  std::size_t max_pixels = std::size_t{1} << 28;         ///< compared before anything is decoded
+  std::size_t max_pixels = std::size_t{1} << 28;  ///< compared before anything is decoded
+  std::size_t max_memory = 0;  ///< bytes that a picture may take beside its file; 0: any number
   std::function<void(const std::string& note)> on_note;  ///< for instance: alpha was dropped
+  /// Told before a row is decoded; what it throws ends the reading.
+  std::function<void(const PictureSize& size)> on_size;
 };
 
 /// A picture with all that its file says about it.
@@ -86,34 +97,48 @@ inline std::string inflated_profile(std::string_view chunk) {
   return count == static_cast<int>(size) ? profile : std::string();
 }
 
-/// The colour profile, if it is whole and one of RGB.
-inline std::optional<std::string> rgb_profile(const ImageHeader& header) {
-  std::string profile;
-  if (header.is_png) {
-    profile = inflated_profile(header.icc_parts.front());
+/// What the file says beside the pixels, as far as it is sound.
+inline ImageMetadata metadata_of(ImageHeader& header, bool grey,
+                                 const std::function<void(const std::string&)>& note) {
+  using namespace std::string_view_literals;
+  ImageMetadata metadata;
+  if (header.is_png && !header.icc_parts.empty()) {
+    metadata.icc_profile = inflated_profile(header.icc_parts.front());
   } else if (header.icc_complete) {
-    for (const std::string_view part : header.icc_parts) profile += part;
+    for (const std::string_view part : header.icc_parts) metadata.icc_profile += part;
   }
-  if (profile.size() < 132 || profile.compare(36, 4, "acsp") != 0 ||
-      profile.compare(16, 4, "RGB ") != 0)
-    return std::nullopt;
-  return profile;
+  if (metadata.icc_profile.empty() && !header.icc_parts.empty())
+    metadata.icc_profile = "?";  // so that it is named as one that is damaged
+  if (header.exif.starts_with("Exif\0\0"sv)) header.exif.remove_prefix(6);  // wrong in a PNG
+  metadata.exif = upright_exif(std::string(header.exif));
+  if (header.density.x != header.density.y || header.density.unit != ImageDensity::Unit::none)
+    metadata.density = header.density;
+  metadata.colour = std::move(header.colour);
+  return writable(std::move(metadata), PictureFormat::png, grey, note);
 }
 
-/// Decodes what was walked through; `channels` are wanted.
-inline Image decoded(std::string_view bytes, const ImageHeader& header, int channels,
-                     const ImageBytes& picture) {
-  const bool deep = header.bits == 16;
+/// What turns the essence of a picture into samples: stb here, another library in a program that
+/// has one. `bytes` is what that takes beside the essence and the image.
+struct Decoder {
+  Image (*decode)(std::string_view essence, const ImageHeader& header, int channels,
+                  const ImageBytes& picture);
+  std::size_t (*bytes)(const ImageHeader& header, int channels);
+};
+
+inline std::size_t stb_bytes(const ImageHeader& header, int channels) {
   const auto rounded = [](std::size_t extent, std::size_t tile) {
     return (extent + tile - 1) / tile * tile;
   };
-  stb_budget = 4 * rounded(header.width, header.tile_x) * rounded(header.height, header.tile_y) *
-                   static_cast<std::size_t>((std::max)(channels, header.channels)) *
-                   (deep ? 2 : 1) +
-               (header.is_png ? 2 * bytes.size() : 0) + (std::size_t{1} << 20);
-  stb_refused = false;
-  const auto* data = reinterpret_cast<const unsigned char*>(bytes.data());
-  const int size = static_cast<int>(bytes.size());
+  return 4 * rounded(header.width, header.tile_x) * rounded(header.height, header.tile_y) *
+             static_cast<std::size_t>((std::max)(channels, header.channels)) *
+             (header.bits == 16 ? 2 : 1) +
+         (std::size_t{1} << 20);
+}
+
+inline Image decoded_png(std::string_view essence, const ImageHeader& header, int channels) {
+  const bool deep = header.bits == 16;
+  const auto* data = reinterpret_cast<const unsigned char*>(essence.data());
+  const int size = static_cast<int>(essence.size());
   int width = 0, height = 0, stored = 0;
   const std::unique_ptr<void, void (*)(void*)> samples(
       deep ? static_cast<void*>(
@@ -121,59 +146,89 @@ inline Image decoded(std::string_view bytes, const ImageHeader& header, int chan
            : static_cast<void*>(
                  stb::eqsr_stbi_load_from_memory(data, size, &width, &height, &stored, channels)),
       stb_release);
-  if (samples == nullptr && stb_refused)
-    picture.fail("image_limit", {"The picture needs more memory than its size allows for."});
   if (samples == nullptr || static_cast<std::uint32_t>(width) != header.width ||
       static_cast<std::uint32_t>(height) != header.height)
-    picture.corrupt({"its data cannot be decoded, or do not fit its header"});
+    return {};
   return deep ? image_of(static_cast<const std::uint16_t*>(samples.get()), height, width, channels)
               : image_of(static_cast<const std::uint8_t*>(samples.get()), height, width, channels);
 }
 
+/// Decodes what was walked through with stb.
+inline Image decoded_by_stb(std::string_view essence, const ImageHeader& header, int channels,
+                            const ImageBytes& picture) {
+  stb_allow(stb_bytes(header, channels) + (header.is_png ? 2 * essence.size() : 0));
+  Image image =
+      header.is_png ? decoded_png(essence, header, channels) : decoded_jpeg(essence, header);
+  if (!image.pixels.empty()) return image;
+  if (stb_starved) throw std::bad_alloc();
+  if (stb_refused)
+    picture.fail("image_limit", {"The picture needs more memory than its size allows for."});
+  picture.corrupt({"its data cannot be decoded, or do not fit its header"});
+}
+inline constexpr Decoder stb_decoder{decoded_by_stb, stb_bytes};
+
+/// Compares the size of a picture with what the caller accepts.
+inline void expect_room(const ImageHeader& header, const ReadOptions& options, bool with_alpha,
+                        const Decoder& decoder, const ImageBytes& picture) {
+  const std::size_t pixels = std::size_t{header.width} * header.height;
+  if (pixels > options.max_pixels || header.width > 65535 || header.height > 65535 ||
+      pixels * (header.bits == 16 ? 8 : 4) >= (std::size_t{1} << 31))
+    picture.fail("image_limit",
+                 {"The picture has ", header.width, " x ", header.height, " pixels; the limit is ",
+                  options.max_pixels,
+                  " pixels, 65535 a side and 2 GiB of samples. Raise ReadOptions::max_pixels "
+                  "(--max-megapixels) or cut the picture."});
+  const int orientation = exif_orientation(header.exif).value, channels = with_alpha ? 4 : 3;
+  // Transparency may be announced behind the header: of grey and RGB it is not known yet.
+  PictureSize size{static_cast<int>(header.width), static_cast<int>(header.height),
+                   header.alpha ? channels : 3, 0};
+  if (orientation >= 5) std::swap(size.width, size.height);
+  const std::size_t floats = pixels * static_cast<std::size_t>(size.channels) * sizeof(float);
+  size.bytes =
+      floats + (std::max)(decoder.bytes(header, size.channels), orientation == 1 ? 0 : floats);
+  if (options.max_memory > 0 && size.bytes > options.max_memory)
+    picture.fail("memory_budget",
+                 {"The picture of ", header.width, " x ", header.height, " pixels needs ",
+                  size.bytes, " bytes of memory, but only ", options.max_memory,
+                  " are allowed. Allow more, or cut the picture."});
+  if (options.on_size) options.on_size(size);
+}
+
 /// Decodes a picture with its alpha, if there is any and it is wanted.
 inline Picture decode(std::string_view bytes, const ReadOptions& options, const std::string& name,
-                      bool with_alpha) {
+                      bool with_alpha, const Decoder& decoder = stb_decoder) {
   const bool is_png = bytes.starts_with(png_signature);
   if (!is_png && !(bytes.size() >= 2 && bytes.starts_with(jpeg_signature)))
     refuse_format(bytes, name);
-  PngWalk png(bytes, name);
-  const ImageHeader header = is_png ? png.read() : JpegWalk(bytes, name).read();
-  const std::size_t pixels = std::size_t{header.width} * header.height;
-  EQSR_EXPECTS(pixels <= options.max_pixels && header.width <= 65535 && header.height <= 65535 &&
-                   pixels * (header.bits == 16 ? 8 : 4) < (std::size_t{1} << 31),
-               "image_limit", name, ": The picture has ", header.width, " x ", header.height,
-               " pixels; the limit is ", options.max_pixels,
-               " pixels, 65535 a side and 2 GiB of samples. Raise ReadOptions::max_pixels "
-               "(--max-megapixels) or cut the picture.");
-
-  const int channels = header.alpha && with_alpha ? 4 : 3;
-  Picture picture;
-  if (is_png) {
-    const std::string essence = png.essence();
-    png.check_rows(essence);
-    picture.image = decoded(essence, header, channels, png);
-  } else {
-    picture.image = decoded(bytes, header, channels, png);
-  }
-  picture.bits = header.bits == 16 ? 16 : 8;
-  picture.grey = header.channels <= 2;
-  const int orientation = exif_orientation(header.exif).value;
-  if (orientation != 1) picture.image = upright(picture.image, orientation);
-
-  const auto note = [&](const auto&... parts) {
-    if (options.on_note) options.on_note(say(name, ": ", parts...));
+  const ImageBytes file(bytes, name);
+  const auto note = [&](const std::string& sentence) {
+    if (options.on_note) options.on_note(say(name, ": ", sentence));
   };
-  if (header.exif.starts_with("II") || header.exif.starts_with("MM"))
-    picture.metadata.exif = upright_exif(std::string(header.exif));
-  if (!header.icc_parts.empty()) {
-    if (auto profile = rgb_profile(header)) {
-      picture.metadata.icc_profile = std::move(*profile);
-    } else {
-      note("The colour profile is damaged or not one of RGB; it is dropped.");
-    }
+  const auto fits = [&](const ImageHeader& header) {
+    expect_room(header, options, with_alpha, decoder, file);
+  };
+  Picture picture;
+  try {
+    PngWalk png(bytes, name);
+    JpegWalk jpeg(bytes, name);
+    ImageHeader header = is_png ? png.read(fits) : jpeg.read(fits);
+    const int channels = header.alpha && with_alpha ? 4 : 3;
+    for (const std::string& sentence : header.notes) note(sentence);
+    const std::string essence = is_png ? png.essence() : jpeg.essence();
+    if (is_png)
+      for (const std::string& sentence : png.check_rows(essence)) note(sentence);
+    picture.image = decoder.decode(essence, header, channels, file);
+    picture.bits = header.bits == 16 ? 16 : 8;
+    picture.grey = header.channels <= 2;
+    picture.metadata = metadata_of(header, picture.grey, note);
+    const int orientation = exif_orientation(header.exif).value;
+    if (orientation != 1) picture.image = upright(picture.image, orientation);
+    if (orientation >= 5) std::swap(picture.metadata.density.x, picture.metadata.density.y);
+    if (header.alpha && !with_alpha) note("The alpha channel is dropped.");
+  } catch (const std::bad_alloc&) {
+    file.fail("out_of_memory",
+              {"There is not enough memory to decode the picture. Free some, or cut it."});
   }
-  if (header.alpha && !with_alpha) note("The alpha channel is dropped.");
-  if (header.ignored_at_end > 0) note(header.ignored_at_end, " bytes behind the end are ignored.");
   return picture;
 }
 
@@ -194,9 +249,10 @@ inline void expect_small(std::string_view bytes, const std::string& name) {
 /// Decodes a PNG or JPEG held in memory, recognised by its content; `name` is for error sentences.
 ///
 /// Grey is replicated to RGB; alpha, if there is any, is the fourth channel. Sixteen bits a sample
-/// keep their precision. The orientation that a camera stored is applied. Errors:
-/// `image_truncated`, `image_corrupt`, `image_limit` and `image_unsupported`; a picture with holes
-/// is never returned.
+/// keep their precision. The orientation that a camera stored is applied. A picture of which a
+/// pixel is missing is never returned; what is wrong beside the pixels is dropped with a note.
+/// Errors: `image_truncated`, `image_corrupt`, `image_limit`, `image_unsupported`, `memory_budget`
+/// and `out_of_memory`.
 inline Picture decode_picture(std::string_view bytes, const ReadOptions& options = {},
                               const std::string& name = "picture") {
   detail::expect_small(bytes, name);
@@ -213,8 +269,9 @@ inline Image decode_image(std::string_view bytes, const ReadOptions& options = {
                           const std::string& name = "picture") {
   detail::expect_small(bytes, name);
   Picture picture = detail::decode(bytes, options, name, false);
-  if (!picture.metadata.icc_profile.empty() && options.on_note)
-    options.on_note(name + ": The colour profile is dropped; colours count as sRGB.");
+  const bool coloured = !picture.metadata.icc_profile.empty() || !picture.metadata.colour.empty();
+  if (coloured && options.on_note)
+    options.on_note(name + ": What it says about its colours is dropped; they count as sRGB.");
   return std::move(picture.image);
 }
 

@@ -30,6 +30,13 @@ namespace eqsr { inline namespace EQSR_ABI { namespace detail {
 /// a small file cannot claim much memory.
 inline thread_local std::size_t stb_budget = 0;
 inline thread_local bool stb_refused = false;  ///< whether it asked for more than that
+inline thread_local bool stb_starved = false;  ///< whether the system had no memory for it
+
+/// What the next work of the decoder may allocate.
+inline void stb_allow(std::size_t bytes) {
+  stb_budget = bytes;
+  stb_refused = stb_starved = false;
+}
 
 inline constexpr std::size_t stb_prefix = 16;  // each block starts with its size
 
@@ -40,7 +47,10 @@ inline void* stb_allocate(std::size_t bytes) {
   }
   // Zeros, because the decoder of a JPEG without tables looks into the ones that are not there.
   auto* block = static_cast<unsigned char*>(calloc(1, bytes + stb_prefix));
-  if (block == nullptr) return nullptr;
+  if (block == nullptr) {
+    stb_starved = true;
+    return nullptr;
+  }
   stb_budget -= bytes;
   memcpy(block, &bytes, sizeof bytes);
   return block + stb_prefix;

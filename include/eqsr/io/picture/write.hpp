@@ -7,20 +7,23 @@
 #include <eqsr/io/picture/metadata.hpp>  // ImageMetadata
 #include <eqsr/io/picture/stb.hpp>       // compressor, JPEG encoder
 
-#include <algorithm>  // copy, max, min
-#include <cmath>      // isfinite
-#include <cstdint>    // uint8_t
-#include <limits>     // numeric_limits
-#include <string>     // string
-#include <vector>     // vector
+#include <algorithm>   // copy, max, min
+#include <cmath>       // isfinite
+#include <cstdint>     // uint8_t
+#include <functional>  // function
+#include <limits>      // numeric_limits
+#include <optional>    // optional
+#include <string>      // string
+#include <vector>      // vector
 
 /// PNG, JPEG and PFM files out. Needs stb; in CMake link eqsr::io.
 namespace eqsr { inline namespace EQSR_ABI {
 
 struct WriteOptions {
-  int quality = 95;          ///< of JPEG, 1 to 100
-  int bits = 8;              ///< a sample of PNG, 8 or 16
-  ImageMetadata metadata{};  ///< goes into PNG and JPEG files
+  int quality = 95;                                        ///< of JPEG, 1 to 100
+  int bits = 8;                                            ///< a sample of PNG, 8 or 16
+  ImageMetadata metadata{};                                ///< goes into PNG and JPEG files
+  std::function<void(const std::string& note)> on_note{};  ///< what of it does not
 };
 
 namespace detail {
@@ -74,6 +77,15 @@ inline std::string zlib_compressed(std::vector<unsigned char>& bytes) {
   return {reinterpret_cast<const char*>(packed), static_cast<std::size_t>(size)};
 }
 
+/// The body of a chunk pHYs.
+inline std::string png_density(const ImageDensity& density) {
+  const ImageDensity metre = per_metre(density);
+  std::string body;
+  store_big32(body, metre.x);
+  store_big32(body, metre.y);
+  return body + (metre.unit == ImageDensity::Unit::metre ? '\1' : '\0');
+}
+
 /// A PNG of one (grey), two (grey, alpha), three (RGB) or four channels (RGB, alpha).
 inline std::string encode_png(const Image& image, const WriteOptions& options) {
   const auto channels = static_cast<std::size_t>(image.channels);
@@ -106,7 +118,9 @@ inline std::string encode_png(const Image& image, const WriteOptions& options) {
   header += "\0\4\2\6"[channels - 1];  // the colour type
   header += std::string(3, '\0');
   append_png_chunk(out, "IHDR", header);
-  const auto& [profile, exif] = options.metadata;
+  const auto& [profile, exif, density, colour] = options.metadata;
+  for (const auto& [kind, body] : colour) append_png_chunk(out, kind, body);
+  if (density.x > 0 && density.y > 0) append_png_chunk(out, "pHYs", png_density(density));
   if (!profile.empty()) {
     std::vector<unsigned char> raw(profile.begin(), profile.end());
     append_png_chunk(out, "iCCP", std::string("ICC profile\0\0", 13) + zlib_compressed(raw));
@@ -117,8 +131,7 @@ inline std::string encode_png(const Image& image, const WriteOptions& options) {
   return out;
 }
 
-/// The segments that carry metadata in a JPEG. Exif must fit into one; if it does not, it is left
-/// out.
+/// The segments that carry metadata in a JPEG; `writable` has seen to it that they can.
 inline std::string jpeg_metadata(const ImageMetadata& metadata) {
   std::string out;
   const auto segment = [&](char marker, std::string_view body) {
@@ -131,15 +144,27 @@ inline std::string jpeg_metadata(const ImageMetadata& metadata) {
   };
   using namespace std::string_literals;
   constexpr std::size_t most = 65533;
-  if (!metadata.exif.empty() && metadata.exif.size() + 6 <= most)
-    segment('\xe1', "Exif\0\0"s + metadata.exif);
+  if (!metadata.exif.empty()) segment('\xe1', "Exif\0\0"s + metadata.exif);
   const std::string_view profile = metadata.icc_profile;
   constexpr std::size_t part = most - 14;
   const std::size_t parts = (profile.size() + part - 1) / part;
-  for (std::size_t i = 0; i < parts && parts <= 255; ++i)
+  for (std::size_t i = 0; i < parts; ++i)
     segment('\xe2', "ICC_PROFILE\0"s + static_cast<char>(i + 1) + static_cast<char>(parts) +
                         std::string(profile.substr(i * part, part)));
   return out;
+}
+
+/// The density in the JFIF segment, which comes first: its unit, across and down.
+inline void set_jfif_density(std::string& jpeg, const ImageDensity& density) {
+  const ImageDensity inch = per_inch(density);
+  constexpr std::size_t at = 13;
+  if (inch.x == 0 || inch.y == 0 || jpeg.compare(6, 5, std::string("JFIF\0", 5)) != 0) return;
+  const auto low = [](std::uint32_t value) { return static_cast<char>(value & 255U); };
+  jpeg[at] = inch.unit == ImageDensity::Unit::inch ? '\1' : '\0';
+  jpeg[at + 1] = low(inch.x >> 8U);
+  jpeg[at + 2] = low(inch.x);
+  jpeg[at + 3] = low(inch.y >> 8U);
+  jpeg[at + 4] = low(inch.y);
 }
 
 /// Portable float map: the values as they are, little-endian, the last row first.
@@ -161,6 +186,15 @@ inline std::string extension_of(const std::string& name) {
   std::transform(extension.begin(), extension.end(), extension.begin(),
                  [](char c) { return static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c); });
   return extension;
+}
+
+/// The format that the end of a name says, if it is one that is written here.
+inline std::optional<PictureFormat> format_of(const std::string& name) {
+  const std::string extension = extension_of(name);
+  if (extension == ".png") return PictureFormat::png;
+  if (extension == ".jpg" || extension == ".jpeg") return PictureFormat::jpeg;
+  if (extension == ".pfm") return PictureFormat::pfm;
+  return {};
 }
 
 inline void expect_writable(const Image& image) {
@@ -187,13 +221,14 @@ inline std::vector<std::uint8_t> to_bytes(const Image& image) {
 }
 
 /// Encodes an image in the format that the extension of `name` says: PNG takes one to four channels
-/// (grey, grey and alpha, RGB, RGB and alpha), JPEG and PFM one or three.
+/// (grey, grey and alpha, RGB, RGB and alpha), JPEG and PFM one or three. What of the metadata is
+/// damaged or has no place in the format is dropped with a note.
 inline std::string encode_image(const std::string& name, const Image& image,
                                 const WriteOptions& options = {}) {
-  const std::string extension = detail::extension_of(name);
-  const bool png = extension == ".png", pfm = extension == ".pfm";
-  EQSR_EXPECTS(png || pfm || extension == ".jpg" || extension == ".jpeg", "unknown_format", name,
+  const std::optional<PictureFormat> format = detail::format_of(name);
+  EQSR_EXPECTS(format.has_value(), "unknown_format", name,
                ": Pictures are written as .png, .jpg, .jpeg or .pfm. Choose a name that ends so.");
+  const bool png = format == PictureFormat::png, pfm = format == PictureFormat::pfm;
   const int channels = image.channels;
   EQSR_EXPECTS(channels == 1 || channels == 3 || (png && channels >= 1 && channels <= 4),
                "bad_argument", name, ": An image of ", channels,
@@ -204,6 +239,11 @@ inline std::string encode_image(const std::string& name, const Image& image,
   EQSR_EXPECTS(options.bits == 8 || options.bits == 16, "bad_argument", "A PNG of ", options.bits,
                " bits a sample cannot be written; choose 8 or 16.");
   detail::expect_writable(image);
+  WriteOptions sound = options;
+  sound.metadata =
+      detail::writable(options.metadata, *format, channels <= 2, [&](const std::string& note) {
+        if (options.on_note) options.on_note(name + ": " + note);
+      });
   if (pfm) return detail::encode_pfm(image);
   const std::size_t bytes = image.pixels.size() * static_cast<std::size_t>(options.bits / 8) +
                             static_cast<std::size_t>(image.height);
@@ -211,7 +251,7 @@ inline std::string encode_image(const std::string& name, const Image& image,
                "limit_exceeded", name, ": ", image.width, " x ", image.height,
                " pixels are too many for this format: JPEG takes 65535 a side, and 900 MB of "
                "samples are encoded at most. Choose a smaller size.");
-  if (png) return detail::encode_png(image, options);
+  if (png) return detail::encode_png(image, sound);
   std::string encoded;
   const auto append = [](void* to, void* data, int count) {
     static_cast<std::string*>(to)->append(static_cast<const char*>(data),
@@ -222,7 +262,8 @@ inline std::string encode_image(const std::string& name, const Image& image,
                                                        channels, samples.data(), options.quality);
   EQSR_EXPECTS(done != 0 && encoded.size() > 2, "out_of_memory", name,
                ": There was not enough memory to encode the picture. Choose a smaller size.");
-  return encoded.insert(2, detail::jpeg_metadata(options.metadata));  // behind the first marker
+  detail::set_jfif_density(encoded, sound.metadata.density);
+  return encoded.insert(2, detail::jpeg_metadata(sound.metadata));  // behind the first marker
 }
 
 /// Writes a picture file, as `encode_image` does. It appears complete or not at all; what was there
