@@ -42,8 +42,7 @@ TEST_CASE("cuda layer norm: agrees with the specification") {
 
 TEST_CASE("cuda activation: agrees with the specification") {
   const Map<10> x(7, 9, "x"), addend(7, 9, "addend");
-  for (const auto kind : {Activation::none, Activation::relu, Activation::gelu, Activation::silu,
-                          Activation::sigmoid})
+  for (const auto kind : eqsr::all_activations)
     on_cuda(
         [&](auto& ctx, auto& arrays) {
           const auto y = arrays.copy(x);

@@ -8,9 +8,6 @@ using namespace eqsr_test;
 using eqsr::Activation;
 
 namespace {
-constexpr Activation all[] = {Activation::none, Activation::relu, Activation::gelu,
-                              Activation::silu, Activation::sigmoid};
-
 std::vector<float> activated(auto& ctx, Activation kind, const std::vector<float>& x,
                              const std::vector<float>& addend = {}) {
   const auto m = Index(x.size());
@@ -51,7 +48,7 @@ TEST_CASE_TEMPLATE("activation: far from zero", Ctx, EQSR_CONTEXTS) {
 TEST_CASE_TEMPLATE("activation: a NaN is not swallowed", Ctx, EQSR_CONTEXTS) {
   Ctx ctx;
   const std::vector<float> x(33, std::numeric_limits<float>::quiet_NaN());
-  for (const Activation kind : all) {
+  for (const Activation kind : eqsr::all_activations) {
     CAPTURE(int(kind));
     bool kept = true;
     for (const float y : activated(ctx, kind, x)) kept = kept && std::isnan(y);
@@ -62,7 +59,7 @@ TEST_CASE_TEMPLATE("activation: a NaN is not swallowed", Ctx, EQSR_CONTEXTS) {
 TEST_CASE("activation: the CPU is accurate everywhere") {
   std::vector<float> x;
   for (int i = -12000; i <= 12000; ++i) x.push_back(float(i) / 1000 + 1e-5f);
-  for (const Activation kind : all) {
+  for (const Activation kind : eqsr::all_activations) {
     CAPTURE(int(kind));
     CHECK(on_cpu([&](auto& ctx) { return activated(ctx, kind, x); }, 2e-6));
   }
@@ -71,7 +68,7 @@ TEST_CASE("activation: the CPU is accurate everywhere") {
 TEST_CASE("activation: the CPU agrees at awkward sizes, in place too") {
   for (const Index m : {1, 7, 15, 16, 17, 33, 1000}) {
     const Map<10> x(1, m, "activation.x"), addend(1, m, "activation.addend");
-    for (const Activation kind : all)
+    for (const Activation kind : eqsr::all_activations)
       CHECK(on_cpu([&](auto& ctx) {
         Map<10> y = addend;
         eqsr::launch<eqsr::op::Activate>(ctx, kind, x.in_rows(), y.in_rows(), y.out_rows());

@@ -7,7 +7,11 @@
 namespace eqsr { inline namespace EQSR_ABI {
 
 /// The activations of the network. GELU is the exact erf form, SiLU is x * sigmoid(x).
+/// A new one goes into the list below, which the tests of every operator run through, and into
+/// each `switch` that `-Wswitch` then names.
 enum class Activation { none, relu, gelu, silu, sigmoid };
+inline constexpr Activation all_activations[] = {
+    Activation::none, Activation::relu, Activation::gelu, Activation::silu, Activation::sigmoid};
 
 /// The activation in double precision.
 inline double activate(Activation kind, double x) {
