@@ -19,8 +19,8 @@ CMAKE_CXX_STANDARD to 20."
 #endif
 #if !defined(__GNUC__)
 #error \
-    "eqsr: the hot loops are written with the vector extensions of GNU C, which this compiler lacks. \
-Compile with g++ or clang++."
+    "eqsr: the hot loops are written with the vector extensions of GNU C, which this compiler has \
+not. Compile with g++ or clang++."
 #include <stop_here>
 #endif
 #if !defined(__cpp_exceptions)
