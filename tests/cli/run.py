@@ -177,11 +177,9 @@ class Cli(unittest.TestCase):
             results.add(self.out.read_bytes())
         self.assertEqual(len(results), 1)
 
-    def test_too_much_memory_is_said_before(self):
-        start = time.monotonic()
+    def test_too_much_memory_is_said_before(self):  # computing it would take weeks
         self.expect(1, "-i", self.photo, "-o", self.out, "--size", "400000x400000",
                     "--max-memory", "100M", words=("400000 x 400000", "memory", "are allowed"))
-        self.assertLess(time.monotonic() - start, 30)
 
     @unittest.skipIf("asan" in TOOL, "AddressSanitizer reserves address space")
     def test_address_space_limit(self):
