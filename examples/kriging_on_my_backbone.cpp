@@ -1,59 +1,71 @@
 // SPDX-License-Identifier: Apache-2.0
-// The Kriging upsampler behind a network of your own: it reads your features where they lie and
-// writes the picture where you want it. Any number of channels, any size of the result.
+// A network of your own: your code makes the features of a photo, the Kriging upsampler makes a
+// picture of any size of them, and upscale() gives it all that the library's network has: a memory
+// budget, rows, alpha, several sizes, progress. Nothing here is trained: the picture is the
+// interpolated photo and what the head, filled with small random numbers, adds to it.
+//
+//     kriging_on_my_backbone PHOTO RESULT
 #include <eqsr/eqsr.hpp>
+#include <eqsr/io/image.hpp>
 
 #include <cstdio>
-#include <vector>
 
 #include "random_weights.hpp"
 
 namespace {
 
+// [network]
 constexpr int my_channels = 24;
 
-/// Stands for your network: some features of every pixel, channels last, in your own memory.
-std::vector<float> my_backbone(int height, int width) {
-  std::vector<float> features;
+/// Stands for your code: features of every pixel of an RGB image, channels last.
+void my_features(const float* rgb, int height, int width, float* features) {
   for (int y = 0; y < height; ++y)
     for (int x = 0; x < width; ++x)
-      for (int c = 0; c < my_channels; ++c)
-        features.push_back(std::sin(0.3f * float(x) + 0.2f * float(y * (c + 1))));
-  return features;
+      for (int c = 0; c < my_channels; ++c) {
+        const int row = std::min(y + c / 6, height - 1), column = std::min(x + c % 6, width - 1);
+        *features++ = rgb[(row * width + column) * 3 + c % 3] - 0.5f;
+      }
 }
 
-// [upsample]
-/// Features of height x width pixels to an RGB picture of any size, without copying either.
-template <class Backend>
-std::vector<float> upsample(const std::vector<float>& features, int height, int width,
-                            int target_height, int target_width) {
-  eqsr::KrigingUpsampler<my_channels, Backend> upsampler;
-  fill_with_random_weights(upsampler);  // or: eqsr::load_into(upsampler, weights, "upsample");
+/// Your code as the library sees it.
+struct MyBackbone {
+  static void visit(auto&, auto&&) {}  // names its parameters, if it has any
 
-  std::vector<float> picture(std::size_t(target_height) * std::size_t(target_width) * 3);
-  const eqsr::Plane<const float, my_channels> x(features.data(), height, width);
-  const eqsr::Plane<float, 3> y(picture.data(), target_height, target_width);
+  template <eqsr::AnyContext Context>
+  void forward(Context&, eqsr::Plane<const float, 3> image,
+               eqsr::Plane<float, my_channels> features) const {
+    if constexpr (!eqsr::is_dry<typename Context::backend>)  // where memory is planned, not used
+      my_features(image.data(), int(image.extent<'h'>()), int(image.extent<'w'>()),
+                  features.data());
+  }
+};
 
-  eqsr::Context<Backend> ctx;
-  ctx.reserve(eqsr::plan(ctx, upsampler, x, y).workspace);  // the only allocation of temporaries
-  upsampler.forward(ctx, x, y);
-  return picture;
-}
-// [upsample]
+using Upsampler = eqsr::KrigingUpsampler<my_channels, eqsr::Cpu, 64, 10>;
+using MyNetwork = eqsr::Composed<MyBackbone, Upsampler>;  // added to the interpolated photo
+// [network]
 
 }  // namespace
 
-int main() {
-  const std::vector<float> features = my_backbone(9, 12);
-  const std::vector<float> fast = upsample<eqsr::Cpu>(features, 9, 12, 23, 40);
-  const std::vector<float> exact = upsample<eqsr::Reference>(features, 9, 12, 23, 40);
-  float largest = 0, difference = 0;
-  for (std::size_t i = 0; i < fast.size(); ++i) {
-    largest = std::max(largest, std::abs(exact[i]));
-    difference = std::max(difference, std::abs(exact[i] - fast[i]));
-  }
-  std::printf("9 x 12 features of %d channels became 23 x 40 pixels;\n", my_channels);
-  std::printf("the CPU kernels differ from the specification by %.1e of %.2f\n", double(difference),
-              double(largest));
-  return largest > 0 && difference < 1e-4f * std::max(1.0f, largest) ? 0 : 1;
+int main(int argc, char** argv) {
+  const eqsr::Image photo = eqsr::read_image(argc > 1 ? argv[1] : "examples/photo.png");
+  MyNetwork net;
+  fill_with_random_weights(net);  // or: eqsr::load_into(net, eqsr::StateDict::open("mine.pth"))
+  fill_with_random_weights(net.upsampler.to_rgb, 1e-4f);  // an untrained head adds little
+
+  eqsr::Context<eqsr::Cpu> ctx;
+  ctx.max_memory = 64'000'000;
+  const eqsr::Target target{.scale = 2.5};
+  const eqsr::UpscalePlan plan =
+      eqsr::plan_upscale_rows(ctx, net, photo.height, photo.width, target);
+  std::printf("%d x %d becomes %d x %d in %zu of %zu bytes\n", photo.width, photo.height,
+              plan.size.width, plan.size.height, plan.bytes, plan.budget);
+  const eqsr::Image large = eqsr::upscale(ctx, net, photo, target);
+  if (argc > 2) eqsr::write_image(argv[2], large);
+
+  // What the library promises for its own network holds for yours: with less memory, the same bits.
+  ctx.max_memory = 0;
+  ctx.storage = eqsr::Storage::none;
+  const bool same = eqsr::upscale(ctx, net, photo, target).pixels == large.pixels;
+  std::printf("%s\n", same ? "the same bits with less memory" : "other bits with less memory");
+  return same ? 0 : 1;
 }

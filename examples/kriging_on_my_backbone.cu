@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The Kriging upsampler behind a network of your own on a GPU: it reads your features where they
-// lie in device memory and writes the picture where you want it.
+// The network of kriging_on_my_backbone.cpp on a GPU: a kernel of your own makes the features where
+// the image lies, in device memory, and upscale() does the rest. Nothing here is trained.
 #include <eqsr/eqsr.cuh>
 
 #include <cstdio>
@@ -10,48 +10,53 @@
 
 constexpr int my_channels = 24;
 
-/// Stands for your network: some features of every pixel, channels last, in device memory.
-__global__ void my_backbone(float* features, int height, int width) {
+/// Stands for your code: features of every pixel of an RGB image, channels last.
+__global__ void my_features(const float* rgb, int height, int width, float* features) {
   const int i = int(blockIdx.x * blockDim.x + threadIdx.x);
   if (i >= height * width * my_channels) return;
   const int c = i % my_channels, x = i / my_channels % width, y = i / my_channels / width;
-  features[i] = sinf(0.3f * float(x) + 0.2f * float(y * (c + 1)));
+  const int row = min(y + c / 6, height - 1), column = min(x + c % 6, width - 1);
+  features[i] = rgb[(row * width + column) * 3 + c % 3] - 0.5f;
 }
 
+/// Your code as the library sees it.
+struct MyBackbone {
+  static void visit(auto&, auto&&) {}
+
+  template <eqsr::AnyContext Context>
+  void forward(Context& ctx, eqsr::Plane<const float, 3> image,
+               eqsr::Plane<float, my_channels> features) const {
+    if constexpr (!eqsr::is_dry<typename Context::backend>) {  // where memory is planned, not used
+      const int count = int(features.size());
+      my_features<<<(count + 255) / 256, 256, 0, ctx.stream()>>>(
+          image.data(), int(image.template extent<'h'>()), int(image.template extent<'w'>()),
+          features.data());
+    }
+  }
+};
+
+using Upsampler = eqsr::KrigingUpsampler<my_channels, eqsr::Cuda, 64, 10>;
+using MyNetwork = eqsr::Composed<MyBackbone, Upsampler>;  // added to the interpolated photo
+
 int main() try {
-  constexpr int height = 9, width = 12, target_height = 23, target_width = 40;
   eqsr::Context<eqsr::Cuda> ctx;
+  MyNetwork net;
+  fill_with_random_weights(net);
 
-  // Your memory may come from anywhere; a tensor of the library is one way to have some.
-  using eqsr::Axis;
-  eqsr::Tensor<eqsr::Cuda, float, Axis<'h'>, Axis<'w'>, Axis<'c', my_channels>> features(height,
-                                                                                         width);
-  eqsr::Tensor<eqsr::Cuda, float, Axis<'h'>, Axis<'w'>, Axis<'c', 3>> picture(target_height,
-                                                                              target_width);
-  const int count = int(features.size());
-  my_backbone<<<(count + 255) / 256, 256, 0, ctx.stream()>>>(features.data(), height, width);
-
-  eqsr::KrigingUpsampler<my_channels, eqsr::Cuda> upsampler;
-  fill_with_random_weights(upsampler);  // or: eqsr::load_into(upsampler, weights, "upsample")
-  const auto x = std::as_const(features).view();
-  ctx.reserve(eqsr::plan(ctx, upsampler, x, picture.view()).workspace);
-
+  eqsr::Image photo = eqsr::blank_image(9, 12);  // in host memory, as the result is
+  for (std::size_t i = 0; i < photo.pixels.size(); ++i) photo.pixels[i] = float(i % 37) / 37;
   std::vector<float> pixels[2];
   for (const auto precision : {eqsr::Precision::float32, eqsr::Precision::bf16}) {
     ctx.precision = precision;
-    upsampler.forward(ctx, x, picture.view());  // behind my_backbone in the same stream
-    ctx.sync();
-    auto& result = pixels[precision == eqsr::Precision::bf16];
-    result.resize(std::size_t(picture.size()));
-    picture.copy_to_host(result.data());
+    pixels[precision == eqsr::Precision::bf16] =
+        eqsr::upscale(ctx, net, photo, {.height = 23, .width = 40}).pixels;
   }
   float largest = 0, difference = 0;
   for (std::size_t i = 0; i < pixels[0].size(); ++i) {
     largest = std::max(largest, std::abs(pixels[0][i]));
     difference = std::max(difference, std::abs(pixels[0][i] - pixels[1][i]));
   }
-  std::printf("%d x %d features of %d channels became %d x %d pixels;\n", height, width,
-              my_channels, target_height, target_width);
+  std::printf("9 x 12 pixels became 23 x 40;\n");
   std::printf("bf16 differs from float32 by %.1e of %.2f\n", double(difference), double(largest));
   return largest > 0 && difference < 0.1f * std::max(1.0f, largest) ? 0 : 1;
 } catch (const eqsr::Error& error) {

@@ -9,9 +9,9 @@
 /// Fills the parameters of a module with small random numbers, gains with one: the examples show
 /// how parts fit together, not what they have learnt.
 template <eqsr::Module M>
-void fill_with_random_weights(M& module, unsigned seed = 1) {
-  std::mt19937 random(seed);
-  std::normal_distribution<float> normal(0.0f, 0.1f);
+void fill_with_random_weights(M& module, float spread = 0.1f) {
+  std::mt19937 random(1);
+  std::normal_distribution<float> normal(0.0f, spread);
   eqsr::for_each_parameter(module, [&](const std::string& name, auto& tensor) {
     const bool gain = name.find("norm") != std::string::npos && name.ends_with("weight");
     std::vector<float> values(std::size_t(tensor.size()));

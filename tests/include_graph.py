@@ -30,8 +30,8 @@ ALLOWED = {
     "instance.hpp": {"instance"},
     "base_cpu.hpp": {"instance"},
     "lite_cpu.hpp": {"instance"},
-    "eqsr.hpp": {"cpu", "upscale.hpp", "alpha.hpp", "instance"},
-    "eqsr.cuh": {"cuda", "upscale.hpp"},
+    "eqsr.hpp": {"cpu", "net", "upscale.hpp", "alpha.hpp", "instance"},
+    "eqsr.cuh": {"cuda", "net", "upscale.hpp"},
 }
 # One header against the arrows: the namespace of every header is named after the instruction set,
 # whose ladder stands in cpu/target.hpp. That header includes nothing.

@@ -6,4 +6,5 @@
 #include <eqsr/cuda/device.cuh>
 #include <eqsr/cuda/kernels.cuh>
 #include <eqsr/cuda/runtime.cuh>
+#include <eqsr/net/composed.hpp>
 #include <eqsr/upscale.hpp>

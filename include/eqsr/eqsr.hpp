@@ -6,6 +6,7 @@
 #include <eqsr/alpha.hpp>
 #include <eqsr/cpu/kernels.hpp>
 #include <eqsr/instance/cpu.hpp>
+#include <eqsr/net/composed.hpp>
 #include <eqsr/upscale.hpp>
 
 // Linking the CMake targets eqsr::base_cpu and eqsr::lite_cpu defines these: that network comes

@@ -2,11 +2,10 @@
 #include <doctest/doctest.h>
 #include <eqsr/eqsr.hpp>
 
-#include <condition_variable>
-#include <mutex>
 #include <thread>
 
 #include "support/compare.hpp"
+#include "support/meeting.hpp"
 #include "support/module.hpp"
 
 using namespace eqsr_test;
@@ -23,37 +22,6 @@ constexpr eqsr::Config small{.channels = 8,
                              .latent = 16,
                              .frequencies = 4,
                              .image_skip = eqsr::ImageSkip::bicubic};
-
-/// Threads in the place of machines: each waits for the one above, then all for the last.
-class Meeting {
- public:
-  explicit Meeting(int parts) : parts_(parts) {}
-
-  RowPart part(Index height, int number) {
-    RowPart part = eqsr::row_part(height, number, parts_);
-    part.meet = [this, number](std::span<double> total, const std::function<void()>& add) {
-      std::unique_lock lock(mutex_);
-      changed_.wait(lock, [&] { return turn_ == number; });
-      if (number > 0) std::copy(sums_.begin(), sums_.end(), total.begin());
-      add();
-      sums_.assign(total.begin(), total.end());
-      ++turn_;
-      changed_.notify_all();
-      changed_.wait(lock, [&] { return turn_ == parts_; });
-      std::copy(sums_.begin(), sums_.end(), total.begin());
-      if (++read_ == parts_) turn_ = read_ = 0;
-      changed_.notify_all();
-      changed_.wait(lock, [&] { return turn_ != parts_; });
-    };
-    return part;
-  }
-
- private:
-  int parts_, turn_ = 0, read_ = 0;
-  std::vector<double> sums_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-};
 
 std::vector<float> in_parts(const eqsr::Net<small, Cpu>& net, const eqsr::Image& image, Index H,
                             Index W, int parts, Storage storage, int band_height) {

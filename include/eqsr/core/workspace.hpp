@@ -230,6 +230,15 @@ class Context<DryRun<B>> {
   Arena<DryRun<B>> arena_;
 };
 
+/// The whole of y, with what the context keeps between the passes.
+template <AnyContext C>
+Bands whole_image(const C& ctx, Plane<float, 3> y) {
+  return {.height = y.template extent<'h'>(),
+          .width = y.template extent<'w'>(),
+          .whole = y.data(),
+          .storage = ctx.storage};
+}
+
 /// While this lives, checkpoints from 0 to 1 report on the share [begin, end] of what they reported
 /// on before.
 template <class C>

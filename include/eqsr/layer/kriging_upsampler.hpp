@@ -97,12 +97,7 @@ struct KrigingUpsampler {
 
   void forward(AnyContext auto& ctx, input x, output y,
                Encoding encoding = Encoding::division) const {
-    forward_bands(ctx, x,
-                  {.height = y.template extent<'h'>(),
-                   .width = y.template extent<'w'>(),
-                   .whole = y.data(),
-                   .storage = ctx.storage},
-                  encoding);
+    forward_bands(ctx, x, whole_image(ctx, y), encoding);
   }
 
   /// The same, band by band. A dry run takes the whole image as one band.

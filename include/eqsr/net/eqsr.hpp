@@ -3,6 +3,7 @@
 #include <eqsr/layer/kriging_upsampler.hpp>  // KrigingUpsampler
 #include <eqsr/layer/pad.hpp>                // ReflectPad, Crop
 #include <eqsr/net/blocks.hpp>               // Group
+#include <eqsr/net/condition.hpp>            // encode_condition
 #include <eqsr/net/network.hpp>              // forward_bands
 #include <eqsr/net/skip.hpp>                 // with_skip
 
@@ -51,12 +52,7 @@ struct Net {
 
   /// y = network(x); the condition t follows from the sizes unless it is given.
   void forward(AnyContext auto& ctx, input x, output y, std::optional<float> t = {}) const {
-    forward_bands(ctx, *this, x,
-                  {.height = y.template extent<'h'>(),
-                   .width = y.template extent<'w'>(),
-                   .whole = y.data(),
-                   .storage = ctx.storage},
-                  t);
+    forward_bands(ctx, *this, x, whole_image(ctx, y), t);
   }
 
   /// The target image from the trunk's features of image x.
@@ -72,7 +68,7 @@ struct Net {
     const Index w = padded(x.template extent<'w'>(), config.window);
     Scope scope(ctx);
     const auto style = scope.template rows<config.encoded()>(1);
-    encode_condition(ctx, t, style);
+    encode_condition(ctx, t, encoding, style);
 
     const auto f0 = scope.template plane<C>(h, w);
     embed(ctx, x, f0);
@@ -96,13 +92,6 @@ struct Net {
     launch<op::ReflectPad>(ctx, x, image);
     shift_by_mean(ctx, rows(image), -1, rows(image));
     conv_first.forward(ctx, image, f0);
-  }
-  template <AnyContext Ctx>
-  void encode_condition(Ctx& ctx, float t, Rows<float, config.encoded()> style) const {
-    Scope scope(ctx);
-    const Rows<float, 1> number(scope.template array<float>(1), 1);
-    launch<op::ChannelFill>(ctx, std::array<float, 1>{t}, number);
-    launch<op::FrequencyEncoding>(ctx, Rows<const float, 1>(number), encoding, style);
   }
 };
 
