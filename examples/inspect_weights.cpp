@@ -21,21 +21,27 @@ std::string shape_text(const eqsr::StoredTensor& tensor) {
   return text + "]";
 }
 
+/// Foreign text, whole: what is no printable ASCII is escaped, so that it cannot steer a terminal.
+std::string printable(const std::string& text) {
+  std::string out;
+  for (const char c : text) {
+    const bool plain = c >= ' ' && c <= '~';
+    out += plain ? std::string(1, c) : "\\x" + eqsr::detail::hex_byte(c);
+  }
+  return out;
+}
+
 void print(const eqsr::StateDict& dict) {
   std::cout << "format     " << dict.format() << '\n';
   if (!dict.unwrapped().empty()) std::cout << "found in   " << dict.unwrapped() << '\n';
-  for (const auto& [key, value] : dict.metadata()) {
-    // In quotes: metadata is foreign text.
-    std::cout << "metadata   " << eqsr::detail::in_quotes(key) << ": "
-              << eqsr::detail::in_quotes(value) << '\n';
-  }
+  if (!dict.prefix().empty()) std::cout << "prefix     " << printable(dict.prefix()) << '\n';
+  for (const auto& [key, value] : dict.metadata())
+    std::cout << "metadata   " << printable(key) << ": " << printable(value) << '\n';
   std::size_t elements = 0;
   std::size_t bytes = 0;
   for (const auto& [name, tensor] : dict) {
-    std::string printed = eqsr::detail::in_quotes(name);
-    printed = printed.substr(1, printed.size() - 2);
     std::cout << "tensor     " << std::left << std::setw(5) << eqsr::name_of(tensor.dtype())
-              << printed << ' ' << shape_text(tensor);
+              << printable(name) << ' ' << shape_text(tensor);
     if (const auto index = tensor.first_nonfinite()) {
       std::cout << "  NOT FINITE at element " << *index;
     }
@@ -44,7 +50,7 @@ void print(const eqsr::StateDict& dict) {
     bytes += tensor.numel() * eqsr::size_of(tensor.dtype());
   }
   for (const std::string& name : dict.dropped()) {
-    std::cout << "ignored    " << eqsr::detail::in_quotes(name) << '\n';
+    std::cout << "ignored    " << printable(name) << '\n';
   }
   std::cout << "total      " << dict.size() << " tensors, " << elements << " elements, " << bytes
             << " bytes\n";

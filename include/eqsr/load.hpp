@@ -3,10 +3,11 @@
 #include <eqsr/io/weights/load_into.hpp>  // load_into
 #include <eqsr/net/eqsr.hpp>              // Net
 
-#include <map>      // map
-#include <string>   // string
-#include <utility>  // pair
-#include <vector>   // vector
+#include <algorithm>  // for_each
+#include <map>        // map
+#include <string>     // string
+#include <utility>    // pair
+#include <vector>     // vector
 
 /// A ready network from a weight file.
 namespace eqsr { inline namespace EQSR_ABI {
@@ -92,6 +93,7 @@ inline void expect_derived_indices(const StateDict& dict, const Config& config) 
 ///
 /// What the file says beside the parameters is compared with the network before that is allocated:
 /// `bad_config` if it states another configuration, `bad_index` if its derived buffers are wrong.
+/// What was noticed beside goes to `limits.on_note`, a sentence each.
 template <Config config, AnyContext C>
 Net<config, typename C::backend> load(C&, const std::string& path, const Limits& limits = {}) {
   return detail::typed([&] {
@@ -99,7 +101,8 @@ Net<config, typename C::backend> load(C&, const std::string& path, const Limits&
     detail::expect_configuration(dict, config);
     detail::expect_derived_indices(dict, config);
     Net<config, typename C::backend> net;
-    load_into(net, dict);
+    const std::vector<std::string> notes = load_into(net, dict);
+    if (limits.on_note) std::for_each(notes.begin(), notes.end(), limits.on_note);
     if (const auto found = dict.metadata().find("encoding"); found != dict.metadata().end()) {
       EQSR_EXPECTS(found->second == "division" || found->second == "reciprocal", "bad_config",
                    "The metadata of ", path, " names the encoding ",

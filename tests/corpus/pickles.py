@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The bad pickles, rows F1 to F26 of docs/reliability.md. Each lies in a sound archive."""
+"""The bad pickles, rows F1 to F28 of docs/reliability.md. Each lies in a sound archive."""
 from builder import *  # noqa: F403
 
 ALLOWED = b"\x80.(N\x88\x89}])t\x85\x86\x87JKM\x8aGXcRQhjqrsuaeb"
@@ -17,8 +17,8 @@ get;webbrowser open;smtplib SMTP;ftplib FTP;asyncio.unix_events
 _UnixSubprocessTransport.__init__;multiprocessing.util spawnv_passfds;concurrent.futures
 ProcessPoolExecutor;pickle loads;_pickle load;cloudpickle.cloudpickle _make_function;dill._dill
 _create_code;marshal loads;types FunctionType;types CodeType;functools partial;functools
-reduce;operator attrgetter;operator methodcaller;itertools starmap;collections Counter;collections
-namedtuple;collections defaultdict;_codecs encode;codecs decode;inspect getattr_static;linecache
+reduce;operator attrgetter;operator methodcaller;itertools starmap;collections
+namedtuple;collections defaultdict;codecs decode;inspect getattr_static;linecache
 getline;logging.config dictConfig;lib2to3.pgen2.pgen ParserGenerator.make_label;idlelib.run
 Executive.runcode;doctest debug_script;distutils.file_util write_file;ensurepip bootstrap;venv
 create;zipimport zipimporter;sqlite3 connect;tempfile mktemp;pathlib Path;pydoc pipepager;rlcompleter
@@ -81,7 +81,6 @@ def operations():
     for bad in (b"h\x07", b"j\xff\xff\xff\xff", b"Nr\xff\xff\xff\xff"):
         yield value("F8", bad, "bad_pickle")
     yield value("F9", b"X\xff\xff\xff\xffabc", "truncated")
-    yield value("F9", b"\x8a\xff" + b"\1" * 255, "bad_number")
 
 
 def sizes():
@@ -145,6 +144,25 @@ def keys():
         yield raw("F26", whole(items(text(key) + tensor(storage()))), "bad_name")
 
 
+def beside():
+    """What torch.load(weights_only=True) accepts beside tensors, and whole modules."""
+    def made(module, n, of):
+        return name(module, n) + tuple_of(of) + b"R"
+    code = made("_codecs", "encode", text("abc") + text("latin1"))
+    dtype = made("numpy", "dtype", text("f8") + b"\x89\x88") + tuple_of(integer(3) + b"NN") + b"b"
+    for thing in (made("collections", "Counter", items(text("a") + integer(2))), code,
+                  made("torch", "Size", integers([1, 2])), name("torch", "bfloat16"),
+                  made("torch", "device", text("cpu")), made("numpy.core.multiarray", "scalar",
+                                                             dtype + code),
+                  made("__builtin__", "set", b"](" + integer(1) + b"e"),
+                  b"\x8a\xff" + b"\1" * 255, items(integers([1, 2]) + b"N")):
+        yield raw("F27", whole(items(W + text("x") + thing)), "none", "-")
+    state = items(text("training") + b"\x88" + text("_parameters") + b"}")
+    for module, n in (("__main__", "Net"), ("torch.nn.modules.container", "Sequential")):
+        yield raw("F28", whole(name(module, n) + b")\x81" + state + b"b"), "forbidden_global", "H1",
+                  "whole module")
+
+
 def rows():
-    for source in (opcodes, operations, sizes, storages, views, keys):
+    for source in (opcodes, operations, sizes, storages, views, keys, beside):
         yield from source()

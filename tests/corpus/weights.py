@@ -29,7 +29,8 @@ def frame():
                   ("m/constants.pkl", b"\x80\2)."), ("m/version", b"3\n")])
     for bytes_, word, heap in ((tar.getvalue(), "tar", "H0"), (b"\x1f\x8b\x08" + rest, "gzip", "H0"),
                                (b"7z\xbc\xaf\x27\x1c" + rest, "7z", "H0"),
-                               (bytes(script.bytes), "TorchScript", "H1")):
+                               (b'{"metadata": {}, "weight_map": {"w": "a-00001-of-00002"}}',
+                                "index", "H0"), (bytes(script.bytes), "TorchScript", "H1")):
         yield "A6", bytes_, "unsupported_container", heap, word
     yield "A7", sound, "none", "-", "", "weights.pth"
     yield "A7", bytes(archive().bytes), "none", "-", "", "weights.safetensors"

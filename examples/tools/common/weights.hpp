@@ -2,9 +2,13 @@
 #pragma once
 #include <eqsr/upscale.hpp>
 
+#include <algorithm>
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <string>
+
+#include "common/names.hpp"
 
 /// Which weights, and which of the compiled networks they belong to.
 namespace tool {
@@ -45,31 +49,55 @@ constexpr Sizes sizes_of() {
   return {config.channels, config.latent, config.channels + 2 * config.encoded(), config.groups()};
 }
 
+/// The sizes that a file states; 0 is what none of its tensors tells. One tensor that is missing
+/// must not hide what the others say: each size is asked of several.
 inline Sizes sizes_of(const eqsr::StateDict& weights) {
-  Sizes sizes;
+  const std::string prefix = network_prefix(weights);
   const auto extent = [&](const char* name, std::size_t axis) -> std::int64_t {
-    const auto* tensor = weights.find(name);
+    const auto* tensor = weights.find(prefix + name);
     return tensor != nullptr && axis < tensor->shape().size() ? tensor->shape()[axis] : 0;
   };
-  sizes.channels = extent("conv_first.weight", 0);
-  sizes.latent = extent("upsample.head.0.weight", 0);
+  Sizes sizes;
+  for (const char* name : {"conv_first.weight", "conv_after_body.weight", "norm.weight",
+                           "patch_embed.norm.weight", "layers.0.conv.weight"})
+    sizes.channels = (std::max)(sizes.channels, extent(name, 0));
+  for (const char* name : {"upsample.head.0.weight", "upsample.head.0.bias",
+                           "upsample.inv1.conv1.weight", "upsample.inv2.conv1.weight"})
+    sizes.latent = (std::max)(sizes.latent, extent(name, 0));
   sizes.inputs = extent("upsample.head.0.weight", 1);
-  while (weights.contains("layers." + std::to_string(sizes.groups) + ".conv.weight"))
-    ++sizes.groups;
+  // Of a shard, which lacks either end, the groups tell nothing.
+  if (extent("conv_first.weight", 0) + extent("conv_first.bias", 0) > 0 && sizes.latent > 0)
+    for (const std::string start = prefix + "layers.";
+         std::any_of(weights.begin(), weights.end(), [&](const auto& entry) {
+           return entry.name.starts_with(start + std::to_string(sizes.groups) + ".");
+         });)
+      ++sizes.groups;
   return sizes;
 }
 
-/// Calls `f` with the compiled configuration that the weights belong to.
+/// What loading noticed, for people.
+inline void note_about_weights(const std::string& text) {
+  std::fprintf(stderr, "note: %s\n", text.c_str());
+}
+
+/// Calls `f` with the compiled configuration that the weights belong to, as far as they say.
 template <class F>
 int with_configuration(const eqsr::StateDict& weights, const std::string& path, F&& f) {
   const Sizes sizes = sizes_of(weights);
-  if (sizes == sizes_of<eqsr::lite>()) return f.template operator()<eqsr::lite>();
-  if (sizes == sizes_of<eqsr::base>()) return f.template operator()<eqsr::base>();
-  if (sizes.channels == 0 || sizes.latent == 0)
+  const auto fits = [&](const Sizes& of) {
+    const auto same = [](std::int64_t said, std::int64_t is) { return said == 0 || said == is; };
+    return (sizes.channels > 0 || sizes.latent > 0) && same(sizes.channels, of.channels) &&
+           same(sizes.latent, of.latent) && same(sizes.inputs, of.inputs) &&
+           same(sizes.groups, of.groups);
+  };
+  if (fits(sizes_of<eqsr::lite>())) return f.template operator()<eqsr::lite>();
+  if (fits(sizes_of<eqsr::base>())) return f.template operator()<eqsr::base>();
+  if (sizes.channels == 0 && sizes.latent == 0)
     throw eqsr::Error("unknown_network",
                       path +
-                          ": These are no EQSR weights: the tensors conv_first.weight and "
-                          "upsample.head.0.weight are missing. Choose another file.");
+                          ": These are no EQSR weights: none of the tensors that tell an EQSR "
+                          "network, such as conv_first.weight and upsample.head.0.weight, is in "
+                          "it, under whatever prefix. Choose another file.");
   throw eqsr::Error("unknown_network",
                     path + ": The network of these weights has " + sizes.text() +
                         "; this program was compiled for " + sizes_of<eqsr::lite>().text() +

@@ -13,6 +13,8 @@
 #include <optional>
 #include <string>
 
+#include "common/names.hpp"
+
 namespace {
 
 struct Options {
@@ -72,6 +74,9 @@ void print(const eqsr::StateDict& from, const std::vector<std::string>& derived,
            const Options& options, const Tally& tally) {
   std::printf("read       %s, %s%s\n", options.input.c_str(), from.format().c_str(),
               from.unwrapped().empty() ? "" : (", under " + from.unwrapped()).c_str());
+  if (!from.prefix().empty())
+    std::printf("removed    the prefix %s of all names\n",
+                eqsr::detail::in_quotes(from.prefix()).c_str());
   std::printf("wrote      %s: %zu tensors, %zu elements, %zu bytes\n", options.output.c_str(),
               tally.tensors, tally.elements, tally.bytes);
   for (const auto& [types, count] : tally.types)
@@ -90,8 +95,9 @@ void print(const eqsr::StateDict& from, const std::vector<std::string>& derived,
   if (from.dropped().empty() && derived.empty()) std::printf("dropped    nothing\n");
 }
 
-void convert(const eqsr::StateDict& from, const Options& options) {
+void convert(eqsr::StateDict& from, const Options& options) {
   const auto wanted = eqsr::detail::find_dtype(&eqsr::detail::DtypeRow::name, options.type);
+  from.strip(tool::network_prefix(from));
   eqsr::StateDict to;
   Tally tally;
   std::vector<std::string> derived;
@@ -168,7 +174,7 @@ int main(int argc, char** argv) {
   if (const auto exit = parse(argc, argv, options)) return *exit;
   bool opened = false;
   try {
-    const eqsr::StateDict from = eqsr::StateDict::open(options.input);
+    eqsr::StateDict from = eqsr::StateDict::open(options.input);
     opened = true;
     convert(from, options);
     return 0;

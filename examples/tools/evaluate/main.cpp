@@ -212,7 +212,7 @@ int run(const EvaluateOptions& options) {
     const std::string path =
         (options.weights.empty() ? find_shipped_weights() : options.weights).string();
     return with_configuration(eqsr::StateDict::open(path), path, [&]<eqsr::Config config>() {
-      const auto net = eqsr::load<config>(ctx, path);
+      const auto net = eqsr::load<config>(ctx, path, {.on_note = note_about_weights});
       loaded = true;
       const Network network = [&](const eqsr::Image& low, int height, int width) {
         return eqsr::upscale(ctx, net, low, {.height = height, .width = width});

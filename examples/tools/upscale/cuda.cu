@@ -16,7 +16,7 @@ std::unique_ptr<Upscaler> open_on_cuda(int device, const std::string& precision,
                                             : eqsr::Precision::float32;
   try {
     static Context ctx(device, mode);  // one GPU a run
-    const eqsr::Limits limits{.sha256 = sha256};
+    const eqsr::Limits limits{.sha256 = sha256, .on_note = note_about_weights};
     const eqsr::StateDict dict = eqsr::StateDict::open(weights, limits);
     std::unique_ptr<Upscaler> upscaler;
     with_configuration(dict, weights, [&]<eqsr::Config config>() {

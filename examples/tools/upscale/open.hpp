@@ -15,7 +15,7 @@ namespace tool {
 
 inline std::unique_ptr<Upscaler> open_on_cpu(eqsr::Context<eqsr::Cpu>& ctx, const Options& options,
                                              const std::string& path) {
-  const eqsr::Limits limits{.sha256 = options.sha256};
+  const eqsr::Limits limits{.sha256 = options.sha256, .on_note = note_about_weights};
   std::optional<eqsr::StateDict> weights = eqsr::StateDict::open(path, limits);
   std::unique_ptr<Upscaler> upscaler;
   with_configuration(*weights, path, [&]<eqsr::Config config>() {

@@ -15,6 +15,7 @@
 #include <cerrno>        // errno
 #include <cstddef>       // size_t
 #include <cstdint>       // uint64_t
+#include <functional>    // function
 #include <limits>        // numeric_limits
 #include <string>        // string
 #include <string_view>   // string_view
@@ -35,6 +36,9 @@ struct Limits {
   std::string sha256{};
   /// PyTorch can be told to write archives without valid checksums; false reads them.
   bool check_crc = true;
+  /// Called with a sentence for each thing that `load` noticed but did not mind: a prefix that it
+  /// removed from the names, objects beside the tensors, numbers that count as zero.
+  std::function<void(const std::string& note)> on_note{};
 };
 
 namespace detail {

@@ -264,6 +264,8 @@ class StateDict {
   /// Where in the file the tensors were: "params_ema", "state_dict.params", ..., empty at top
   /// level.
   [[nodiscard]] const std::string& unwrapped() const noexcept { return unwrapped_; }
+  /// What was removed from the front of every name, such as `module.`; empty if nothing was.
+  [[nodiscard]] const std::string& prefix() const noexcept { return prefix_; }
   /// The file, for error sentences; empty for a dictionary made in memory.
   [[nodiscard]] const std::string& source() const noexcept { return source_; }
 
@@ -304,6 +306,7 @@ class StateDict {
   }
 
   /// Removes `prefix` from every name if every name has it (and is longer); says whether it did.
+  /// `prefix()` grows by it.
   bool strip(std::string_view prefix) {
     for (const Entry& entry : entries_) {
       if (entry.name.size() <= prefix.size() || !entry.name.starts_with(prefix)) return false;
@@ -313,6 +316,7 @@ class StateDict {
       entries_[i].name.erase(0, prefix.size());
       index_.emplace(entries_[i].name, i);
     }
+    if (!entries_.empty()) prefix_ += prefix;
     return !entries_.empty();
   }
 
@@ -333,6 +337,7 @@ class StateDict {
   std::string source_;
   std::string format_;
   std::string unwrapped_;
+  std::string prefix_;
 };
 
 }}  // namespace eqsr::EQSR_ABI

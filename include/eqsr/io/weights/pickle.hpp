@@ -23,11 +23,10 @@ inline void Pickle::recall(std::size_t slot) {
   push(memo_[slot]);
 }
 
-/// Two's complement, little-endian, of any length that fits 64 bits.
+/// Two's complement, little-endian. What is longer than 64 bits, such as the state of a random
+/// generator, belongs to no tensor.
 inline void Pickle::push_long(std::string_view bytes) {
-  if (bytes.size() > 8) {
-    fail("bad_number", {"A whole number has ", bytes.size(), " bytes; at most 8 are possible."});
-  }
+  if (bytes.size() > 8) return push(V::opaque);
   std::uint64_t value = 0;
   for (std::size_t i = 0; i < bytes.size(); ++i) {
     value |= std::uint64_t{static_cast<unsigned char>(bytes[i])} << (8 * i);

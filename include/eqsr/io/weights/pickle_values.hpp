@@ -34,7 +34,8 @@ struct PickleValue {
     ordered_dict,
     name,
     storage,
-    tensor
+    tensor,
+    opaque  // harmless and of no use here: a torch.dtype, a Counter, a NumPy scalar
   };
   Kind kind = unset;
   std::uint32_t size = 0;  // of a text: its bytes; of a tensor: 1 if it may get attributes
@@ -113,13 +114,17 @@ class Pickle {
 
  private:
   using V = PickleValue;
-  /// The names a pickle may mention. Storage classes are `first_storage` plus their Dtype.
+  /// The names a pickle may mention. `harmless` ones make an opaque value of whatever they are
+  /// given; storage classes are `first_storage` plus their Dtype.
   enum Name : std::int64_t {
     rebuild_tensor,
     rebuild_old_tensor,
     rebuild_parameter,
+    rebuild_parameter_with_state,
+    rebuild_from_type,
     make_parameter,
     make_ordered_dict,
+    harmless,
     first_storage
   };
 
@@ -239,16 +244,19 @@ class Pickle {
     return container;
   }
   [[gnu::noinline]] void append(const std::vector<V>& values) {
+    if (top().kind == V::opaque) return;
     PickleContainer& list = open_container(true, "APPEND");
     for (const V value : values) put(list, value);
   }
   [[gnu::noinline]] void set_items(const std::vector<V>& values) {
+    if (top().kind == V::opaque) return;
     PickleContainer& dict = open_container(false, "SETITEM");
     if (values.size() % 2 != 0) fail("bad_pickle", {"A dictionary gets a key without a value."});
     for (std::size_t i = 0; i < values.size(); i += 2) {
       const V::Kind kind = values[i].kind;
-      if (kind != V::text && kind != V::integer && kind != V::boolean && kind != V::none) {
-        fail("bad_pickle", {"A dictionary gets a key that is neither a text nor a number."});
+      if (kind == V::list || kind == V::dict || kind == V::ordered_dict || kind == V::tensor ||
+          kind == V::storage) {
+        fail("bad_pickle", {"A dictionary gets a key that can be none, such as a list."});
       }
       put(dict, values[i]);
       put(dict, values[i + 1]);
@@ -258,7 +266,9 @@ class Pickle {
   // ---- what the names stand for; in pickle_names.hpp -------------------------------------------
 
   void find_name(std::string_view module, std::string_view name);
+  [[nodiscard]] bool begins_module();
   void reduce();
+  void rebuild(std::int64_t name, std::span<const V> arguments);
   void build();
   void make_tensor(std::span<const V> arguments);
   void make_storage(V id);

@@ -27,6 +27,7 @@ struct PthSelection {
   if (key.kind == PickleValue::integer) return std::to_string(key.value);
   if (key.kind == PickleValue::boolean) return key.value != 0 ? "True" : "False";
   if (key.kind == PickleValue::none) return "None";
+  if (key.kind != PickleValue::text) return "(no text)";
   if (!valid_name(pickle.text(key))) {
     pickle.fail("bad_name", {"The key ", in_quotes(pickle.text(key)),
                              " is not 1 to 1024 bytes of UTF-8 without zero bytes."});
@@ -45,6 +46,7 @@ inline PthSelection select_tensors(const InputFile& file, const Pickle& pickle) 
     std::set<std::string> keys;
     for (std::size_t i = 0; i < members.size(); i += 2) {
       std::string key = pickle_key(pickle, members[i]);
+      if (members[i].kind > PickleValue::text || members[i].kind == PickleValue::real) continue;
       if (keys.contains(key)) {
         file.fail("duplicate_key", {"The key ", in_quotes(key), " is there twice."});
       }
@@ -148,14 +150,7 @@ inline std::string find_pth_root(const InputFile& file, const ZipArchive& archiv
   }
   for (const ZipEntry& entry : archive.entries()) {
     several = several || !entry.name.starts_with(root);
-    const std::string_view inside =
-        std::string_view(entry.name)
-            .substr(entry.name.starts_with(root) ? root.size() : entry.name.size());
-    if (inside == "constants.pkl" || inside.starts_with("code/")) {
-      file.fail("unsupported_container",
-                {"This is a TorchScript archive, a program; save the model's "
-                 "state_dict() with torch.save."});
-    }
+    if (entry.name.starts_with(root) && is_torchscript(entry.name)) fail_torchscript(file);
   }
   if (several) file.fail("ambiguous_archive", {"The archive has entries in more than one folder."});
   return root;

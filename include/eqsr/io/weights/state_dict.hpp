@@ -60,6 +60,15 @@ namespace detail {
   return {};
 }
 
+/// Whether a file is the JSON text `*.index.json` that says in which file each tensor lies. The
+/// map comes first or behind a little metadata.
+[[nodiscard]] inline bool is_shard_index(const InputFile& file, std::string_view head) {
+  const std::size_t start = head.find_first_not_of(" \t\r\n\xEF\xBB\xBF");
+  return start < head.size() && head[start] == '{' &&
+         file.read_some(0, (std::min)(file.size(), std::uint64_t{16384})).find("\"weight_map\"") !=
+             std::string::npos;
+}
+
 [[nodiscard]] inline std::string_view hint_for(std::string_view head) {
   if (head.starts_with("version https://git-lfs")) {
     return " This is a Git LFS pointer: run \"git lfs pull\" to fetch the file itself.";
@@ -69,6 +78,7 @@ namespace detail {
   if (head.substr(start, 1) == "<") {
     return " This looks like a web page: the download went wrong, perhaps for lack of a login.";
   }
+  if (head.substr(start, 1) == "{") return " This looks like a JSON text, such as a configuration.";
   return {};
 }
 
@@ -101,6 +111,12 @@ inline StateDict StateDict::open(const std::string& path, const Limits& limits) 
   // An archive with something before it, which its own reader explains.
   if (file.size() >= 22 && file.read_some(file.size() - 22, 4) == "PK\x05\x06") {
     return detail::read_pth(file, limits);
+  }
+  if (detail::is_shard_index(file, head)) {
+    file.fail("unsupported_container",
+              {"This is the index of weights that are split over several files, the shards; it "
+               "holds no weights. Join the shards first: load each in Python and save one "
+               "dictionary with all their tensors."});
   }
   file.fail("unknown_format",
             {"The file begins with ", detail::hex(head.substr(0, 16)),

@@ -33,6 +33,19 @@ struct ZipEntry {
   std::uint16_t flags = 0;
 };
 
+/// Whether an archive with an entry of this name, which begins with a folder, is TorchScript.
+[[nodiscard]] inline bool is_torchscript(std::string_view name) {
+  name.remove_prefix((std::min)(name.find('/'), name.size()));
+  return name == "/constants.pkl" || name.starts_with("/code/");
+}
+
+[[noreturn, gnu::noinline, gnu::cold]] inline void fail_torchscript(const InputFile& file) {
+  file.fail("unsupported_container",
+            {"This is a TorchScript archive, which torch.jit.save wrote: a program with its "
+             "weights. Load it in PyTorch with torch.jit.load and save the weights alone: "
+             "torch.save(model.state_dict(), path)."});
+}
+
 class ZipArchive {
  public:
   ZipArchive(const InputFile& file, const Limits& limits) : file_(file), limits_(limits) {
@@ -233,6 +246,8 @@ class ZipArchive {
                   " (encryption, patches or the like). Save the file again with torch.save."});
     }
     const std::uint16_t method = u16(&record[10]);
+    // The one writer of compressed entries that users meet: the code of a model is such an entry.
+    if (method != 0 && is_torchscript(name)) fail_torchscript(file_);
     if (method != 0) {
       file_.fail("unsupported_compression",
                  {label, " is compressed (method ", method,
