@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <eqsr/core/view.hpp>  // Index
+#include <eqsr/core/control_groups.hpp>  // group_cores
+#include <eqsr/core/view.hpp>            // Index
 
 #include <algorithm>           // max
 #include <atomic>              // atomic
@@ -8,24 +9,46 @@
 #include <cstdint>             // uint64_t
 #include <exception>           // exception_ptr
 #include <mutex>               // mutex
+#include <new>                 // placement new
+#include <string>              // string
 #include <thread>              // thread
 #include <vector>              // vector
 #if defined(__linux__)
 #include <sched.h>  // sched_getaffinity
 #endif
+#if defined(__unix__) || defined(__APPLE__)
+#include <unistd.h>  // getpid
+#endif
 
 namespace eqsr { inline namespace EQSR_ABI {
 
-/// The cores that this process may run on.
-inline int available_cores() {
+/// The cores that this process may run on: those of its affinity, or fewer where a control group
+/// grants less processor time (a quota of one and a half cores keeps two threads busy). `root` is
+/// for tests: it stands in front of the paths below /proc and /sys.
+inline int available_cores([[maybe_unused]] const std::string& root = "") {
+  auto cores = static_cast<std::size_t>(std::thread::hardware_concurrency());
 #if defined(__linux__)
   cpu_set_t set;
-  if (sched_getaffinity(0, sizeof set, &set) == 0) return (std::max)(1, CPU_COUNT(&set));
+  if (sched_getaffinity(0, sizeof set, &set) == 0)
+    cores = static_cast<std::size_t>(CPU_COUNT(&set));
+  if (const std::size_t quota = detail::group_cores(root); quota > 0)
+    cores = (std::min)(cores, quota);
 #endif
-  return (std::max)(1, static_cast<int>(std::thread::hardware_concurrency()));
+  return static_cast<int>((std::max)(cores, std::size_t{1}));
 }
 
+/// A condition variable that its owner destroys, or not: the child of a fork has a copy on which
+/// threads seem to wait that it does not have, and would wait for them.
+union Signal {
+  std::condition_variable variable{};
+  Signal() {}
+  ~Signal() {}
+};
+
 /// A few threads that wait for loops. The caller works too, as thread 0.
+///
+/// They are threads of the process that made them. In its child after fork() a loop throws `forked`
+/// instead of waiting for ever, and the destructor waits for nobody.
 class ThreadPool {
  public:
   /// Throws `out_of_memory` if the system refuses a thread.
@@ -41,7 +64,15 @@ class ThreadPool {
   }
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
-  ~ThreadPool() { close(); }
+  ~ThreadPool() {
+    if (!is_forked()) {
+      close();
+      start_.variable.~condition_variable();
+      done_.variable.~condition_variable();
+    } else {
+      for (std::thread& worker : workers_) new (&worker) std::thread;  // nobody to join
+    }
+  }
 
   [[nodiscard]] int size() const { return static_cast<int>(workers_.size()) + 1; }
 
@@ -55,18 +86,28 @@ class ThreadPool {
   }
 
  private:
+#if defined(__unix__) || defined(__APPLE__)
+  [[nodiscard]] bool is_forked() const { return getpid() != owner_; }
+  pid_t owner_ = getpid();
+#else
+  [[nodiscard]] static bool is_forked() { return false; }
+#endif
+
   void close() {
     {
       const std::scoped_lock lock(mutex_);
       closing_ = true;
     }
-    start_.notify_all();
+    start_.variable.notify_all();
     for (std::thread& worker : workers_) worker.join();
   }
 
   using Call = void (*)(const void* context, Index index, int thread);
 
   [[gnu::noinline]] void run_call(Index count, const void* context, Call call) {
+    EQSR_EXPECTS(!is_forked(), "forked",
+                 "This context belongs to the parent process: fork() copies no threads. Make a "
+                 "context of its own in the child.");
     if (workers_.empty() || count <= 1) {
       for (Index i = 0; i < count; ++i) call(context, i, 0);
       return;
@@ -81,23 +122,23 @@ class ThreadPool {
       running_ = static_cast<int>(workers_.size());
       ++round_;
     }
-    start_.notify_all();
+    start_.variable.notify_all();
     drain(0);
     std::unique_lock lock(mutex_);
-    done_.wait(lock, [this] { return running_ == 0; });
+    done_.variable.wait(lock, [this] { return running_ == 0; });
     if (failure_) std::rethrow_exception(failure_);
   }
   void work(int thread) {
     for (std::uint64_t seen = 0;;) {
       {
         std::unique_lock lock(mutex_);
-        start_.wait(lock, [&] { return closing_ || round_ != seen; });
+        start_.variable.wait(lock, [&] { return closing_ || round_ != seen; });
         if (closing_) return;
         seen = round_;
       }
       drain(thread);
       const std::scoped_lock lock(mutex_);
-      if (--running_ == 0) done_.notify_one();
+      if (--running_ == 0) done_.variable.notify_one();
     }
   }
   void drain(int thread) {
@@ -113,7 +154,7 @@ class ThreadPool {
 
   std::vector<std::thread> workers_;
   std::mutex mutex_;
-  std::condition_variable start_, done_;
+  Signal start_, done_;
   Call call_ = nullptr;
   const void* context_ = nullptr;
   Index count_ = 0;
