@@ -134,10 +134,10 @@ TEST_CASE("one shard of several says that it is one") {
 }
 
 TEST_CASE("the index of shards is named") {
-  for (
-      const std::string text :
-      {R"({"metadata": {"total_size": 8}, "weight_map": {"w": "model-00001-of-00002.safetensors"}})",
-       "\n{\n  \"weight_map\": {\n    \"w\": \"pytorch_model-00001-of-00002.bin\"\n  }\n}\n"}) {
+  for (const std::string text :
+       {"{\"metadata\": {\"total_size\": 8},"
+        " \"weight_map\": {\"w\": \"model-00001-of-00002.safetensors\"}}",
+        "\n{\n  \"weight_map\": {\n    \"w\": \"pytorch_model-00001-of-00002.bin\"\n  }\n}\n"}) {
     CHECK(open_code(text) == "unsupported_container");
     try {
       (void)open_bytes(text);

@@ -156,7 +156,7 @@ TEST_CASE("F5-F9: operations on the wrong values") {
   CHECK(value("j\xFF\xFF\xFF\xFF") == "bad_pickle");
   CHECK(value("Nr\xFF\xFF\xFF\xFF") == "bad_pickle");
   CHECK(value("X\xFF\xFF\xFF\xFF"
-              "abc") == "truncated");  // F9
+              "abc") == "truncated");                                      // F9
   CHECK(value("\x8A\xFF" + std::string(255, '\1')) == "ambiguous_model");  // opaque, no tensor
   CHECK(value("\x8A\xFF") == "truncated");
 }
