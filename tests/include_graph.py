@@ -30,8 +30,9 @@ ALLOWED = {
     "instance.hpp": {"instance"},
     "base_cpu.hpp": {"instance"},
     "lite_cpu.hpp": {"instance"},
-    "eqsr.hpp": {"cpu", "net", "upscale.hpp", "alpha.hpp", "instance"},
-    "eqsr.cuh": {"cuda", "net", "upscale.hpp"},
+    "pixels.hpp": {"core", "upscale.hpp", "alpha.hpp"},
+    "eqsr.hpp": {"cpu", "net", "upscale.hpp", "alpha.hpp", "pixels.hpp", "instance"},
+    "eqsr.cuh": {"cuda", "net", "upscale.hpp", "pixels.hpp"},
 }
 # One header against the arrows: the namespace of every header is named after the instruction set,
 # whose ladder stands in cpu/target.hpp. That header includes nothing.

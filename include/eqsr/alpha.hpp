@@ -84,10 +84,10 @@ inline Image over_white(const Image& rgba) {
   });
 }
 
-/// The alpha channel of the result, in [0,1], height x width.
+/// The alpha channel of the result, in [0,1], height x width. `beside` as for plan_upscale_rows.
 template <AnyContext C, Network N>
 std::vector<float> upscale_alpha(C& ctx, const N& net, const Image& rgba, const Target& target,
-                                 Alpha how) {
+                                 Alpha how, std::size_t beside = 0) {
   detail::expect_rgba(rgba);
   const Size size = resolve(target, rgba.height, rgba.width);
   bool transparent = false;
@@ -99,12 +99,16 @@ std::vector<float> upscale_alpha(C& ctx, const N& net, const Image& rgba, const 
   } else if (how == Alpha::bicubic) {
     alpha = detail::bicubic_alpha(rgba, size);
   } else {
-    const Image grey = upscale(
+    alpha.reserve(std::size_t(size.height) * std::size_t(size.width));
+    upscale_rows(
         ctx, net,
         detail::rgb_of(rgba, [](const float* in, float* out) { std::fill_n(out, 3, in[3]); }),
-        target);
-    for (std::size_t i = 0; i < grey.pixels.size(); i += 3)
-      alpha.push_back((grey.pixels[i] + grey.pixels[i + 1] + grey.pixels[i + 2]) / 3);
+        target,
+        [&](Index, Plane<float, 3> rows) {
+          for (const float* grey = rows.data(); grey < rows.data() + rows.size(); grey += 3)
+            alpha.push_back((grey[0] + grey[1] + grey[2]) / 3);
+        },
+        {}, beside);
   }
   for (float& value : alpha) value = std::clamp(value, 0.0f, 1.0f);
   return alpha;

@@ -7,4 +7,5 @@
 #include <eqsr/cuda/kernels.cuh>
 #include <eqsr/cuda/runtime.cuh>
 #include <eqsr/net/composed.hpp>
+#include <eqsr/pixels.hpp>
 #include <eqsr/upscale.hpp>

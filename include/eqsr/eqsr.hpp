@@ -7,6 +7,7 @@
 #include <eqsr/cpu/kernels.hpp>
 #include <eqsr/instance/cpu.hpp>
 #include <eqsr/net/composed.hpp>
+#include <eqsr/pixels.hpp>
 #include <eqsr/upscale.hpp>
 
 // Linking the CMake targets eqsr::base_cpu and eqsr::lite_cpu defines these: that network comes

@@ -156,10 +156,10 @@ inline std::size_t image_bytes(Size size) {
 
 template <AnyContext C, Network N>
 UpscalePlan plan_image(const C& ctx, const N& net, Size from, Size to, bool whole,
-                       const RowPart& part = {}) {
+                       const RowPart& part = {}, std::size_t beside = 0) {
   const std::size_t transfer = Transfer<typename C::backend>::workspace(from, to, whole);
-  const std::size_t fixed =
-      image_bytes(from) + packed_bytes(net) + transfer + (whole ? image_bytes(to) : std::size_t{0});
+  const std::size_t fixed = image_bytes(from) + packed_bytes(net) + transfer + beside +
+                            (whole ? image_bytes(to) : std::size_t{0});
   UpscalePlan plan = fit(ctx, from, to, fixed, [&](auto& dry, Storage storage) {
     float any = 0;  // a dry run only asks whether there is memory for the whole
     forward_bands(dry, net, Plane<const float, 3>(nullptr, from.height, from.width),
@@ -230,11 +230,14 @@ UpscalePlan plan_upscale(const C& ctx, const N& net, int height, int width, cons
   return detail::plan_image(ctx, net, {height, width}, resolve(target, height, width), true);
 }
 
-/// The same for `upscale_rows`, which never holds the result as a whole.
+/// The same for `upscale_rows`, which never holds the result as a whole. `beside` are bytes that
+/// the caller takes of the same budget, for instance for rows that wait to be written.
 template <AnyContext C, Network N>
 UpscalePlan plan_upscale_rows(const C& ctx, const N& net, int height, int width,
-                              const Target& target, const RowPart& part = {}) {
-  return detail::plan_image(ctx, net, {height, width}, resolve(target, height, width), false, part);
+                              const Target& target, const RowPart& part = {},
+                              std::size_t beside = 0) {
+  return detail::plan_image(ctx, net, {height, width}, resolve(target, height, width), false, part,
+                            beside);
 }
 
 /// Enlarges (or shrinks) an RGB image in [0,1] to the target's size. The result is not clamped.
@@ -263,12 +266,13 @@ Image upscale(C& ctx, const N& net, const Image& image, const Target& target) {
 /// one large image on several machines; each calls this with the same image, target and network.
 template <AnyContext C, Network N>
 void upscale_rows(C& ctx, const N& net, const Image& image, const Target& target,
-                  const RowSink& sink, const RowPart& part = {}) {
+                  const RowSink& sink, const RowPart& part = {}, std::size_t beside = 0) {
   return detail::typed([&] {
     detail::expect_image(image);
     constexpr bool computes = requires { requires N::computes_parts; };
     detail::expect_part(computes, part, resolve(target, image.height, image.width).height);
-    const UpscalePlan plan = plan_upscale_rows(ctx, net, image.height, image.width, target, part);
+    const UpscalePlan plan =
+        plan_upscale_rows(ctx, net, image.height, image.width, target, part, beside);
     detail::with_memory(ctx, plan, [&] {
       const Plane<const float, 3> x(image.pixels.data(), image.height, image.width);
       Transfer<typename C::backend>::forward(

@@ -15,11 +15,11 @@
   word template UpscalePlan plan_upscale(const Context<Cpu>&, const Net<config, Cpu>&, int, int, \
                                          const Target&);                                         \
   word template UpscalePlan plan_upscale_rows(const Context<Cpu>&, const Net<config, Cpu>&, int, \
-                                              int, const Target&, const RowPart&);               \
+                                              int, const Target&, const RowPart&, std::size_t);  \
   word template Image upscale(Context<Cpu>&, const Net<config, Cpu>&, const Image&,              \
                               const Target&);                                                    \
   word template void upscale_rows(Context<Cpu>&, const Net<config, Cpu>&, const Image&,          \
-                                  const Target&, const RowSink&, const RowPart&);                \
+                                  const Target&, const RowSink&, const RowPart&, std::size_t);   \
   word template Features<Net<config, Cpu>> features_of(Context<Cpu>&, const Net<config, Cpu>&,   \
                                                        const Image&, const Target&);             \
   word template Image upscale(Context<Cpu>&, const Net<config, Cpu>&,                            \
