@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <eqsr/core/layer.hpp>      // Module
-#include <eqsr/core/workspace.hpp>  // Cost, launch
+#include <eqsr/core/layer.hpp>  // Module
+#include <eqsr/core/plan.hpp>   // Cost, launch
 
 // First of three files: what the operator means. Nothing inside eqsr is edited.
 namespace my {

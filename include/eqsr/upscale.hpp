@@ -68,8 +68,9 @@ struct UpscalePlan {
   Size size;                        ///< of the result
   Storage storage = Storage::both;  ///< the fastest policy within the budget
   std::size_t workspace = 0;        ///< bytes of temporaries
-  std::size_t bytes = 0;   ///< at the peak: workspace, packed weights, input, a whole result
-  std::size_t budget = 0;  ///< bytes that are allowed: max_memory, or half of what is free
+  std::size_t prepared_bytes = 0;   ///< bytes of the forms of the weights that the layers keep
+  std::size_t bytes = 0;            ///< of all of these, the input, and the result if whole
+  std::size_t budget = 0;           ///< bytes that are allowed: max_memory, or half of what is free
   Cost cost;
 };
 
@@ -87,12 +88,10 @@ struct Features {
   [[nodiscard]] int width() const { return static_cast<int>(image.template extent<'w'>()); }
 };
 
-/// How `upscale` brings pixels of the host to a network and back. Backends with memory of their own
-/// specialise it, in a header that comes with their kernels.
+/// How `upscale` brings pixels of the host to a network and back, also in a dry run. Backends with
+/// memory of their own specialise it, in a header that comes with their kernels.
 template <class B>
 struct Transfer {
-  /// Bytes of temporaries beside those of the network.
-  static std::size_t workspace(Size, Size, bool /*whole*/) { return 0; }
   /// `forward_bands(ctx, net, x, bands, condition)` for x and bands on the host.
   static void forward(AnyContext auto& ctx, const auto& net, Plane<const float, 3> x,
                       const Bands& bands, std::optional<float> condition) {
@@ -112,13 +111,6 @@ std::size_t budget_of(std::size_t max_memory) {
   return max_memory > 0 ? max_memory : Memory<B>::available() / 2;
 }
 
-/// Packed forms of the parameters, which a backend makes once: padding and the transformed 3x3
-/// weights take at most this much.
-template <class N>
-std::size_t packed_bytes(const N& net) {
-  return static_cast<std::size_t>(parameter_count(net)) * sizeof(float) * 8 / 5;
-}
-
 /// The plan of `forward(dry context, policy)` with the first policy that fits; `fixed` bytes come
 /// on top.
 template <AnyContext C, class Forward>
@@ -128,8 +120,9 @@ UpscalePlan fit(const C& ctx, Size from, Size to, std::size_t fixed, const Forwa
     auto dry = dry_run(ctx, storage);
     forward(dry, storage);
     const Plan plan = plan_of(dry);
-    const std::size_t bytes = plan.workspace + fixed;
-    if (bytes <= budget) return {to, storage, plan.workspace, bytes, budget, plan.cost};
+    const std::size_t bytes = plan.workspace + plan.prepared_bytes + fixed;
+    if (bytes <= budget)
+      return {to, storage, plan.workspace, plan.prepared_bytes, bytes, budget, plan.cost};
     EQSR_EXPECTS(
         storage != Storage::none, "memory_budget", "An image of ", from.height, " x ", from.width,
         " to ", to.height, " x ", to.width, " needs at least ", bytes, " bytes of memory, but ",
@@ -157,16 +150,13 @@ inline std::size_t image_bytes(Size size) {
 template <AnyContext C, Network N>
 UpscalePlan plan_image(const C& ctx, const N& net, Size from, Size to, bool whole,
                        const RowPart& part = {}, std::size_t beside = 0) {
-  const std::size_t transfer = Transfer<typename C::backend>::workspace(from, to, whole);
-  const std::size_t fixed = image_bytes(from) + packed_bytes(net) + transfer + beside +
-                            (whole ? image_bytes(to) : std::size_t{0});
-  UpscalePlan plan = fit(ctx, from, to, fixed, [&](auto& dry, Storage storage) {
+  const std::size_t fixed = image_bytes(from) + beside + (whole ? image_bytes(to) : std::size_t{0});
+  return fit(ctx, from, to, fixed, [&](auto& dry, Storage storage) {
     float any = 0;  // a dry run only asks whether there is memory for the whole
-    forward_bands(dry, net, Plane<const float, 3>(nullptr, from.height, from.width),
-                  bands_of(to, storage, whole ? &any : nullptr, {}, part));
+    Transfer<typename C::backend>::forward(
+        dry, net, Plane<const float, 3>(nullptr, from.height, from.width),
+        bands_of(to, storage, whole ? &any : nullptr, {}, part), {});
   });
-  plan.workspace += transfer;
-  return plan;
 }
 
 [[gnu::noinline]] inline void expect_image(const Image& image) {
@@ -291,10 +281,9 @@ Features<N> features_of(C& ctx, const N& net, const Image& image, const Target& 
     const Size from{image.height, image.width}, to = resolve(target, image.height, image.width);
     const Plane<const float, 3> x(image.pixels.data(), image.height, image.width);
     const std::size_t values = detail::image_bytes(from) / 3 * (N::channels + 3);
-    const UpscalePlan plan =
-        detail::fit(ctx, from, to, values + detail::packed_bytes(net), [&](auto& dry, Storage) {
-          net.features(dry, x, 0, Plane<float, N::channels>(nullptr, from.height, from.width));
-        });
+    const UpscalePlan plan = detail::fit(ctx, from, to, values, [&](auto& dry, Storage) {
+      net.features(dry, x, 0, Plane<float, N::channels>(nullptr, from.height, from.width));
+    });
     std::optional<Features<N>> result;
     detail::with_memory(ctx, plan, [&] {
       result = Features<N>{
@@ -316,18 +305,15 @@ Image upscale(C& ctx, const N& net, const Features<N>& features, const Target& t
     const Size to = resolve(target, from.height, from.width);
     const auto x = features.image.view();
     const auto f = features.values.view();
-    const std::size_t fixed = detail::image_bytes(from) / 3 * (N::channels + 3) +
-                              detail::image_bytes(to) + detail::packed_bytes(net);
+    const std::size_t fixed =
+        detail::image_bytes(from) / 3 * (N::channels + 3) + detail::image_bytes(to);
     Image result = blank_image(to.height, to.width);
-    const std::size_t transfer = Transfer<typename C::backend>::workspace({}, to, true);
-    UpscalePlan plan =
-        detail::fit(ctx, from, to, fixed + transfer, [&](auto& dry, Storage storage) {
-          net.reconstruct(dry, x, f, detail::bands_of(to, storage, result.pixels.data()));
-        });
-    plan.workspace += transfer;
+    using Way = Transfer<typename C::backend>;
+    const UpscalePlan plan = detail::fit(ctx, from, to, fixed, [&](auto& dry, Storage storage) {
+      Way::reconstruct(dry, net, x, f, detail::bands_of(to, storage, result.pixels.data()));
+    });
     detail::with_memory(ctx, plan, [&] {
-      Transfer<typename C::backend>::reconstruct(ctx, net, x, f,
-                                                 detail::checked(plan, result.pixels.data()));
+      Way::reconstruct(ctx, net, x, f, detail::checked(plan, result.pixels.data()));
     });
     return result;
   });

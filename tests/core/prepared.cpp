@@ -22,11 +22,18 @@ TEST_CASE("prepared: made once for each stamp") {
   CHECK(get(5) == 3);  // the stamp of a swapped parameter may be older
 }
 
-TEST_CASE("prepared: another type is another form") {
+TEST_CASE("prepared: forms of other types live beside one another until the stamp changes") {
   const Prepared prepared;
-  CHECK(prepared.get<int>(1, [] { return 3; }) == 3);
-  CHECK(prepared.get<std::string>(1, [] { return std::string("three"); }) == "three");
-  CHECK(prepared.get<int>(1, [] { return 4; }) == 4);
+  const int& three = prepared.get<int>(1, [] { return 3; });
+  const auto& text = prepared.get<std::string>(1, [] { return std::string("a form of text"); });
+  const auto& real = prepared.get<double>(1, [] { return 3.5; });
+  CHECK(three == 3);
+  CHECK(text == "a form of text");
+  CHECK(real == 3.5);
+  CHECK(&prepared.get<int>(1, [] { return 4; }) == &three);
+  CHECK(&prepared.get<std::string>(1, [] { return std::string(); }) == &text);
+  CHECK(prepared.get<int>(2, [] { return 5; }) == 5);
+  CHECK(prepared.get<std::string>(2, [] { return std::string("again"); }) == "again");
 }
 
 TEST_CASE("prepared: copies and moves start afresh") {
@@ -50,6 +57,10 @@ TEST_CASE("prepared: a failed build leaves nothing behind") {
   const Prepared prepared;
   CHECK_THROWS(prepared.get<int>(1, []() -> int { throw 1; }));
   CHECK(prepared.get<int>(1, [] { return 2; }) == 2);
+  CHECK_THROWS(prepared.get<char>(1, []() -> char { throw 1; }));
+  CHECK(prepared.get<int>(1, [] { return 3; }) == 2);  // the other form is still there
+  CHECK_THROWS(prepared.get<int>(9, []() -> int { throw 1; }));
+  CHECK(prepared.get<int>(9, [] { return 4; }) == 4);
 }
 
 TEST_CASE("prepared: many threads, one build") {
@@ -69,6 +80,34 @@ TEST_CASE("prepared: many threads, one build") {
       });
     for (auto& thread : threads) thread.join();
     CHECK(builds == 1);
+    CHECK(wrong == 0);
+  }
+}
+
+TEST_CASE("prepared: four threads ask for two forms at once, and keep what they got") {
+  for (int round = 0; round < 50; ++round) {
+    const Prepared prepared;
+    std::atomic<int> builds{0}, wrong{0};
+    const auto ask = [&]<class T>(T value) {
+      const auto& form = prepared.get<std::vector<T>>(7, [&] {
+        ++builds;
+        return std::vector<T>(1000, value);
+      });
+      for (int again = 0; again < 20; ++again) {
+        wrong += &form != &prepared.get<std::vector<T>>(7, [&] { return std::vector<T>(); });
+        for (const T element : form) wrong += element != value;
+      }
+    };
+    std::vector<std::thread> threads;
+    for (int t = 0; t < 4; ++t)
+      threads.emplace_back([&, t] {
+        if (t % 2 == 0)
+          ask(3);
+        else
+          ask(2.5);
+      });
+    for (auto& thread : threads) thread.join();
+    CHECK(builds == 2);
     CHECK(wrong == 0);
   }
 }

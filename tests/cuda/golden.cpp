@@ -29,7 +29,7 @@ void compare(const std::string& name) {
     ctx.reserve(plan.workspace);
     net.forward(ctx, arrays.in(x), y);
     ctx.sync();
-    CHECK(ctx.arena().peak() <= plan.workspace);
+    CHECK(plan.workspace == ctx.arena().peak() + eqsr::arena_alignment);
     const auto result = arrays.get(y);
     if (precision == Precision::float32)
       CHECK(near(result, truth, 3 * golden.number("pytorch_fp32_max_abs_error"),

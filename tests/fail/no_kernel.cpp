@@ -1,6 +1,6 @@
 // expect: eqsr: no kernel for this operator on this backend. Include the backend
 // SPDX-License-Identifier: Apache-2.0
-#include <eqsr/core/workspace.hpp>
+#include <eqsr/core/context.hpp>
 
 struct Unknown {};
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <eqsr/core/workspace.hpp>  // RowPart
+#include <eqsr/layer/bands.hpp>  // RowPart
 
 #include <condition_variable>  // condition_variable
 #include <mutex>               // mutex

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <eqsr/core/layer.hpp>      // for_each_parameter
-#include <eqsr/core/workspace.hpp>  // Context
-#include <eqsr/layer/channel.hpp>   // Channels
+#include <eqsr/core/layer.hpp>     // for_each_parameter
+#include <eqsr/core/plan.hpp>      // Context
+#include <eqsr/layer/channel.hpp>  // Channels
 
 #include "support/synthetic.hpp"
 

@@ -2,19 +2,19 @@
 #pragma once
 #include <eqsr/core/version.hpp>
 
-#include <utility>  // forward
-
-/// Backends and the single point where an operator meets one.
+/// Backends, and how one implements an operator.
 namespace eqsr { inline namespace EQSR_ABI {
 
 struct Reference {};  ///< the specification: plain loops, double accumulation
 struct Cpu {};        ///< Eigen, vector kernels and a thread pool
 struct Cuda {};       ///< an NVIDIA GPU
 
-/// Runs nothing: counts the bytes and operations that backend `B` would need.
+/// Runs nothing: counts the bytes and operations that backend `B` would need; without one, `void`,
+/// the operations alone.
 template <class B>
 struct DryRun {};
 
+/// For layers that compute outside of kernels: a dry run has nothing to compute with.
 template <class B>
 inline constexpr bool is_dry = false;
 template <class B>
@@ -37,6 +37,10 @@ inline constexpr bool never = false;
 /// The implementation of operator `Op` on backend `B`: specialisations have a static `run`, whose
 /// arguments are the context, the inputs, the layer that owns the parameters, and the outputs.
 /// `grep 'Kernel<op::Linear'` lists every implementation of an operator.
+///
+/// A kernel that needs temporaries or prepared forms has a struct `Scratch` of pointers to them and
+/// a static `scratch(memory, arguments...)` that takes them from a Scope; `run` gets the Scratch
+/// behind the context. The same function plans, on the scope of a dry run.
 template <class Op, class B>
 struct Kernel {
   static_assert(detail::never<Op, B>,
@@ -44,23 +48,22 @@ struct Kernel {
                 "(<eqsr/eqsr.hpp> or <eqsr/eqsr.cuh>) or specialise eqsr::Kernel<Op, Backend>.");
 };
 
-/// Whether a backend runs a composite operator as one kernel instead of composing it from parts.
-/// A backend says so in the header that defines its Context, so every translation unit agrees.
-template <class Op, class B>
+/// Base of operators that are made of others, by a static `compose(context, arguments...)`: their
+/// specification. They state no cost of their own; it is that of their parts.
+struct Composite {};
+
+/// Whether a backend runs a composite operator as one kernel instead of composing it from parts;
+/// `Arguments` are those of `launch`. A backend says so in the header that defines its Context, so
+/// every translation unit agrees.
+template <class Op, class B, class... Arguments>
 inline constexpr bool fuses = false;
 
-template <class Op, class B>
-inline constexpr bool fuses<Op, DryRun<B>> = fuses<Op, B>;
+template <class Op, class B, class... Arguments>
+inline constexpr bool fuses<Op, DryRun<B>, Arguments...> = fuses<Op, B, Arguments...>;
 
 /// Whether a backend's kernel of a composite computes some rows of an image alone, meeting the
 /// processes that compute the others (`RowPart`). Said where `fuses` is.
 template <class Op, class B>
 inline constexpr bool computes_parts = false;
-
-/// Runs operator `Op` on the backend of the context.
-template <class Op, AnyContext C, class... Arguments>
-void launch(C& context, Arguments&&... arguments) {
-  Kernel<Op, typename C::backend>::run(context, std::forward<Arguments>(arguments)...);
-}
 
 }}  // namespace eqsr::EQSR_ABI

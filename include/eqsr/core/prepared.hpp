@@ -2,21 +2,25 @@
 #pragma once
 #include <eqsr/core/version.hpp>
 
-#include <atomic>       // atomic
-#include <cstdint>      // uint64_t
-#include <memory>       // shared_ptr
-#include <mutex>        // mutex
-#include <type_traits>  // remove_reference
+#include <atomic>   // atomic
+#include <cstdint>  // uint64_t
+#include <mutex>    // mutex
+#include <utility>  // exchange
 
 namespace eqsr { inline namespace EQSR_ABI {
 
-/// A form of a layer's parameters that a backend derives once and keeps: packed weights, gathered
-/// tables. The parameters stay the truth; when their stamp has changed, the next `get` rebuilds,
-/// once, also when several threads ask. A copied layer starts without its prepared form.
+/// Forms of a layer's parameters that a backend derives once and keeps: packed weights, gathered
+/// tables. The parameters stay the truth; when their stamp has changed, the next `get` drops all
+/// forms and makes its own anew.
+///
+/// Forms are told apart by their type, live side by side, and stay where they are until the stamp
+/// changes: threads that ask for the same form share one, and those that ask for different ones,
+/// such as contexts of different precision, do not disturb each other. A copied layer starts
+/// without forms.
 class Prepared {
  public:
   Prepared() = default;
-  [[gnu::noinline]] ~Prepared() {}  // a call, not the same code in every layer
+  [[gnu::noinline]] ~Prepared() { drop_forms(); }
   Prepared(const Prepared&) noexcept {}
   Prepared(Prepared&&) noexcept {}
   Prepared& operator=(const Prepared&) noexcept {
@@ -28,41 +32,76 @@ class Prepared {
     return *this;
   }
 
-  /// The value that `build()` made from parameters of this stamp. One `Prepared` holds one type at
-  /// a time; each layer owns one.
+  /// The T that `build()` made from parameters of this stamp; valid until `get` is called with
+  /// another stamp. All forms of one `Prepared` are made from the same parameters.
   template <class T, class Build>
-  const T& get(std::uint64_t stamp, Build&& build) const {
-    if (stamp_.load(std::memory_order_acquire) == stamp && kind_ == &tag<T>)
-      return *static_cast<const T*>(value_.get());
-    using Builder = std::remove_reference_t<Build>;
-    rebuild(stamp, &tag<T>, &build, [](void* builder) -> std::shared_ptr<const void> {
-      return std::make_shared<const T>((*static_cast<Builder*>(builder))());
-    });
-    return *static_cast<const T*>(value_.get());
+  const T& get(std::uint64_t stamp, const Build& build) const {
+    const Form* form = find(stamp, kind<T>());
+    if (!form) [[unlikely]] {
+      form = add(stamp, kind<T>(), &build, [](const void* builder) -> Form* {
+        return new Holder<T>(*static_cast<const Build*>(builder));
+      });
+    }
+    return static_cast<const Holder<T>*>(form)->value;
   }
 
   void drop() noexcept {
     const std::scoped_lock lock(mutex_);
-    stamp_ = 0;
-    value_.reset();
+    drop_forms();
+  }
+
+  /// What tells the type T from others.
+  template <class T>
+  static constexpr const void* kind() {
+    return &tag<T>;
   }
 
  private:
   template <class T>
   static constexpr char tag = 0;
 
-  [[gnu::noinline]] void rebuild(std::uint64_t stamp, const char* kind, void* builder,
-                                 std::shared_ptr<const void> (*build)(void*)) const {
+  struct Form {
+    const void* kind = nullptr;
+    const Form* next = nullptr;
+    Form() = default;
+    Form(const Form&) = delete;
+    Form& operator=(const Form&) = delete;
+    virtual ~Form() = default;
+  };
+  template <class T>
+  struct Holder : Form {
+    T value;
+    template <class Build>
+    explicit Holder(const Build& build) : value(build()) {}
+  };
+
+  /// The form of that kind, or null. Forms are only ever put before others while the stamp stays.
+  [[gnu::noinline]] const Form* find(std::uint64_t stamp, const void* kind) const {
+    if (stamp_.load(std::memory_order_acquire) != stamp) return nullptr;
+    const Form* form = first_.load(std::memory_order_acquire);
+    while (form && form->kind != kind) form = form->next;
+    return form;
+  }
+  [[gnu::noinline]] const Form* add(std::uint64_t stamp, const void* kind, const void* builder,
+                                    Form* (*build)(const void*)) const {
     const std::scoped_lock lock(mutex_);
-    if (stamp_.load(std::memory_order_relaxed) == stamp && kind_ == kind) return;
-    value_ = build(builder);
-    kind_ = kind;
+    if (const Form* form = find(stamp, kind)) return form;  // another thread was faster
+    if (stamp_.load(std::memory_order_relaxed) != stamp) drop_forms();
+    Form* form = build(builder);
+    form->kind = kind;
+    form->next = first_.load(std::memory_order_relaxed);
+    first_.store(form, std::memory_order_release);
     stamp_.store(stamp, std::memory_order_release);
+    return form;
+  }
+  void drop_forms() const noexcept {
+    stamp_ = 0;
+    const Form* form = first_.exchange(nullptr);
+    while (form) delete std::exchange(form, form->next);
   }
 
   mutable std::atomic<std::uint64_t> stamp_{0};
-  mutable const char* kind_ = nullptr;
-  mutable std::shared_ptr<const void> value_;
+  mutable std::atomic<const Form*> first_{nullptr};
   mutable std::mutex mutex_;
 };
 

@@ -19,6 +19,10 @@ class BiasTable {
         for (int dx = 1 - window; dx < key_window; ++dx)
           *to++ = table[Index{row(dy, dx)} * heads + head];
   }
+  static std::size_t bytes(int heads, int window, int key_window) {
+    const Index side = window + key_window - 1;
+    return Buffer::bytes(heads * side * side);
+  }
   /// The biases of query (y, x) and the keys of the first key row; the next row's are `side()`
   /// floats further on.
   [[nodiscard]] const float* first_row(int head, int y, int x) const {

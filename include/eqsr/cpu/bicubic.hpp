@@ -7,17 +7,19 @@ namespace eqsr { inline namespace EQSR_ABI {
 
 template <>
 struct Kernel<op::Bicubic, Cpu> {
+  struct Scratch {
+    CubicTaps* across;  ///< of each column
+  };
   template <int C>
-  static std::size_t workspace(int, Plane<const float, C>, Plane<float, C> y, Index, Index) {
-    return static_cast<std::size_t>(y.template extent<'w'>()) * sizeof(CubicTaps);
+  static Scratch scratch(auto& memory, Plane<const float, C>, Plane<float, C> y, Index, Index) {
+    return {memory.template array<CubicTaps>(y.template extent<'w'>())};
   }
   template <int C>
-  static void run(Context<Cpu>& ctx, Plane<const float, C> x, Plane<float, C> y, Index first,
-                  Index height) {
+  static void run(Context<Cpu>& ctx, const Scratch& scratch, Plane<const float, C> x,
+                  Plane<float, C> y, Index first, Index height) {
     const Index h = x.template extent<'h'>(), w = x.template extent<'w'>();
     const Index width = y.template extent<'w'>();
-    Scope scope(ctx);
-    CubicTaps* across = scope.template array<CubicTaps>(width);
+    CubicTaps* across = scratch.across;
     for (Index X = 0; X < width; ++X) across[X] = cubic_taps(X, width, w);
     cpu::for_each_row(ctx, y.template extent<'h'>(), [&](Index Y) {
       const CubicTaps down = cubic_taps(first + Y, height, h);

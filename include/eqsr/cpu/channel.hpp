@@ -7,11 +7,9 @@ namespace eqsr { inline namespace EQSR_ABI {
 
 namespace cpu {
 
-/// Sums of each image row, then the rows' sums in order.
+/// Sums of each image row, (height, channels), then the rows' sums in order.
 [[gnu::noinline]] inline void channel_mean(Context<Cpu>& ctx, const float* x, Index height,
-                                           Index width, int channels, float* y) {
-  Scope scope(ctx);
-  double* sums = scope.array<double>(height * channels);
+                                           Index width, int channels, double* sums, float* y) {
   for_each_row(ctx, height, [&](Index h) {
     with_isa(ctx.isa(), [&](auto simd) {
       simd.sum_pixels(x + h * width * channels, width, channels, sums + h * channels);
@@ -40,15 +38,18 @@ namespace cpu {
 
 template <>
 struct Kernel<op::ChannelMean, Cpu> {
+  struct Scratch {
+    double* sums;
+  };
   template <int C>
-  static std::size_t workspace(int, Plane<const float, C> x, const auto&...) {
-    return Arena<Cpu>::rounded(static_cast<std::size_t>(x.template extent<'h'>() * C) *
-                               sizeof(double));
+  static Scratch scratch(auto& memory, Plane<const float, C> x, Channels<float, C>) {
+    return {memory.doubles(x.template extent<'h'>() * C)};
   }
   template <int C>
-  static void run(Context<Cpu>& ctx, Plane<const float, C> x, Channels<float, C> y) {
+  static void run(Context<Cpu>& ctx, const Scratch& scratch, Plane<const float, C> x,
+                  Channels<float, C> y) {
     cpu::channel_mean(ctx, x.data(), x.template extent<'h'>(), x.template extent<'w'>(), C,
-                      y.data());
+                      scratch.sums, y.data());
   }
 };
 

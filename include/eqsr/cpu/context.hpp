@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <eqsr/core/workspace.hpp>  // ContextBase
-#include <eqsr/cpu/isa.hpp>         // Isa
-#include <eqsr/cpu/threads.hpp>     // ThreadPool
+#include <eqsr/core/context.hpp>  // ContextBase
+#include <eqsr/cpu/isa.hpp>       // Isa
+#include <eqsr/cpu/threads.hpp>   // ThreadPool
 
 namespace eqsr { inline namespace EQSR_ABI {
 
@@ -12,12 +12,12 @@ struct KrigingUpsampler;
 struct OverlappingAttentionBlock;
 }  // namespace op
 /// The composites that this backend runs as one kernel.
-template <>
-inline constexpr bool fuses<op::HybridAttentionBlock, Cpu> = true;
-template <>
-inline constexpr bool fuses<op::KrigingUpsampler, Cpu> = true;
-template <>
-inline constexpr bool fuses<op::OverlappingAttentionBlock, Cpu> = true;
+template <class... Arguments>
+inline constexpr bool fuses<op::HybridAttentionBlock, Cpu, Arguments...> = true;
+template <class... Arguments>
+inline constexpr bool fuses<op::KrigingUpsampler, Cpu, Arguments...> = true;
+template <class... Arguments>
+inline constexpr bool fuses<op::OverlappingAttentionBlock, Cpu, Arguments...> = true;
 template <>
 inline constexpr bool computes_parts<op::KrigingUpsampler, Cpu> = true;
 

@@ -19,13 +19,17 @@ struct Halo {
 /// Tiles that one task of a convolution takes.
 inline constexpr Index convolution_tiles = 48;
 
-/// Bytes that a convolution needs.
-inline std::size_t convolution_workspace(int threads, Index h, Index w, int inputs, int outputs) {
-  const auto bytes = [](Index floats) {
-    return Arena<Cpu>::rounded(static_cast<std::size_t>(floats) * sizeof(float));
-  };
-  return bytes(Halo{h, w, inputs}.size()) +
-         bytes(threads * WinogradTiles::scratch(inputs, outputs, convolution_tiles));
+/// The temporaries of a convolution.
+struct ConvolutionScratch {
+  float* bordered;  ///< the input with its halo
+  float* tiles;     ///< of each thread
+};
+template <class C>
+ConvolutionScratch convolution_scratch(Scope<C>& memory, Index h, Index w, int inputs,
+                                       int outputs) {
+  return {memory.floats(Halo{h, w, inputs}.size()),
+          memory.floats(memory.context().threads() *
+                        WinogradTiles::scratch(inputs, outputs, convolution_tiles))};
 }
 
 /// Copies a plane into one with a border of zeros, times `scale` a channel unless it is null.
@@ -52,13 +56,11 @@ inline std::size_t convolution_workspace(int threads, Index h, Index w, int inpu
 /// 3x3 convolution of a plane whose input channels are scaled first, unless `scale` is null.
 [[gnu::noinline]] inline void convolve(Context<Cpu>& ctx, const float* x, Index h, Index w,
                                        const float* scale, const WinogradWeights& weights,
-                                       const Output& y) {
+                                       const ConvolutionScratch& scratch, const Output& y) {
   const Halo halo{h, w, weights.inputs};
-  Scope scope(ctx);
-  float* bordered = scope.array<float>(halo.size());
-  copy_with_halo(ctx, x, halo, scale, bordered);
-  const Index scratch = WinogradTiles::scratch(weights.inputs, weights.outputs, convolution_tiles);
-  float* memory = scope.array<float>(ctx.threads() * scratch);
+  const float* bordered = scratch.bordered;
+  copy_with_halo(ctx, x, halo, scale, scratch.bordered);
+  const Index each = WinogradTiles::scratch(weights.inputs, weights.outputs, convolution_tiles);
   const Index across = (w + 1) / 2, tiles = (h + 1) / 2 * across;
   ctx.parallel_for(
       (tiles + convolution_tiles - 1) / convolution_tiles, [&](Index task, int thread) {
@@ -73,34 +75,39 @@ inline std::size_t convolution_workspace(int threads, Index h, Index w, int inpu
           return row < h && column < w ? row * w + column : Index{-1};
         };
         WinogradTiles::run(ctx.isa(), weights, (std::min)(convolution_tiles, tiles - first), patch,
-                           halo.pitch(), y, place, memory + thread * scratch);
+                           halo.pitch(), y, place, scratch.tiles + thread * each);
       });
 }
 
 /// The packed weights of a 3x3 convolution.
 template <int In, int Out, class B>
-const WinogradWeights& packed_3x3(const eqsr::Conv2d<In, Out, 3, B>& layer) {
-  return layer.prepared.template get<WinogradWeights>(newest_stamp(layer.weight, layer.bias), [&] {
-    return pack_3x3(Out, In, layer.weight.data(), layer.bias.data());
-  });
+const WinogradWeights* packed_3x3(AnyContext auto& ctx, const eqsr::Conv2d<In, Out, 3, B>& layer) {
+  return ctx.template prepare<WinogradWeights>(
+      layer.prepared, newest_stamp(layer.weight, layer.bias), WinogradWeights::bytes(In, Out),
+      [&] { return pack_3x3(Out, In, layer.weight.data(), layer.bias.data()); });
 }
 
 }  // namespace cpu
 
 template <>
 struct Kernel<op::Conv2d, Cpu> {
+  struct Scratch {
+    const cpu::WinogradWeights* weights;
+    cpu::ConvolutionScratch temporaries;
+  };
   template <int In, int Out>
-  static std::size_t workspace(int threads, Plane<const float, In> x, const auto&,
-                               Plane<float, Out>, const Epilogue<Out>&) {
-    return cpu::convolution_workspace(threads, x.template extent<'h'>(), x.template extent<'w'>(),
-                                      In, Out);
+  static Scratch scratch(auto& memory, Plane<const float, In> x, const auto& layer,
+                         Plane<float, Out>, const Epilogue<Out>&) {
+    return {cpu::packed_3x3(memory.context(), layer),
+            cpu::convolution_scratch(memory, x.template extent<'h'>(), x.template extent<'w'>(), In,
+                                     Out)};
   }
   template <int In, int Out>
-  static void run(Context<Cpu>& ctx, Plane<const float, In> x, const auto& layer,
+  static void run(Context<Cpu>& ctx, const Scratch& scratch, Plane<const float, In> x, const auto&,
                   Plane<float, Out> y, const Epilogue<Out>& epilogue) {
-    const cpu::WinogradWeights& packed = cpu::packed_3x3(layer);
     cpu::convolve(ctx, x.data(), x.template extent<'h'>(), x.template extent<'w'>(), nullptr,
-                  packed, cpu::output(y.data(), packed.bias.data(), epilogue));
+                  *scratch.weights, scratch.temporaries,
+                  cpu::output(y.data(), scratch.weights->bias.data(), epilogue));
   }
 };
 

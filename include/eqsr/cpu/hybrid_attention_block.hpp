@@ -18,14 +18,30 @@ inline int heads_at_once(const AttentionShape& shape, int heads) {
 struct HybridWeights {
   std::vector<PackedWeights> qkv;
   BiasTable bias;
+
+  static std::size_t bytes(const AttentionShape& shape, int heads) {
+    std::size_t sum = BiasTable::bytes(heads, shape.window, shape.window);
+    const int step = heads_at_once(shape, heads);
+    for (int first = 0; first < heads; first += step)
+      sum += PackedWeights::bytes(heads * shape.d,
+                                  (std::min)(step, heads - first) * 3 * shape.padded_d());
+    return sum;
+  }
+};
+/// What a block needs: its forms, and for each thread a window's work and the regions of its
+/// tokens.
+struct HybridScratch {
+  const HybridWeights* weights;
+  WindowBlockForms forms;
+  float* windows;
+  int* regions;
 };
 
 [[gnu::noinline]] inline HybridWeights prepare_hybrid(const AttentionShape& shape, int heads,
                                                       const float* weight, const float* qkv_bias,
                                                       const float* table) {
   HybridWeights result{{}, BiasTable(heads, shape.window, shape.window, table, [&](int dy, int dx) {
-                         return (shape.window - 1 - dy) * (2 * shape.window - 1) + shape.window -
-                                1 - dx;
+                         return window_bias_index(dy, dx, shape.window);
                        })};
   const int step = heads_at_once(shape, heads);
   for (int first = 0; first < heads; first += step)
@@ -36,21 +52,18 @@ struct HybridWeights {
 
 /// One visit to each window: nothing else reads or writes its tokens.
 [[gnu::noinline]] inline void hybrid_block(Context<Cpu>& ctx, const WindowBlock& block,
-                                           const HybridWeights& weights, int shift, float* x,
+                                           const HybridScratch& scratch, int shift, float* x,
                                            Index h, Index w) {
   const AttentionShape& shape = block.shape;
   const int M = shape.window, channels = block.channels(), tokens = M * M;
   const int padded = shape.padded_d(), step = heads_at_once(shape, block.heads);
   const int width = 3 * padded * step;
-  const Index scratch = WindowTask::scratch(shape, block.heads, block.hidden, width);
-  Scope scope(ctx);
-  float* memory = scope.array<float>(ctx.threads() * scratch);
-  int* regions = scope.array<int>(ctx.threads() * Index{tokens});
+  const Index each = WindowTask::scratch(shape, block.heads, block.hidden, width);
   const Index across = w / M;
   ctx.parallel_for(h / M * across, [&](Index window, int thread) {
     const Index top = window / across * M, left = window % across * M;
-    WindowTask task(ctx.isa(), block, width, memory + thread * scratch);
-    int* region = regions + thread * Index{tokens};
+    WindowTask task(ctx.isa(), block, width, scratch.windows + thread * each);
+    int* region = scratch.regions + thread * Index{tokens};
     for (int i = 0; i < tokens; ++i)
       region[i] =
           shift_region(top + i / M, h, M, shift) * 3 + shift_region(left + i % M, w, M, shift);
@@ -60,7 +73,7 @@ struct HybridWeights {
     };
     task.enter(token);
     int next = 0;
-    for (const PackedWeights& qkv : weights.qkv) {
+    for (const PackedWeights& qkv : scratch.weights->qkv) {
       dense(ctx.isa(), task.normed, tokens, qkv, task.projected);
       for (int i = 0; i < tokens; ++i) task.head.key[i] = task.projected + Index{i} * qkv.columns;
       for (int at = 0; at < qkv.columns; at += 3 * padded, ++next) {
@@ -81,25 +94,30 @@ struct Kernel<op::HybridAttentionBlock, Cpu> {
   template <class L>
   static constexpr cpu::AttentionShape shape{L::window, L::window, L::channels / L::heads};
 
+  using Scratch = cpu::HybridScratch;
   template <class L>
-  static std::size_t workspace(int threads, const L&, const auto&) {
-    const int width = 3 * shape<L>.padded_d() * cpu::heads_at_once(shape<L>, L::heads);
-    const Index scratch = cpu::WindowTask::scratch(shape<L>, L::heads, L::hidden, width);
-    return Arena<Cpu>::rounded(static_cast<std::size_t>(threads * scratch) * sizeof(float)) +
-           Arena<Cpu>::rounded(static_cast<std::size_t>(threads) * L::window * L::window *
-                               sizeof(int));
-  }
-  template <class L>
-  static void run(Context<Cpu>& ctx, const L& layer, Plane<float, L::channels> x) {
+  static Scratch scratch(auto& memory, const L& layer, Plane<float, L::channels>) {
     const auto& attention = layer.attention;
     const auto& table = attention.relative_position_bias_table;  // (r, n)
-    const auto stamp = newest_stamp(attention.qkv.weight, attention.qkv.bias, table);
-    const auto& weights = layer.prepared.template get<cpu::HybridWeights>(stamp, [&] {
-      return cpu::prepare_hybrid(shape<L>, L::heads, attention.qkv.weight.data(),
-                                 attention.qkv.bias.data(), table.data());
-    });
-    cpu::hybrid_block(ctx, cpu::window_block(layer, shape<L>, weights.bias), weights, layer.shift,
-                      x.data(), x.template extent<'h'>(), x.template extent<'w'>());
+    const int width = 3 * shape<L>.padded_d() * cpu::heads_at_once(shape<L>, L::heads);
+    const Index threads = memory.context().threads();
+    return {memory.context().template prepare<cpu::HybridWeights>(
+                layer.prepared, newest_stamp(attention.qkv.weight, attention.qkv.bias, table),
+                cpu::HybridWeights::bytes(shape<L>, L::heads),
+                [&] {
+                  return cpu::prepare_hybrid(shape<L>, L::heads, attention.qkv.weight.data(),
+                                             attention.qkv.bias.data(), table.data());
+                }),
+            cpu::window_block_forms(memory.context(), layer),
+            memory.floats(threads * cpu::WindowTask::scratch(shape<L>, L::heads, L::hidden, width)),
+            memory.template array<int>(threads * L::window * L::window)};
+  }
+  template <class L>
+  static void run(Context<Cpu>& ctx, const Scratch& scratch, const L& layer,
+                  Plane<float, L::channels> x) {
+    cpu::hybrid_block(ctx, cpu::window_block(layer, shape<L>, scratch.forms, scratch.weights->bias),
+                      scratch, layer.shift, x.data(), x.template extent<'h'>(),
+                      x.template extent<'w'>());
   }
 };
 

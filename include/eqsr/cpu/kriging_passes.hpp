@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <eqsr/cpu/kriging_bands.hpp>  // KrigingTile
+#include <eqsr/layer/bands.hpp>        // Bands
 
 namespace eqsr { inline namespace EQSR_ABI { namespace cpu {
 
@@ -15,28 +16,35 @@ class KrigingPasses {
     const Index slab = band_height > 0 ? (band_height + 1) / 2 * 2 : bands * KrigingTile::height;
     return (std::min)(rows, slab);
   }
-  /// Bytes of temporaries, the planes that the storage policy keeps included.
-  static std::size_t workspace(const Context<DryRun<Cpu>>& ctx, const Bands& bands, int L) {
-    const int threads = ctx.threads;
-    const Storage storage = bands.storage;
-    const Index W = bands.width, rows = bands.last() - bands.first();
-    const Index kept = kept_rows(bands).size();
-    const Index slab = slab_rows(kept, W, ctx.band_height, threads);
-    const std::size_t planes = storage == Storage::both ? 2 : storage == Storage::one ? 1 : 0;
-    const Index across = tiles(W, KrigingTile::width);
-    const auto floats = [](Index count) {
-      return Arena<Cpu>::rounded(static_cast<std::size_t>(count) * sizeof(float));
-    };
-    std::size_t bytes = floats(threads * KrigingTile::scratch(L)) +
-                        2 * floats(slab * across * 2 * L) + floats(L) * 2 + 2 * floats(2 * L);
-    if (!bands.whole) bytes += floats(slab * W * 3);
-    if (bands.part.meet) bytes += 2 * floats(rows * 2 * L);
-    return bytes + planes * floats((kept + slab + 1) * W * L);
+  /// The temporaries, with the planes that the storage policy keeps.
+  struct Scratch {
+    float* tiles;      ///< of each thread
+    double* partial;   ///< sums of the hidden layer: a slab's rows, tile by tile
+    double* total;     ///< and those of the image so far
+    double* row_sums;  ///< and those of each row of a part, else null
+    float* gate[2];    ///< of each block
+    float* rgb;        ///< a slab of colours, null where the whole image has memory
+    float *x, *z;      ///< planes, null where they are not kept
+  };
+  template <class C>
+  static Scratch scratch(Scope<C>& memory, const Bands& bands, int L) {
+    const C& ctx = memory.context();
+    const Index W = bands.width, kept = kept_rows(bands).size();
+    const Index slab = slab_rows(kept, W, ctx.band_height, ctx.threads());
+    const Index plane = (kept + slab + 1) * W * L, across = tiles(W, KrigingTile::width);
+    return {memory.floats(ctx.threads() * KrigingTile::scratch(L)),
+            memory.doubles(slab * across * 2 * L),
+            memory.doubles(2 * L),
+            bands.part.meet ? memory.doubles((bands.last() - bands.first()) * 2 * L) : nullptr,
+            {memory.floats(L), memory.floats(L)},
+            bands.whole ? nullptr : memory.floats(slab * W * 3),
+            bands.storage == Storage::none ? nullptr : memory.floats(plane),
+            bands.storage == Storage::both ? memory.floats(plane) : nullptr};
   }
 
-  KrigingPasses(Context<Cpu>& ctx, const KrigingImage& image, const Bands& bands)
+  KrigingPasses(Context<Cpu>& ctx, const Scratch& scratch, const KrigingImage& image,
+                const Bands& bands)
       : ctx_(ctx),
-        scope_(ctx),
         image_(image),
         bands_(bands),
         storage_(bands.storage),
@@ -44,19 +52,15 @@ class KrigingPasses {
         rows_{bands.first(), bands.last()},
         kept_(kept_rows(bands)),
         slab_(slab_rows(kept_.size(), image.W, ctx.band_height, ctx.threads())),
-        across_(tiles(image.W, KrigingTile::width)) {
-    scratch_ = scope_.array<float>(ctx.threads() * KrigingTile::scratch(L_));
-    partial_ = scope_.array<double>(slab_ * across_ * 2 * L_);
-    gate_[0] = scope_.array<float>(L_);
-    gate_[1] = scope_.array<float>(L_);
-    total_ = scope_.array<double>(2 * L_);
-    if (!bands.whole) rgb_ = scope_.array<float>(slab_ * image.W * 3);
-    if (bands.part.meet) row_sums_ = scope_.array<double>(rows_.size() * 2 * L_);
-    if (storage_ == Storage::none) return;
-    const Index plane = (kept_.size() + slab_ + 1) * image.W * L_;
-    x_ = scope_.array<float>(plane);
-    if (storage_ == Storage::both) z_ = scope_.array<float>(plane);
-  }
+        across_(tiles(image.W, KrigingTile::width)),
+        scratch_(scratch.tiles),
+        partial_(scratch.partial),
+        total_(scratch.total),
+        row_sums_(scratch.row_sums),
+        gate_{scratch.gate[0], scratch.gate[1]},
+        rgb_(scratch.rgb),
+        x_(scratch.x),
+        z_(scratch.z) {}
 
   void run() {
     first_pass();
@@ -271,7 +275,6 @@ class KrigingPasses {
   }
 
   Context<Cpu>& ctx_;
-  Scope<Context<Cpu>> scope_;
   const KrigingImage& image_;
   const Bands& bands_;
   Storage storage_;
@@ -281,9 +284,9 @@ class KrigingPasses {
   float* scratch_;
   double* partial_;
   double* total_;
-  double* row_sums_ = nullptr;
+  double* row_sums_;
   float* gate_[2];
-  float *rgb_ = nullptr, *x_ = nullptr, *z_ = nullptr;
+  float *rgb_, *x_, *z_;
 };
 
 }}}  // namespace eqsr::EQSR_ABI::cpu

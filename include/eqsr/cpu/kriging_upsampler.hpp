@@ -12,58 +12,58 @@ namespace cpu {
 /// The head's weights, split by what they multiply.
 struct SplitHead {
   PackedWeights features, rows, columns;
+
+  static std::size_t bytes(int C, int E, int L) {
+    return PackedWeights::bytes(C, L) + 2 * PackedWeights::bytes(E, L);
+  }
 };
 
 /// The split weights of a head (L, C + 2E): features, then the two encodings in turn, x first.
-[[gnu::noinline]] inline const SplitHead& split_head(const Prepared& prepared, std::uint64_t stamp,
-                                                     int C, int E, int L, const float* weight,
-                                                     const float* bias) {
-  return prepared.get<SplitHead>(stamp, [&] {
-    const Index row = C + 2 * E;
-    return SplitHead{pack(L, C, weight, bias, {.row = row}),
-                     pack(L, E, weight, nullptr, {.row = row, .first = C + 1, .step = 2}),
-                     pack(L, E, weight, nullptr, {.row = row, .first = C, .step = 2})};
-  });
+const SplitHead* split_head(AnyContext auto& ctx, const auto& head, int C, int E, int L) {
+  const float *weight = head.weight.data(), *bias = head.bias.data();
+  return ctx.template prepare<SplitHead>(
+      head.prepared, newest_stamp(head.weight, head.bias), SplitHead::bytes(C, E, L), [&] {
+        const Index row = C + 2 * E;
+        return SplitHead{pack(L, C, weight, bias, {.row = row}),
+                         pack(L, E, weight, nullptr, {.row = row, .first = C + 1, .step = 2}),
+                         pack(L, E, weight, nullptr, {.row = row, .first = C, .step = 2})};
+      });
 }
 
 /// The three parts of the head's product: a pixel's sum is features + column + row.
 struct HeadTables {
-  const float *features, *rows, *columns;
+  float *features, *rows, *columns;
 };
-
-inline std::size_t head_tables_workspace(Index source, Index H, Index W, int L) {
-  const auto bytes = [&](Index m) {
-    return Arena<Cpu>::rounded(static_cast<std::size_t>(m * L) * sizeof(float));
-  };
-  return bytes(source) + bytes(H) + bytes(W);
+template <class C>
+HeadTables head_tables(Scope<C>& memory, Index source, Index H, Index W, int L) {
+  return {memory.floats(source * L), memory.floats(H * L), memory.floats(W * L)};
 }
 
-[[gnu::noinline]] inline HeadTables head_tables(Context<Cpu>& ctx, Scope<Context<Cpu>>& scope,
-                                                const SplitHead& head, const float* x, Index source,
-                                                const float* encoded_rows, Index H,
-                                                const float* encoded_columns, Index W) {
-  const auto table = [&](const PackedWeights& weights, const float* from, Index m) {
-    float* to = scope.array<float>(m * weights.columns);
+[[gnu::noinline]] inline void fill_head_tables(Context<Cpu>& ctx, const HeadTables& tables,
+                                               const SplitHead& head, const float* x, Index source,
+                                               const float* encoded_rows, Index H,
+                                               const float* encoded_columns, Index W) {
+  const auto fill = [&](float* to, const PackedWeights& weights, const float* from, Index m) {
     product(ctx, {.data = from, .rows = m, .row_stride = weights.depth}, weights.matrix(),
             {.data = to, .row_stride = weights.columns, .bias = weights.bias.data()});
-    return to;
   };
-  return {table(head.features, x, source), table(head.rows, encoded_rows, H),
-          table(head.columns, encoded_columns, W)};
+  fill(tables.features, head.features, x, source);
+  fill(tables.rows, head.rows, encoded_rows, H);
+  fill(tables.columns, head.columns, encoded_columns, W);
 }
 
 /// The parameters of an involution block, packed.
-BlockWeights block_weights(const auto& block) {
+BlockWeights block_weights(AnyContext auto& ctx, const auto& block) {
   return {block.norm1.weight.data(),
           block.norm1.bias.data(),
           block.norm2.weight.data(),
           block.norm2.bias.data(),
-          &packed_linear(block.conv1),
-          &packed_linear(block.involution.expand),
-          &packed_linear(block.conv2),
-          &packed_linear(block.expand),
-          &packed_linear(block.contract),
-          &packed_3x3(block.involution.reduce),
+          packed_linear(ctx, block.conv1),
+          packed_linear(ctx, block.involution.expand),
+          packed_linear(ctx, block.conv2),
+          packed_linear(ctx, block.expand),
+          packed_linear(ctx, block.contract),
+          packed_3x3(ctx, block.involution.reduce),
           block.contract.weight.data(),
           block.contract.bias.data(),
           block.attention.weight.data(),
@@ -74,22 +74,25 @@ BlockWeights block_weights(const auto& block) {
 
 template <>
 struct Kernel<op::KrigingHead, Cpu> {
+  struct Scratch {
+    const cpu::SplitHead* weights;
+    cpu::HeadTables tables;
+  };
   template <int C, int E, int L>
-  static std::size_t workspace(int, Plane<const float, C> x, ConstQueryAxis rows,
-                               ConstQueryAxis columns, Rows<const float, E>, Rows<const float, E>,
-                               const auto&, Plane<float, L>) {
-    return cpu::head_tables_workspace(x.size() / C, rows.index.size(), columns.index.size(), L);
+  static Scratch scratch(auto& memory, Plane<const float, C> x, ConstQueryAxis rows,
+                         ConstQueryAxis columns, Rows<const float, E>, Rows<const float, E>,
+                         const auto& head, Plane<float, L>) {
+    return {cpu::split_head(memory.context(), head, C, E, L),
+            cpu::head_tables(memory, x.size() / C, rows.index.size(), columns.index.size(), L)};
   }
   template <int C, int E, int L>
-  static void run(Context<Cpu>& ctx, Plane<const float, C> x, ConstQueryAxis rows,
-                  ConstQueryAxis columns, Rows<const float, E> encoded_rows,
-                  Rows<const float, E> encoded_columns, const auto& head, Plane<float, L> u) {
-    const auto& split = cpu::split_head(head.prepared, newest_stamp(head.weight, head.bias), C, E,
-                                        L, head.weight.data(), head.bias.data());
-    Scope<Context<Cpu>> scope(ctx);
-    const cpu::HeadTables tables =
-        cpu::head_tables(ctx, scope, split, x.data(), x.size() / C, encoded_rows.data(),
-                         rows.index.size(), encoded_columns.data(), columns.index.size());
+  static void run(Context<Cpu>& ctx, const Scratch& scratch, Plane<const float, C> x,
+                  ConstQueryAxis rows, ConstQueryAxis columns, Rows<const float, E> encoded_rows,
+                  Rows<const float, E> encoded_columns, const auto&, Plane<float, L> u) {
+    const cpu::HeadTables& tables = scratch.tables;
+    cpu::fill_head_tables(ctx, tables, *scratch.weights, x.data(), x.size() / C,
+                          encoded_rows.data(), rows.index.size(), encoded_columns.data(),
+                          columns.index.size());
     const Index source_width = x.template extent<'w'>(), width = u.template extent<'w'>();
     cpu::for_each_row(ctx, u.template extent<'h'>(), [&](Index h) {
       with_isa(ctx.isa(), [&](auto simd) {
@@ -105,61 +108,67 @@ struct Kernel<op::KrigingHead, Cpu> {
 /// Three passes over tiles of the target image; see kriging_bands.hpp.
 template <>
 struct Kernel<op::KrigingUpsampler, Cpu> {
-  template <class L>
-  static std::size_t workspace(const auto& ctx, typename L::input x, const L&, const Bands& bands,
-                               Encoding) {
-    const Index H = bands.height, W = bands.width;
-    const auto floats = [](Index count) {
-      return Arena<Cpu>::rounded(static_cast<std::size_t>(count) * sizeof(float));
-    };
-    std::size_t bytes = cpu::head_tables_workspace(x.size() / L::channels, H, W, L::latent) +
-                        cpu::KrigingPasses::workspace(ctx, bands, L::latent);
-    for (const Index N : {H, W})
-      bytes += 2 * floats(N) + 2 * floats(3 * N) + floats(L::encoded * N);
-    return bytes;
-  }
-  template <class L>
-  static void run(Context<Cpu>& ctx, typename L::input x, const L& layer, const Bands& bands,
-                  Encoding encoding) {
-    constexpr int E = L::encoded, latent = L::latent;
-    const Index H = bands.height, W = bands.width;
-    Scope<Context<Cpu>> scope(ctx);
-    const auto encode = [&](const QueryAxis& axis, Index source, float* factors) {
-      const Index N = axis.index.size();
-      launch<op::QueryGrid>(ctx, source, axis);
-      cpu::distance_factors(axis, layer.lengthscale(), factors);
-      const auto encoded = scope.rows<E>(N);
-      launch<op::FrequencyEncoding>(ctx, Rows<const float, 1>(axis.relative.data(), N), encoding,
-                                    encoded);
-      return encoded.data();
-    };
-    const QueryAxis down = query_axis(scope, H), across = query_axis(scope, W);
-    float* row_factor = scope.array<float>(3 * H);
-    float* column_factor = scope.array<float>(3 * W);
-    const float* encoded_rows = encode(down, x.template extent<'h'>(), row_factor);
-    const float* encoded_columns = encode(across, x.template extent<'w'>(), column_factor);
+  /// One axis of the target: its tables, the factors of the distance, the encoded offsets.
+  struct Axis {
+    QueryAxis table;
+    float *factor, *encoded;  ///< (N, 3), (N, encoded)
+  };
+  struct Scratch {
+    Axis down, across;
+    cpu::HeadTables tables;
+    const cpu::SplitHead* head;
+    cpu::BlockWeights block[2];
+    const cpu::PackedWeights* to_rgb;
+    cpu::KrigingPasses::Scratch passes;
+  };
 
-    const auto& head = layer.head;
-    const auto& split =
-        cpu::split_head(head.prepared, newest_stamp(head.weight, head.bias), L::channels, E, latent,
-                        head.weight.data(), head.bias.data());
-    const cpu::HeadTables tables = cpu::head_tables(
-        ctx, scope, split, x.data(), x.size() / L::channels, encoded_rows, H, encoded_columns, W);
-    const cpu::KrigingImage image{
-        .L = latent,
-        .H = H,
-        .W = W,
-        .rows = down,
-        .columns = across,
-        .features = tables.features,
-        .row_table = tables.rows,
-        .column_table = tables.columns,
-        .source_width = x.template extent<'w'>(),
-        .row_factor = row_factor,
-        .column_factor = column_factor,
-        .block = {cpu::block_weights(layer.block1), cpu::block_weights(layer.block2)},
-        .to_rgb = &cpu::packed_linear(layer.to_rgb)};
-    cpu::KrigingPasses(ctx, image, bands).run();
+  template <class L>
+  static Scratch scratch(auto& memory, typename L::input x, const L& layer, const Bands& bands,
+                         Encoding) {
+    const Index H = bands.height, W = bands.width;
+    const auto axis = [&](Index N) {
+      return Axis{query_axis(memory, N), memory.floats(3 * N), memory.floats(L::encoded * N)};
+    };
+    auto& ctx = memory.context();
+    return {axis(H),
+            axis(W),
+            cpu::head_tables(memory, x.size() / L::channels, H, W, L::latent),
+            cpu::split_head(ctx, layer.head, L::channels, L::encoded, L::latent),
+            {cpu::block_weights(ctx, layer.block1), cpu::block_weights(ctx, layer.block2)},
+            cpu::packed_linear(ctx, layer.to_rgb),
+            cpu::KrigingPasses::scratch(memory, bands, L::latent)};
+  }
+
+  template <class L>
+  static void run(Context<Cpu>& ctx, const Scratch& scratch, typename L::input x, const L& layer,
+                  const Bands& bands, Encoding encoding) {
+    const Index H = bands.height, W = bands.width;
+    const auto encode = [&](const Axis& axis, Index source) {
+      const Index N = axis.table.index.size();
+      launch<op::QueryGrid>(ctx, source, axis.table);
+      cpu::distance_factors(axis.table, layer.lengthscale(), axis.factor);
+      launch<op::FrequencyEncoding>(ctx, Rows<const float, 1>(axis.table.relative.data(), N),
+                                    encoding, Rows<float, L::encoded>(axis.encoded, N));
+    };
+    encode(scratch.down, x.template extent<'h'>());
+    encode(scratch.across, x.template extent<'w'>());
+    const cpu::HeadTables& tables = scratch.tables;
+    cpu::fill_head_tables(ctx, tables, *scratch.head, x.data(), x.size() / L::channels,
+                          scratch.down.encoded, H, scratch.across.encoded, W);
+    const cpu::KrigingImage image{.L = L::latent,
+                                  .H = H,
+                                  .W = W,
+                                  .rows = scratch.down.table,
+                                  .columns = scratch.across.table,
+                                  .features = tables.features,
+                                  .row_table = tables.rows,
+                                  .column_table = tables.columns,
+                                  .source_width = x.template extent<'w'>(),
+                                  .row_factor = scratch.down.factor,
+                                  .column_factor = scratch.across.factor,
+                                  .block = {scratch.block[0], scratch.block[1]},
+                                  .to_rgb = scratch.to_rgb};
+    cpu::KrigingPasses(ctx, scratch.passes, image, bands).run();
   }
 };
 

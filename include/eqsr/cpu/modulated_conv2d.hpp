@@ -11,6 +11,17 @@ namespace cpu {
 struct ModulatedWeights {
   WinogradWeights weights;
   Eigen::ArrayXXd squares;  ///< (o, c): sum over the nine taps of weight²
+
+  static std::size_t bytes(int inputs, int outputs) {
+    return WinogradWeights::bytes(inputs, outputs) +
+           static_cast<std::size_t>(inputs) * static_cast<std::size_t>(outputs) * sizeof(double);
+  }
+};
+/// What a modulated convolution needs: its weights, temporaries, and the scales of both sides.
+struct ModulatedScratch {
+  const ModulatedWeights* weights;
+  ConvolutionScratch temporaries;
+  float *input_scale, *output_scale;
 };
 
 [[gnu::noinline]] inline ModulatedWeights prepare_modulated(int outputs, int inputs,
@@ -24,13 +35,13 @@ struct ModulatedWeights {
 }
 
 /// x (1 + m) convolved with W, then each output scaled by its inverse norm.
-[[gnu::noinline]] inline void modulated_convolution(Context<Cpu>& ctx, const float* x, Index h,
-                                                    Index w, int inputs, const float* modulation,
-                                                    const ModulatedWeights& prepared, int outputs,
+[[gnu::noinline]] inline void modulated_convolution(Context<Cpu>& ctx,
+                                                    const ModulatedScratch& scratch, const float* x,
+                                                    Index h, Index w, const float* modulation,
                                                     Output y) {
-  Scope scope(ctx);
-  float* input_scale = scope.array<float>(inputs);
-  float* output_scale = scope.array<float>(outputs + 16);
+  const ModulatedWeights& prepared = *scratch.weights;
+  const int inputs = prepared.weights.inputs, outputs = prepared.weights.outputs;
+  float *input_scale = scratch.input_scale, *output_scale = scratch.output_scale;
   Eigen::ArrayXd norm = Eigen::ArrayXd::Constant(outputs, demodulation_epsilon);
   for (int c = 0; c < inputs; ++c) {
     const double scale = modulation[c] + 1.0;
@@ -41,29 +52,30 @@ struct ModulatedWeights {
   std::fill_n(output_scale + outputs, 16, 0.0f);
 
   y.column_scale = output_scale;
-  convolve(ctx, x, h, w, input_scale, prepared.weights, y);
+  convolve(ctx, x, h, w, input_scale, prepared.weights, scratch.temporaries, y);
 }
 
 }  // namespace cpu
 
 template <>
 struct Kernel<op::ModulatedConv2d, Cpu> {
+  using Scratch = cpu::ModulatedScratch;
   template <int In, int Out>
-  static std::size_t workspace(int threads, Plane<const float, In> x, Channels<const float, In>,
-                               const auto&, Plane<float, Out>, const Epilogue<Out>&) {
-    return cpu::convolution_workspace(threads, x.template extent<'h'>(), x.template extent<'w'>(),
-                                      In, Out) +
-           Arena<Cpu>::rounded(In * sizeof(float)) +
-           Arena<Cpu>::rounded((Out + 16) * sizeof(float));
+  static Scratch scratch(auto& memory, Plane<const float, In> x, Channels<const float, In>,
+                         const auto& layer, Plane<float, Out>, const Epilogue<Out>&) {
+    return {memory.context().template prepare<cpu::ModulatedWeights>(
+                layer.prepared, layer.weight.stamp(), cpu::ModulatedWeights::bytes(In, Out),
+                [&] { return cpu::prepare_modulated(Out, In, layer.weight.data()); }),
+            cpu::convolution_scratch(memory, x.template extent<'h'>(), x.template extent<'w'>(), In,
+                                     Out),
+            memory.floats(In), memory.floats(Out + 16)};
   }
   template <int In, int Out>
-  static void run(Context<Cpu>& ctx, Plane<const float, In> x, Channels<const float, In> modulation,
-                  const auto& layer, Plane<float, Out> y, const Epilogue<Out>& epilogue) {
-    const auto& prepared = layer.prepared.template get<cpu::ModulatedWeights>(
-        layer.weight.stamp(),
-        [&] { return cpu::prepare_modulated(Out, In, layer.weight.view().data()); });
-    cpu::modulated_convolution(ctx, x.data(), x.template extent<'h'>(), x.template extent<'w'>(),
-                               In, modulation.data(), prepared, Out,
+  static void run(Context<Cpu>& ctx, const Scratch& scratch, Plane<const float, In> x,
+                  Channels<const float, In> modulation, const auto&, Plane<float, Out> y,
+                  const Epilogue<Out>& epilogue) {
+    cpu::modulated_convolution(ctx, scratch, x.data(), x.template extent<'h'>(),
+                               x.template extent<'w'>(), modulation.data(),
                                cpu::output(y.data(), nullptr, epilogue));
   }
 };

@@ -25,9 +25,11 @@ class Buffer {
     if (data_) Memory<Cpu>::deallocate(data_);
   }
   [[nodiscard]] float* data() const { return data_; }
+  static constexpr std::size_t bytes(Index count) {
+    return static_cast<std::size_t>(count + 16) * sizeof(float);
+  }
 
  private:
-  static std::size_t bytes(Index count) { return static_cast<std::size_t>(count + 16) * 4; }
   float* data_ = nullptr;
 };
 
@@ -37,11 +39,17 @@ struct PackedWeights {
   int depth = 0, columns = 0;
 
   PackedWeights(int k, int n)
-      : values(Index{k} * ((n + 15) / 16 * 16)), bias((n + 15) / 16 * 16), depth(k), columns(n) {}
+      : values(Index{k} * padded(n)), bias(padded(n)), depth(k), columns(n) {}
+  static std::size_t bytes(int k, int n) {
+    return Buffer::bytes(Index{k} * padded(n)) + Buffer::bytes(padded(n));
+  }
 
   [[nodiscard]] PackedMatrix matrix() const { return {values.data(), depth, columns}; }
 
   [[nodiscard]] float& at(int k, int n) const { return values.data()[matrix().offset(k, n)]; }
+
+ private:
+  static Index padded(int n) { return (Index{n} + 15) / 16 * 16; }
 };
 
 /// Where an element of row-major weights lies: w[o * row + first + k * step].

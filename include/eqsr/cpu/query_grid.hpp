@@ -26,15 +26,16 @@ namespace cpu {
 
 template <>
 struct Kernel<op::DistanceFactor, Cpu> {
-  static std::size_t workspace(int, ConstQueryAxis rows, ConstQueryAxis columns, const auto&...) {
-    return Arena<Cpu>::rounded(static_cast<std::size_t>(3 * rows.index.size()) * sizeof(float)) +
-           Arena<Cpu>::rounded(static_cast<std::size_t>(3 * columns.index.size()) * sizeof(float));
+  struct Scratch {
+    float *down, *across;  ///< the factors of each axis
+  };
+  static Scratch scratch(auto& memory, ConstQueryAxis rows, ConstQueryAxis columns,
+                         const auto&...) {
+    return {memory.floats(rows.delta.size()), memory.floats(columns.delta.size())};
   }
-  static void run(Context<Cpu>& ctx, ConstQueryAxis rows, ConstQueryAxis columns,
-                  const auto& lengthscale, Plane<float, 9> g) {
-    Scope scope(ctx);
-    float* down = scope.template array<float>(3 * rows.index.size());
-    float* across = scope.template array<float>(3 * columns.index.size());
+  static void run(Context<Cpu>& ctx, const Scratch& scratch, ConstQueryAxis rows,
+                  ConstQueryAxis columns, const auto& lengthscale, Plane<float, 9> g) {
+    float *down = scratch.down, *across = scratch.across;
     cpu::distance_factors(rows, lengthscale(), down);
     cpu::distance_factors(columns, lengthscale(), across);
     const Index width = g.extent<'w'>();

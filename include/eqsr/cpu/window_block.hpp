@@ -9,12 +9,21 @@
 /// stays in the cache: nothing of the size of the image is written but the result.
 namespace eqsr { inline namespace EQSR_ABI { namespace cpu {
 
+/// The packed weights that both kinds of block have.
+struct WindowBlockForms {
+  const PackedWeights *proj, *fc1, *fc2;
+};
+WindowBlockForms window_block_forms(AnyContext auto& ctx, const auto& layer) {
+  return {packed_linear(ctx, layer.attention.proj), packed_linear(ctx, layer.mlp.fc1),
+          packed_linear(ctx, layer.mlp.fc2)};
+}
+
 /// A transformer block without its queries, keys and values.
 struct WindowBlock {
   AttentionShape shape;
   int heads, hidden;
   const float *norm1_weight, *norm1_bias, *norm2_weight, *norm2_bias;
-  const PackedWeights *proj, *fc1, *fc2;
+  WindowBlockForms forms;
   const BiasTable* bias;
 
   [[nodiscard]] int channels() const { return heads * shape.d; }
@@ -22,7 +31,8 @@ struct WindowBlock {
 
 /// The parts of a block that both kinds have.
 template <class L>
-WindowBlock window_block(const L& layer, const AttentionShape& shape, const BiasTable& bias) {
+WindowBlock window_block(const L& layer, const AttentionShape& shape, const WindowBlockForms& forms,
+                         const BiasTable& bias) {
   return {shape,
           L::heads,
           L::hidden,
@@ -30,9 +40,7 @@ WindowBlock window_block(const L& layer, const AttentionShape& shape, const Bias
           layer.norm1.bias.data(),
           layer.norm2.weight.data(),
           layer.norm2.bias.data(),
-          &packed_linear(layer.attention.proj),
-          &packed_linear(layer.mlp.fc1),
-          &packed_linear(layer.mlp.fc2),
+          forms,
           &bias};
 }
 
@@ -81,13 +89,13 @@ class WindowTask {
   template <class Token>
   void leave(const Token& token) {
     const int channels = block_.channels(), tokens = block_.shape.queries();
-    dense(isa_, attended, tokens, *block_.proj, x, Activation::none, x);
+    dense(isa_, attended, tokens, *block_.forms.proj, x, Activation::none, x);
     for (Index begin = 0; begin < tokens; begin += mlp_rows) {
       const Index count = std::min<Index>(mlp_rows, tokens - begin);
       float* rows = x + begin * channels;
       cpu::normalise(isa_, rows, count, channels, block_.norm2_weight, block_.norm2_bias, normed);
-      dense(isa_, normed, count, *block_.fc1, hidden_, Activation::gelu);
-      dense(isa_, hidden_, count, *block_.fc2, rows, Activation::none, rows);
+      dense(isa_, normed, count, *block_.forms.fc1, hidden_, Activation::gelu);
+      dense(isa_, hidden_, count, *block_.forms.fc2, rows, Activation::none, rows);
     }
     for (int i = 0; i < tokens; ++i) std::copy_n(x + Index{i} * channels, channels, token(i));
   }

@@ -16,6 +16,9 @@ struct WinogradWeights {
 
   WinogradWeights(int in, int out)
       : values(Index{16} * in * padded(out)), bias(padded(out)), inputs(in), outputs(out) {}
+  static std::size_t bytes(int in, int out) {
+    return Buffer::bytes(Index{16} * in * padded(out)) + Buffer::bytes(padded(out));
+  }
 
   [[nodiscard]] int columns() const { return padded(outputs); }
   [[nodiscard]] PackedMatrix matrix(int position) const {

@@ -52,17 +52,19 @@ void channel_shift(Context<Cuda>& ctx, const float* x, const std::array<float, S
 
 template <>
 struct Kernel<op::ChannelMean, Cuda> {
+  struct Scratch {
+    double* sums;  ///< of each row
+  };
   template <int C>
-  static std::size_t workspace(int, Plane<const float, C> x, Channels<float, C>) {
-    return static_cast<std::size_t>(x.template extent<'h'>() * C) * sizeof(double);
+  static Scratch scratch(auto& memory, Plane<const float, C> x, Channels<float, C>) {
+    return {memory.doubles(x.template extent<'h'>() * C)};
   }
   template <int C>
-  static void run(Context<Cuda>& ctx, Plane<const float, C> x, Channels<float, C> y) {
+  static void run(Context<Cuda>& ctx, const Scratch& scratch, Plane<const float, C> x,
+                  Channels<float, C> y) {
     const Index h = x.template extent<'h'>(), w = x.template extent<'w'>();
-    Scope scope(ctx);
-    double* sums = scope.template array<double>(h * C);
-    gpu::group_sums(ctx, x.data(), h * w, w, C, sums);
-    gpu::mean_of_sums(ctx, sums, h, double(h) * double(w), C, y.data());
+    gpu::group_sums(ctx, x.data(), h * w, w, C, scratch.sums);
+    gpu::mean_of_sums(ctx, scratch.sums, h, double(h) * double(w), C, y.data());
   }
 };
 

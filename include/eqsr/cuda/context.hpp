@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <eqsr/core/workspace.hpp>  // ContextBase
+#include <eqsr/core/plan.hpp>       // ContextBase, DryContext
 #include <eqsr/cuda/precision.hpp>  // Precision
 #include <eqsr/cuda/runtime.hpp>    // Runtime
 
@@ -8,15 +8,21 @@
 
 namespace eqsr { inline namespace EQSR_ABI {
 
+namespace gpu {
+/// The widest upsampler that the fused kernels can hold; wider ones are composed of their parts.
+inline constexpr int most_latent = 256;
+}  // namespace gpu
+
 namespace op {
 struct KrigingUpsampler;
 struct Mlp;
 }  // namespace op
 /// The composites that this backend runs as one kernel.
-template <>
-inline constexpr bool fuses<op::KrigingUpsampler, Cuda> = true;
-template <>
-inline constexpr bool fuses<op::Mlp, Cuda> = true;
+template <class X, class Layer, class... Arguments>
+inline constexpr bool fuses<op::KrigingUpsampler, Cuda, X, Layer, Arguments...> =
+    Layer::latent <= gpu::most_latent;
+template <class... Arguments>
+inline constexpr bool fuses<op::Mlp, Cuda, Arguments...> = true;
 
 namespace gpu {
 
@@ -155,6 +161,21 @@ class Context<Cuda> : public ContextBase<Cuda> {
   OwnedStream stream_;
   std::vector<std::pair<const void*, int>> allowed_;
   gpu::Graph graph_;
+};
+
+/// A dry run for a GPU: whether kernels are fused depends on its shared memory and the precision.
+template <>
+class Context<DryRun<Cuda>> : public DryContext<Cuda> {
+ public:
+  explicit Context(const Context<Cuda>& context)
+      : precision(context.precision), shared_limit_(context.shared_limit()) {}
+
+  Precision precision;
+  [[nodiscard]] int shared_limit() const { return shared_limit_; }
+  void copy(void*, const void*, std::size_t) {}
+
+ private:
+  int shared_limit_;
 };
 
 }}  // namespace eqsr::EQSR_ABI

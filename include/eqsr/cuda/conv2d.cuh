@@ -8,27 +8,36 @@ namespace gpu {
 
 /// The packed weights of a 3x3 convolution.
 template <Precision P>
-const PackedWeights<P>& packed_3x3(const auto& layer) {
-  return layer.prepared.template get<PackedWeights<P>>(layer.weight.stamp(), [&] {
-    const int inputs = static_cast<int>(layer.weight.template extent<'c'>());
-    const int outputs = static_cast<int>(layer.weight.template extent<'o'>());
-    return pack<P>(outputs, inputs, 9, host_values(layer.weight).data(),
-                   {.row = 9 * Index{inputs}, .step = 9});
-  });
+const PackedWeights* packed_3x3(AnyContext auto& ctx, const auto& layer) {
+  const int inputs = static_cast<int>(layer.weight.template extent<'c'>());
+  const int outputs = static_cast<int>(layer.weight.template extent<'o'>());
+  return ctx.template prepare<PackedIn<P>>(
+      layer.prepared, layer.weight.stamp(), PackedIn<P>::bytes(inputs, outputs, 9), [&] {
+        return pack<P>(outputs, inputs, 9, host_values(layer.weight).data(),
+                       {.row = 9 * Index{inputs}, .step = 9});
+      });
 }
 
 }  // namespace gpu
 
 template <>
 struct Kernel<op::Conv2d, Cuda> {
+  struct Scratch {
+    const gpu::PackedWeights* weights;
+  };
   template <int In, int Out>
-  static void run(Context<Cuda>& ctx, Plane<const float, In> x, const auto& layer,
-                  Plane<float, Out> y, const Epilogue<Out>& epilogue) {
-    const Index pixels = x.size() / In;
-    gpu::with_product_precision<In, Out>(ctx, pixels, [&]<Precision P>() {
-      gpu::product(ctx, x.data(), pixels, x.template extent<'w'>(), gpu::packed_3x3<P>(layer),
-                   gpu::output(y.data(), layer.bias.data(), epilogue));
+  static Scratch scratch(auto& memory, Plane<const float, In> x, const auto& layer,
+                         Plane<float, Out>, const Epilogue<Out>&) {
+    auto& ctx = memory.context();
+    return gpu::with_product_precision<In, Out>(ctx.precision, x.size() / In, [&]<Precision P>() {
+      return Scratch{gpu::packed_3x3<P>(ctx, layer)};
     });
+  }
+  template <int In, int Out>
+  static void run(Context<Cuda>& ctx, const Scratch& scratch, Plane<const float, In> x,
+                  const auto& layer, Plane<float, Out> y, const Epilogue<Out>& epilogue) {
+    gpu::product(ctx, x.data(), x.size() / In, x.template extent<'w'>(), *scratch.weights,
+                 gpu::output(y.data(), layer.bias.data(), epilogue));
   }
 };
 

@@ -11,33 +11,38 @@
 namespace eqsr { inline namespace EQSR_ABI { namespace gpu {
 
 /// The parameters of one involution block in the order of the kernels.
-template <Precision P>
 struct BlockWeights {
-  using Operand = typename KrigingBlockBody<P>::Operand;
   const float *norm1_weight, *norm1_bias, *norm2_weight, *norm2_bias;
-  const PackedWeights<finer(P)>*conv1, *conv2;
-  const PackedWeights<P>*reduce, *expand, *contract;
-  const Operand* kernels;
+  const PackedWeights *conv1, *conv2;  ///< one step finer than the mode
+  const PackedWeights *reduce, *expand, *contract;
+  const Buffer* kernels;
   const float *conv1_bias, *reduce_bias, *kernels_bias, *conv2_bias, *expand_bias, *contract_bias;
   const float* contract_weight;  ///< (L, 2L) in rows
   const float* attention;        ///< taps of the gate's convolution
   int attention_taps;
 };
 
-/// A type for each precision: a prepared form is told apart by its type.
+/// The weights (9 L/8, R) that predict the kernels, packed for KrigingBlockBody: chunks of 36
+/// outputs, each in tiles of 48 columns. A type for each precision, as PackedIn.
 template <Precision P>
 struct PackedKernels {
-  Buffer<typename KrigingBlockBody<P>::Operand> values;
+  using Body = KrigingBlockBody<P>;
+  using Tiles = Packer<Body::fine, Body::packed_columns>;
+  Buffer values;
+
+  static Index tile_count(int outputs, int inputs) {
+    return blocks_for(outputs, Body::kernel_columns) * Body::blocks(inputs);
+  }
+  static std::size_t bytes(int outputs, int inputs) {
+    return Tiles::bytes(tile_count(outputs, inputs));
+  }
 };
 
-/// The weights (9 L/8, R) that predict the kernels, packed for KrigingBlockBody: chunks of 36
-/// outputs, each in tiles of 48 columns.
 template <Precision P>
 PackedKernels<P> pack_kernels(int outputs, int inputs, const float* weight) {
   using Body = KrigingBlockBody<P>;
   const int blocks = Body::blocks(inputs);
-  const int chunks = (outputs + Body::kernel_columns - 1) / Body::kernel_columns;
-  Packer<Body::fine, Body::packed_columns> packer(Index{chunks} * blocks);
+  typename PackedKernels<P>::Tiles packer(PackedKernels<P>::tile_count(outputs, inputs));
   for (int o = 0; o < outputs; ++o)
     for (int k = 0; k < inputs; ++k)
       packer.set(Index{o / Body::kernel_columns} * blocks + k / tile_steps, k % tile_steps,
@@ -46,22 +51,22 @@ PackedKernels<P> pack_kernels(int outputs, int inputs, const float* weight) {
 }
 
 template <Precision P, int C, class B>
-BlockWeights<P> block_weights(const InvolutionBlock<C, B>& block) {
+BlockWeights block_weights(AnyContext auto& ctx, const InvolutionBlock<C, B>& block) {
   const auto& expand = block.involution.expand;
-  const auto& kernels = expand.prepared.template get<PackedKernels<P>>(expand.weight.stamp(), [&] {
-    return pack_kernels<P>(Involution<C, B>::Kernels, Involution<C, B>::Reduced,
-                           host_values(expand.weight).data());
-  });
+  constexpr int outputs = Involution<C, B>::Kernels, inputs = Involution<C, B>::Reduced;
+  const auto* kernels = ctx.template prepare<PackedKernels<P>>(
+      expand.prepared, expand.weight.stamp(), PackedKernels<P>::bytes(outputs, inputs),
+      [&] { return pack_kernels<P>(outputs, inputs, host_values(expand.weight).data()); });
   return {block.norm1.weight.data(),
           block.norm1.bias.data(),
           block.norm2.weight.data(),
           block.norm2.bias.data(),
-          &packed_linear<finer(P)>(block.conv1),
-          &packed_linear<finer(P)>(block.conv2),
-          &packed_3x3<P>(block.involution.reduce),
-          &packed_linear<P>(block.expand),
-          &packed_linear<P>(block.contract),
-          kernels.values.data(),
+          packed_linear<finer(P)>(ctx, block.conv1),
+          packed_linear<finer(P)>(ctx, block.conv2),
+          packed_3x3<P>(ctx, block.involution.reduce),
+          packed_linear<P>(ctx, block.expand),
+          packed_linear<P>(ctx, block.contract),
+          kernels ? &kernels->values : nullptr,
           block.conv1.bias.data(),
           block.involution.reduce.bias.data(),
           expand.bias.data(),
@@ -94,20 +99,19 @@ inline void head_rows(Context<Cuda>& ctx, const KrigingImage& image, Index first
 }
 
 /// conv1(norm1(x)) of `count` pixels; `normed` is scratch of their size.
-template <Precision P>
-void first_product(Context<Cuda>& ctx, const BlockWeights<P>& block, const float* x, Index count,
-                   float* normed, float* a) {
+inline void first_product(Context<Cuda>& ctx, const BlockWeights& block, const float* x,
+                          Index count, float* normed, float* a) {
   layer_norm(ctx, x, count, block.conv1->inputs, block.norm1_weight, block.norm1_bias,
              Activation::none, normed);
   product(ctx, normed, count, count, *block.conv1, {.y = a, .bias = block.conv1_bias});
 }
 
-/// y = residual + conv2(involution(a)) for the rows [first, last). `a` covers a row more on each
-/// side; the residual may be y.
 template <Precision P>
-void involve(Context<Cuda>& ctx, const KrigingImage& image, const BlockWeights<P>& block,
-             PlaneRows a, PlaneRows residual, PlaneRows y, Index first, Index last) {
+void involve_in(Context<Cuda>& ctx, const KrigingImage& image, const BlockWeights& block,
+                PlaneRows a, PlaneRows residual, PlaneRows y, Index first, Index last) {
   using Body = KrigingBlockBody<P>;
+  static_assert(Body::most_channels == most_latent);
+  using Operand = typename Body::Operand;
   const typename Body::Layout layout(image.L);
   run<Body>(ctx, blocks_for(last - first, Body::side) * blocks_for(image.W, Body::side), 1,
             Body::max_threads, layout.end,
@@ -117,9 +121,9 @@ void involve(Context<Cuda>& ctx, const KrigingImage& image, const BlockWeights<P
              .a_first = a.first,
              .residual_first = residual.first,
              .y_first = y.first,
-             .reduce = block.reduce->values.data(),
-             .expand = block.kernels,
-             .conv2 = block.conv2->values.data(),
+             .reduce = block.reduce->values.template as<Operand>(),
+             .expand = block.kernels->template as<Operand>(),
+             .conv2 = block.conv2->values.template as<Operand>(),
              .reduce_bias = block.reduce_bias,
              .expand_bias = block.kernels_bias,
              .conv2_bias = block.conv2_bias,
@@ -134,28 +138,36 @@ void involve(Context<Cuda>& ctx, const KrigingImage& image, const BlockWeights<P
              .vector = image.L % 4 == 0});
 }
 
+/// y = residual + conv2(involution(a)) for the rows [first, last). `a` covers a row more on each
+/// side; the residual may be y.
+inline void involve(Context<Cuda>& ctx, const KrigingImage& image, const BlockWeights& block,
+                    PlaneRows a, PlaneRows residual, PlaneRows y, Index first, Index last) {
+  with_precision(ctx.precision, [&]<Precision P>() {
+    involve_in<P>(ctx, image, block, a, residual, y, first, last);
+  });
+}
+
 /// Where the sums of the hidden layer go: one a group of rows of the image.
 struct HiddenSums {
   Index group = 0;
-  double *sums = nullptr, *pieces = nullptr;
+  double* sums = nullptr;
 };
 
 /// z = contract(GELU(expand(norm2(x)))), or the sums of the hidden layer alone, or both.
-template <Precision P>
-void perceptron(Context<Cuda>& ctx, const BlockWeights<P>& block, const float* x, Index count,
-                float* z, const HiddenSums& hidden = {}) {
-  mlp<P>(ctx, {.x = x,
-               .count = count,
-               .expand = block.expand,
-               .contract = block.contract,
-               .expand_bias = block.expand_bias,
-               .contract_bias = block.contract_bias,
-               .norm_weight = block.norm2_weight,
-               .norm_bias = block.norm2_bias,
-               .y = z,
-               .group = hidden.group,
-               .sums = hidden.sums,
-               .pieces = hidden.pieces});
+inline void perceptron(Context<Cuda>& ctx, const MlpScratch& scratch, const BlockWeights& block,
+                       const float* x, Index count, float* z, const HiddenSums& hidden = {}) {
+  mlp(ctx, scratch,
+      {.x = x,
+       .count = count,
+       .expand = block.expand,
+       .contract = block.contract,
+       .expand_bias = block.expand_bias,
+       .contract_bias = block.contract_bias,
+       .norm_weight = block.norm2_weight,
+       .norm_bias = block.norm2_bias,
+       .y = z,
+       .group = hidden.group,
+       .sums = hidden.sums});
 }
 
 /// x = ReLU(x + gate z) in place.

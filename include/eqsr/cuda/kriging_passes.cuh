@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <eqsr/cuda/kriging_block.cuh>  // involve, perceptron
+#include <eqsr/layer/bands.hpp>         // Bands
 
 #include <algorithm>  // clamp
 
@@ -12,7 +13,6 @@
 /// their order: results have the same bits for every policy and every height of the bands.
 namespace eqsr { inline namespace EQSR_ABI { namespace gpu {
 
-template <Precision P>
 class KrigingPasses {
  public:
   /// Rows that are worked on at once, in whole tiles: `wanted`, or about 65536 pixels.
@@ -20,48 +20,64 @@ class KrigingPasses {
     const Index rows = wanted > 0 ? wanted : std::max<Index>(1, (Index{1} << 16) / W);
     return (std::min)(H, round_up_to((std::min)(rows, H), group_rows));
   }
-  /// Bytes of temporaries, the planes that the storage policy keeps included.
-  static std::size_t workspace(Index band_height, const Bands& bands, int L) {
-    const Index H = bands.height, W = bands.width, band = band_rows(H, W, band_height);
+  /// The temporaries, with the planes that the storage policy keeps.
+  struct Scratch {
+    float *u, *normed, *a, *x, *z;  ///< a band with its surroundings
+    double* sums;                   ///< of the hidden layer, for each group of rows
+    float *mean, *gate[2];          ///< of the hidden layer, and of each block
+    float* above;                   ///< the last row above the band
+    float* rgb;                     ///< a band, null where the whole image has memory
+    float *plane_x, *plane_z;       ///< planes, null where they are not kept
+    MlpScratch mlp;
+  };
+  template <class C>
+  static Scratch scratch(Scope<C>& memory, const Bands& bands, int L) {
+    const C& ctx = memory.context();
+    const Index H = bands.height, W = bands.width, band = band_rows(H, W, ctx.band_height);
     const Index wide = grown(band, 4, H);
-    const auto bytes = [](Index count, std::size_t each = sizeof(float)) {
-      return Arena<Cuda>::rounded(static_cast<std::size_t>(count) * each);
-    };
-    std::size_t sum = 5 * bytes(wide * W * L) +
-                      bytes(mlp_pieces(band * W, group_rows * W) * 2 * L, sizeof(double)) +
-                      bytes(blocks_for(H, group_rows) * 2 * L, sizeof(double)) + bytes(2 * L) +
-                      2 * bytes(L) + bytes(W * L) + mlp_workspace(wide * W, L, 2 * L);
-    if (!bands.whole) sum += bytes(band * W * 3);
-    if (bands.storage != Storage::none) sum += bytes(H * W * L);
-    if (bands.storage == Storage::both) sum += bytes(H * W * L);
-    return sum;
+    const auto rows = [&](Index count) { return memory.floats(count * W * L); };
+    return {rows(wide),
+            rows(wide),
+            rows(wide),
+            rows(wide),
+            rows(wide),
+            memory.doubles(blocks_for(H, group_rows) * 2 * L),
+            memory.floats(2 * L),
+            {memory.floats(L), memory.floats(L)},
+            rows(1),
+            bands.whole ? nullptr : memory.floats(band * W * 3),
+            bands.storage == Storage::none ? nullptr : rows(H),
+            bands.storage == Storage::both ? rows(H) : nullptr,
+            mlp_scratch(memory, {.count = wide * W,
+                                 .channels = L,
+                                 .hidden = 2 * L,
+                                 .norm = true,
+                                 .group = group_rows * W})};
   }
 
-  KrigingPasses(Context<Cuda>& ctx, const KrigingImage& image, const BlockWeights<P>& block1,
-                const BlockWeights<P>& block2, const Bands& bands)
+  KrigingPasses(Context<Cuda>& ctx, const Scratch& scratch, const KrigingImage& image,
+                const BlockWeights (&blocks)[2], const Bands& bands)
       : ctx_(ctx),
-        scope_(ctx),
         image_(image),
-        block_{&block1, &block2},
+        block_{&blocks[0], &blocks[1]},
         bands_(bands),
         storage_(bands.storage),
         L_(image.L),
         band_(band_rows(image.H, image.W, ctx.band_height)),
-        line_(image.W * image.L) {
-    const Index wide = grown(band_, 4, image.H);
-    for (float** buffer : {&u_, &normed_, &a_, &x_, &z_})
-      *buffer = scope_.template array<float>(wide * line_);
-    pieces_ =
-        scope_.template array<double>(mlp_pieces(band_ * image.W, group_rows * image.W) * 2 * L_);
-    sums_ = scope_.template array<double>(blocks_for(image.H, group_rows) * 2 * L_);
-    mean_ = scope_.template array<float>(2 * L_);
-    gate_[0] = scope_.template array<float>(L_);
-    gate_[1] = scope_.template array<float>(L_);
-    above_ = scope_.template array<float>(line_);
-    if (!bands.whole) rgb_ = scope_.template array<float>(band_ * image.W * 3);
-    if (storage_ != Storage::none) plane_x_ = scope_.template array<float>(image.H * line_);
-    if (storage_ == Storage::both) plane_z_ = scope_.template array<float>(image.H * line_);
-  }
+        line_(image.W * image.L),
+        mlp_(scratch.mlp),
+        u_(scratch.u),
+        normed_(scratch.normed),
+        a_(scratch.a),
+        x_(scratch.x),
+        z_(scratch.z),
+        mean_(scratch.mean),
+        gate_{scratch.gate[0], scratch.gate[1]},
+        above_(scratch.above),
+        sums_(scratch.sums),
+        rgb_(scratch.rgb),
+        plane_x_(scratch.plane_x),
+        plane_z_(scratch.plane_z) {}
 
   /// `weight` (3, L) and `bias` (3) are those of to_rgb.
   void run(const float* weight, const float* bias) {
@@ -77,7 +93,8 @@ class KrigingPasses {
   }
 
  private:
-  static constexpr Index group_rows = KrigingBlockBody<P>::side;  ///< that are summed together
+  static constexpr Index group_rows =
+      KrigingBlockBody<Precision::float32>::side;  ///< that are summed together
 
   static Index round_up_to(Index n, Index step) { return (n + step - 1) / step * step; }
   /// The most rows of a band with `more` around it.
@@ -100,11 +117,11 @@ class KrigingPasses {
 
   /// The perceptron of block b on a band, whose hidden sums go into the mean.
   void counted(int b, Index y, Index end, const float* x, float* z) {
-    perceptron(ctx_, *block_[b], x, (end - y) * image_.W, z,
-               {group_rows * image_.W, sums_ + y / group_rows * 2 * L_, pieces_});
+    perceptron(ctx_, mlp_, *block_[b], x, (end - y) * image_.W, z,
+               {group_rows * image_.W, sums_ + y / group_rows * 2 * L_});
   }
   void finish_gate(int b) {
-    const BlockWeights<P>& block = *block_[b];
+    const BlockWeights& block = *block_[b];
     mean_of_sums(ctx_, sums_, blocks_for(image_.H, group_rows), double(image_.H) * double(image_.W),
                  2 * L_, mean_);
     eca_gate(ctx_, {mean_, block.contract_weight, block.contract_bias, block.attention, gate_[b],
@@ -121,7 +138,7 @@ class KrigingPasses {
   /// Block 1 with its gate on the rows [y, end), into x_.
   void recompute(Index y, Index end) {
     first_block(y, end, {x_, y});
-    perceptron(ctx_, *block_[0], x_, (end - y) * image_.W, z_);
+    perceptron(ctx_, mlp_, *block_[0], x_, (end - y) * image_.W, z_);
     apply_gate(ctx_, image_, x_, z_, gate_[0], end - y);
   }
   /// Block 2 up to its perceptron on the rows [y, end), into u_, when nothing is kept.
@@ -148,7 +165,7 @@ class KrigingPasses {
       return;
     }
     const Index top = before(y, 1), bottom = after(end, 1);
-    const BlockWeights<P>& block = *block_[1];
+    const BlockWeights& block = *block_[1];
     if (top < y) first_product(ctx_, block, above_, image_.W, normed_, a_);
     first_product(ctx_, block, at(plane_x_, y), (bottom - y) * image_.W, normed_, at(a_, y - top));
     ctx_.copy(above_, at(plane_x_, end - 1), static_cast<std::size_t>(line_) * sizeof(float));
@@ -160,7 +177,7 @@ class KrigingPasses {
     const float *x = nullptr, *z = nullptr;
     if (storage_ == Storage::none) {
       recompute_second(y, end);
-      perceptron(ctx_, *block_[1], u_, (end - y) * image_.W, z_);
+      perceptron(ctx_, mlp_, *block_[1], u_, (end - y) * image_.W, z_);
       x = u_;
       z = z_;
     } else {
@@ -176,21 +193,21 @@ class KrigingPasses {
   /// The perceptron's output for stored rows: stored too, or computed again.
   const float* stored_z(int b, Index y, Index end) {
     if (storage_ == Storage::both) return at(plane_z_, y);
-    perceptron(ctx_, *block_[b], at(plane_x_, y), (end - y) * image_.W, z_);
+    perceptron(ctx_, mlp_, *block_[b], at(plane_x_, y), (end - y) * image_.W, z_);
     return z_;
   }
 
   Context<Cuda>& ctx_;
-  Scope<Context<Cuda>> scope_;
   const KrigingImage& image_;
-  const BlockWeights<P>* block_[2];
+  const BlockWeights* block_[2];
   const Bands& bands_;
   Storage storage_;
   int L_;
   Index band_, line_;
+  MlpScratch mlp_;
   float *u_, *normed_, *a_, *x_, *z_, *mean_, *gate_[2], *above_;
-  double *pieces_, *sums_;
-  float *rgb_ = nullptr, *plane_x_ = nullptr, *plane_z_ = nullptr;
+  double* sums_;
+  float *rgb_, *plane_x_, *plane_z_;
 };
 
 }}}  // namespace eqsr::EQSR_ABI::gpu

@@ -31,7 +31,7 @@ void run_rows(Context<Cuda>& ctx, Index rows, typename Body::Params params) {
   run<Body>(ctx, blocks_for(rows, Body::max_threads / 32), 1, Body::max_threads, 0, params);
 }
 
-/// Calls `f` with the precision as a constant.
+/// Calls `f` with a mode's precision as a constant.
 template <class F>
 decltype(auto) with_precision(Precision precision, F&& f) {
   switch (precision) {
@@ -44,6 +44,12 @@ decltype(auto) with_precision(Precision precision, F&& f) {
       break;
   }
   return f.template operator()<Precision::float32>();
+}
+/// The same with the finer step of bf16x3 as a precision of its own.
+template <class F>
+decltype(auto) with_exact_precision(Precision precision, F&& f) {
+  if (precision == Precision::bf16x6) return f.template operator()<Precision::bf16x6>();
+  return with_precision(precision, f);
 }
 
 }}}  // namespace eqsr::EQSR_ABI::gpu

@@ -8,12 +8,13 @@ namespace gpu {
 
 /// The packed weights of a layer that has a `matrix()`.
 template <Precision P>
-const PackedWeights<P>& packed_linear(const auto& layer) {
-  return layer.prepared.template get<PackedWeights<P>>(layer.weight.stamp(), [&] {
-    const int inputs = static_cast<int>(layer.matrix().template extent<'c'>());
-    const int outputs = static_cast<int>(layer.matrix().template extent<'o'>());
-    return pack<P>(outputs, inputs, 1, host_values(layer.weight).data(), {.row = inputs});
-  });
+const PackedWeights* packed_linear(AnyContext auto& ctx, const auto& layer) {
+  const int inputs = static_cast<int>(layer.matrix().template extent<'c'>());
+  const int outputs = static_cast<int>(layer.matrix().template extent<'o'>());
+  return ctx.template prepare<PackedIn<P>>(
+      layer.prepared, layer.weight.stamp(), PackedIn<P>::bytes(inputs, outputs, 1), [&] {
+        return pack<P>(outputs, inputs, 1, host_values(layer.weight).data(), {.row = inputs});
+      });
 }
 
 /// The output of a product with an epilogue.
@@ -29,14 +30,23 @@ ProductOutput output(float* y, const float* bias, const Epilogue<C>& epilogue) {
 
 template <>
 struct Kernel<op::Linear, Cuda> {
+  struct Scratch {
+    const gpu::PackedWeights* weights;
+  };
   template <int In, int Out>
-  static void run(Context<Cuda>& ctx, Rows<const float, In> x, const auto& layer,
-                  Rows<float, Out> y, const Epilogue<Out>& epilogue) {
+  static Scratch scratch(auto& memory, Rows<const float, In> x, const auto& layer, Rows<float, Out>,
+                         const Epilogue<Out>&) {
+    auto& ctx = memory.context();
+    return gpu::with_product_precision<In, Out>(
+        ctx.precision, x.template extent<'m'>(),
+        [&]<Precision P>() { return Scratch{gpu::packed_linear<P>(ctx, layer)}; });
+  }
+  template <int In, int Out>
+  static void run(Context<Cuda>& ctx, const Scratch& scratch, Rows<const float, In> x,
+                  const auto& layer, Rows<float, Out> y, const Epilogue<Out>& epilogue) {
     const Index rows = x.template extent<'m'>();
-    gpu::with_product_precision<In, Out>(ctx, rows, [&]<Precision P>() {
-      gpu::product(ctx, x.data(), rows, rows, gpu::packed_linear<P>(layer),
-                   gpu::output(y.data(), layer.bias.data(), epilogue));
-    });
+    gpu::product(ctx, x.data(), rows, rows, *scratch.weights,
+                 gpu::output(y.data(), layer.bias.data(), epilogue));
   }
 };
 

@@ -10,14 +10,21 @@ namespace gpu {
 
 /// Packed weights and the sum over the taps of each pair of channels' squares: they serve every
 /// modulation.
-template <Precision P>
 struct ModulatedWeights {
-  PackedWeights<P> weights;
-  Buffer<float> squares;  ///< (outputs, inputs)
+  PackedWeights weights;
+  Buffer squares;  ///< floats (outputs, inputs)
+};
+/// The same as a type for each precision.
+template <Precision P>
+struct ModulatedIn : ModulatedWeights {
+  static std::size_t bytes(int inputs, int outputs) {
+    return PackedIn<P>::bytes(inputs, outputs, 9) +
+           static_cast<std::size_t>(inputs) * static_cast<std::size_t>(outputs) * sizeof(float);
+  }
 };
 
 template <Precision P>
-ModulatedWeights<P> prepare_modulated(int outputs, int inputs, const std::vector<float>& weight) {
+ModulatedIn<P> prepare_modulated(int outputs, int inputs, const std::vector<float>& weight) {
   std::vector<float> squares(static_cast<std::size_t>(outputs) * static_cast<std::size_t>(inputs));
   for (std::size_t i = 0; i < squares.size(); ++i) {
     double sum = 0;
@@ -25,8 +32,8 @@ ModulatedWeights<P> prepare_modulated(int outputs, int inputs, const std::vector
       sum += double(weight[9 * i + tap]) * double(weight[9 * i + tap]);
     squares[i] = static_cast<float>(sum);
   }
-  return {pack<P>(outputs, inputs, 9, weight.data(), {.row = 9 * Index{inputs}, .step = 9}),
-          Buffer<float>(squares)};
+  return {{pack<P>(outputs, inputs, 9, weight.data(), {.row = 9 * Index{inputs}, .step = 9}),
+           Buffer(squares)}};
 }
 
 }  // namespace gpu
@@ -35,34 +42,36 @@ ModulatedWeights<P> prepare_modulated(int outputs, int inputs, const std::vector
 /// norm.
 template <>
 struct Kernel<op::ModulatedConv2d, Cuda> {
+  struct Scratch {
+    const gpu::ModulatedWeights* weights;
+    float *scaled, *scale;  ///< the scaled input, and the scale of each output
+  };
   template <int In, int Out>
-  static std::size_t workspace(int, Plane<const float, In> x, Channels<const float, In>,
-                               const auto&, Plane<float, Out>, const Epilogue<Out>&) {
-    return Arena<Cuda>::rounded(static_cast<std::size_t>(x.size()) * sizeof(float)) +
-           Arena<Cuda>::rounded(Out * sizeof(float));
+  static Scratch scratch(auto& memory, Plane<const float, In> x, Channels<const float, In>,
+                         const auto& layer, Plane<float, Out>, const Epilogue<Out>&) {
+    auto& ctx = memory.context();
+    const auto prepared = [&]<Precision P>() -> const gpu::ModulatedWeights* {
+      return ctx.template prepare<gpu::ModulatedIn<P>>(
+          layer.prepared, layer.weight.stamp(), gpu::ModulatedIn<P>::bytes(In, Out),
+          [&] { return gpu::prepare_modulated<P>(Out, In, gpu::host_values(layer.weight)); });
+    };
+    return {gpu::with_product_precision<In, Out>(ctx.precision, x.size() / In, prepared),
+            memory.floats(x.size()), memory.floats(Out)};
   }
   template <int In, int Out>
-  static void run(Context<Cuda>& ctx, Plane<const float, In> x,
-                  Channels<const float, In> modulation, const auto& layer, Plane<float, Out> y,
+  static void run(Context<Cuda>& ctx, const Scratch& scratch, Plane<const float, In> x,
+                  Channels<const float, In> modulation, const auto&, Plane<float, Out> y,
                   const Epilogue<Out>& epilogue) {
-    Scope scope(ctx);
-    const Index w = x.template extent<'w'>();
-    const auto scaled = scope.template plane<In>(x.template extent<'h'>(), w);
-    float* scale = scope.template array<float>(Out);
-    gpu::channel_scale(
-        ctx, {x.data(), modulation.data(), nullptr, scaled.data(), x.size() / In, In, 1.0f, false});
-    gpu::with_product_precision<In, Out>(ctx, x.size() / In, [&]<Precision P>() {
-      using Body = gpu::DemodulateBody;
-      const auto& prepared = layer.prepared.template get<gpu::ModulatedWeights<P>>(
-          layer.weight.stamp(),
-          [&] { return gpu::prepare_modulated<P>(Out, In, gpu::host_values(layer.weight)); });
-      gpu::run_rows<Body>(
-          ctx, Out,
-          {prepared.squares.data(), modulation.data(), scale, In, Out, demodulation_epsilon});
-      auto out = gpu::output(y.data(), nullptr, epilogue);
-      out.scale = scale;
-      gpu::product(ctx, scaled.data(), x.size() / In, w, prepared.weights, out);
-    });
+    gpu::channel_scale(ctx, {x.data(), modulation.data(), nullptr, scratch.scaled, x.size() / In,
+                             In, 1.0f, false});
+    gpu::run_rows<gpu::DemodulateBody>(
+        ctx, Out,
+        {scratch.weights->squares.template as<float>(), modulation.data(), scratch.scale, In, Out,
+         demodulation_epsilon});
+    auto out = gpu::output(y.data(), nullptr, epilogue);
+    out.scale = scratch.scale;
+    gpu::product(ctx, scratch.scaled, x.size() / In, x.template extent<'w'>(),
+                 scratch.weights->weights, out);
   }
 };
 

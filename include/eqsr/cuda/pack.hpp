@@ -12,12 +12,12 @@
 namespace eqsr { inline namespace EQSR_ABI { namespace gpu {
 
 /// Device memory that a prepared form owns.
-template <class T>
 class Buffer {
  public:
   Buffer() = default;
+  template <class T>
   explicit Buffer(const std::vector<T>& values)
-      : data_(static_cast<T*>(Memory<Cuda>::allocate(values.size() * sizeof(T)))) {
+      : data_(Memory<Cuda>::allocate(values.size() * sizeof(T))) {
     try {
       Memory<Cuda>::from_host(data_, values.data(), values.size() * sizeof(T));
     } catch (...) {
@@ -31,10 +31,14 @@ class Buffer {
     return *this;
   }
   ~Buffer() { Memory<Cuda>::deallocate(data_); }
-  [[nodiscard]] const T* data() const { return data_; }
+  /// The memory as what it was filled with.
+  template <class T>
+  [[nodiscard]] const T* as() const {
+    return static_cast<const T*>(data_);
+  }
 
  private:
-  T* data_ = nullptr;
+  void* data_ = nullptr;
 };
 
 /// The values of a tensor on the host.
@@ -62,8 +66,10 @@ class Packer {
   using E = Engine<P, N>;
   using Operand = typename E::Operand;
 
-  explicit Packer(Index tiles)
-      : values_(static_cast<std::size_t>(tiles * E::planes * E::tile_size)) {}
+  explicit Packer(Index tiles) : values_(bytes(tiles) / sizeof(Operand)) {}
+  static std::size_t bytes(Index tiles) {
+    return static_cast<std::size_t>(tiles * E::planes * E::tile_size) * sizeof(Operand);
+  }
 
   void set(Index tile, int k, int n, float value) {
     const Index at = tile * E::planes * E::tile_size + E::b_offset(k, n);
@@ -77,19 +83,34 @@ class Packer {
       }
     }
   }
-  [[nodiscard]] Buffer<Operand> take() { return Buffer<Operand>(values_); }
+  [[nodiscard]] Buffer take() { return Buffer(values_); }
 
  private:
   std::vector<Operand> values_;
 };
 
-/// The weights of a product, ready for GemmBody<P>.
-template <Precision P>
+/// The weights of a product, ready for the GemmBody of their precision.
 struct PackedWeights {
-  Buffer<typename GemmBody<P>::Operand> values;
+  Precision precision;
+  Buffer values;
   int inputs = 0, outputs = 0, taps = 1;
 
   [[nodiscard]] int tiles() const { return (outputs + weight_columns - 1) / weight_columns; }
+};
+
+/// The same as a type for each precision: prepared forms are told apart by their types.
+template <Precision P>
+struct PackedIn : PackedWeights {
+  using Tiles = Packer<P, weight_columns>;
+  PackedIn(int in, int out, int count) : PackedWeights{P, {}, in, out, count} {}
+  /// The tiles of all taps.
+  static Index tile_count(int inputs, int outputs, int taps) {
+    return Index{taps} * ((inputs + tile_steps - 1) / tile_steps) *
+           ((outputs + weight_columns - 1) / weight_columns);
+  }
+  static std::size_t bytes(int inputs, int outputs, int taps) {
+    return Tiles::bytes(tile_count(inputs, outputs, taps));
+  }
 };
 
 /// Where an element of row-major weights lies: w[o * row + first + k * step + tap].
@@ -99,13 +120,10 @@ struct WeightLayout {
 
 /// Packs weights (outputs, inputs, taps).
 template <Precision P>
-PackedWeights<P> pack(int outputs, int inputs, int taps, const float* weight, WeightLayout layout) {
-  PackedWeights<P> packed;
-  packed.inputs = inputs;
-  packed.outputs = outputs;
-  packed.taps = taps;
+PackedIn<P> pack(int outputs, int inputs, int taps, const float* weight, WeightLayout layout) {
+  PackedIn<P> packed(inputs, outputs, taps);
   const int blocks = (inputs + tile_steps - 1) / tile_steps, tiles = packed.tiles();
-  Packer<P, weight_columns> packer(Index{taps} * blocks * tiles);
+  typename PackedIn<P>::Tiles packer(PackedIn<P>::tile_count(inputs, outputs, taps));
   for (int tap = 0; tap < taps; ++tap)
     for (int k = 0; k < inputs; ++k)
       for (int o = 0; o < outputs; ++o)
@@ -134,14 +152,11 @@ struct ProductOutput {
 /// the mode: they feed the residual stream directly, and make most of a mode's error. bf16x3 shall
 /// be near float32, so all of its plain products are finer.
 template <int In, int Out, class F>
-void with_product_precision(const Context<Cuda>& ctx, Index rows, const F& f) {
-  if (rows == 1 || In <= 4) {
-    f.template operator()<Precision::float32>();
-  } else {
-    with_precision(ctx.precision, [&]<Precision P>() {
-      f.template operator()<In == Out || P == Precision::bf16x3 ? finer(P) : P>();
-    });
-  }
+decltype(auto) with_product_precision(Precision mode, Index rows, const F& f) {
+  if (rows == 1 || In <= 4) return f.template operator()<Precision::float32>();
+  return with_precision(mode, [&]<Precision P>() {
+    return f.template operator() < In == Out || P == Precision::bf16x3 ? finer(P) : P > ();
+  });
 }
 
 /// Warps side by side that share the activations of a block: as many as the tiles fill, within the
@@ -155,17 +170,16 @@ int column_warps(int tiles) {
   return 1;
 }
 
-/// y = epilogue(x W) on `pixels` rows, a plane of `width` columns where there are nine taps.
 template <Precision P>
-void product(Context<Cuda>& ctx, const float* x, Index pixels, Index width,
-             const PackedWeights<P>& weights, const ProductOutput& out) {
+void product_in(Context<Cuda>& ctx, const float* x, Index pixels, Index width,
+                const PackedWeights& weights, const ProductOutput& out) {
   using Body = GemmBody<P>;
   const int wide = column_warps<Body>(weights.tiles());
   EQSR_EXPECTS(pixels <= Index{0x7fffffff} - Body::rows, "limit_exceeded", "A product of ", pixels,
                " pixels at once is too large. Choose a smaller image.");
   const typename Body::Params params{
       .x = x,
-      .weights = weights.values.data(),
+      .weights = weights.values.as<typename Body::Operand>(),
       .bias = out.bias,
       .scale = out.scale,
       .residual = out.residual,
@@ -183,6 +197,13 @@ void product(Context<Cuda>& ctx, const float* x, Index pixels, Index width,
           weights.outputs % 2 == 0 && aligned_to(out.y, 8) && aligned_to(out.residual, 8)};
   run<Body>(ctx, blocks_for(pixels, Body::rows) * blocks_for(weights.tiles(), wide), 1,
             32 * Body::row_warps * wide, Body::shared_bytes(wide), params);
+}
+
+/// y = epilogue(x W) on `pixels` rows, a plane of `width` columns where there are nine taps.
+inline void product(Context<Cuda>& ctx, const float* x, Index pixels, Index width,
+                    const PackedWeights& weights, const ProductOutput& out) {
+  with_exact_precision(weights.precision,
+                       [&]<Precision P>() { product_in<P>(ctx, x, pixels, width, weights, out); });
 }
 
 }}}  // namespace eqsr::EQSR_ABI::gpu

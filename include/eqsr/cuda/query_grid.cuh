@@ -28,19 +28,19 @@ inline void axis_factors(Context<Cuda>& ctx, ConstQueryAxis axis, const float* l
 
 template <>
 struct Kernel<op::DistanceFactor, Cuda> {
-  static std::size_t workspace(int, ConstQueryAxis rows, ConstQueryAxis columns, const auto&...) {
-    return Arena<Cuda>::rounded(static_cast<std::size_t>(rows.delta.size()) * sizeof(float)) +
-           Arena<Cuda>::rounded(static_cast<std::size_t>(columns.delta.size()) * sizeof(float));
+  struct Scratch {
+    float *down, *across;  ///< the factors of each axis
+  };
+  static Scratch scratch(auto& memory, ConstQueryAxis rows, ConstQueryAxis columns,
+                         const auto&...) {
+    return {memory.floats(rows.delta.size()), memory.floats(columns.delta.size())};
   }
-  static void run(Context<Cuda>& ctx, ConstQueryAxis rows, ConstQueryAxis columns,
-                  const auto& lengthscale, Plane<float, 9> g) {
-    Scope scope(ctx);
-    float* down = scope.template array<float>(rows.delta.size());
-    float* across = scope.template array<float>(columns.delta.size());
-    gpu::axis_factors(ctx, rows, lengthscale.data(), down);
-    gpu::axis_factors(ctx, columns, lengthscale.data(), across);
+  static void run(Context<Cuda>& ctx, const Scratch& scratch, ConstQueryAxis rows,
+                  ConstQueryAxis columns, const auto& lengthscale, Plane<float, 9> g) {
+    gpu::axis_factors(ctx, rows, lengthscale.data(), scratch.down);
+    gpu::axis_factors(ctx, columns, lengthscale.data(), scratch.across);
     gpu::run_each<gpu::DistanceFactorBody>(
-        ctx, g.size(), {down, across, g.data(), g.extent<'h'>(), g.extent<'w'>()});
+        ctx, g.size(), {scratch.down, scratch.across, g.data(), g.extent<'h'>(), g.extent<'w'>()});
   }
 };
 

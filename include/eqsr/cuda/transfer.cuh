@@ -16,11 +16,7 @@ namespace eqsr { inline namespace EQSR_ABI {
 /// the result is handed on band by band.
 template <>
 struct Transfer<Cuda> {
-  static std::size_t workspace(Size from, Size to, bool whole) {
-    return bytes(from) + (whole ? bytes(to) : 0);
-  }
-
-  static void forward(Context<Cuda>& ctx, const Network auto& net, Plane<const float, 3> x,
+  static void forward(AnyContext auto& ctx, const auto& net, Plane<const float, 3> x,
                       const Bands& bands, std::optional<float> condition) {
     Scope scope(ctx);
     const auto low = scope.template plane<3>(x.extent<'h'>(), x.extent<'w'>());
@@ -30,15 +26,11 @@ struct Transfer<Cuda> {
       return;
     }
     const auto high = scope.template plane<3>(bands.height, bands.width);
-    const auto run = [&] { forward_bands(ctx, net, low, whole(bands, high), condition); };
-    if (!ctx.record_graphs || ctx.on_progress || ctx.stop.stop_possible())
-      run();
-    else
-      replay(ctx, key_of(ctx, net, low, bands, condition), run);
+    run_or_replay(ctx, net, low, whole(bands, high), condition);
     bring_back(ctx, high, bands);
   }
 
-  static void reconstruct(Context<Cuda>& ctx, const auto& net, Plane<const float, 3> x,
+  static void reconstruct(AnyContext auto& ctx, const auto& net, Plane<const float, 3> x,
                           const auto& f, const Bands& bands) {
     Scope scope(ctx);
     const auto high = scope.template plane<3>(bands.height, bands.width);
@@ -47,10 +39,8 @@ struct Transfer<Cuda> {
   }
 
  private:
-  static std::size_t bytes(Size size) {
-    return Arena<Cuda>::rounded(static_cast<std::size_t>(size.height) *
-                                static_cast<std::size_t>(size.width) * 3 * sizeof(float));
-  }
+  using Dry = Context<DryRun<Cuda>>;
+
   static void to_host(Context<Cuda>& ctx, Plane<const float, 3> from, float* to) {
     ctx.copy(to, from.data(), static_cast<std::size_t>(from.size()) * sizeof(float));
     ctx.sync();
@@ -66,6 +56,8 @@ struct Transfer<Cuda> {
             .whole = high.data(),
             .storage = bands.storage};
   }
+  static void bring_back(Dry&, Plane<float, 3>, const Bands&) {}
+
   /// Bands on the device that are brought to the host one by one.
   static Bands row_by_row(Context<Cuda>& ctx, const Bands& bands) {
     Bands here{.height = bands.height, .width = bands.width, .storage = bands.storage};
@@ -76,10 +68,25 @@ struct Transfer<Cuda> {
     };
     return here;
   }
+  static Bands row_by_row(Dry&, const Bands& bands) {
+    return {.height = bands.height, .width = bands.width, .storage = bands.storage};
+  }
 
-  template <class N>
-  static gpu::Graph::Key key_of(const Context<Cuda>& ctx, const N& net, Plane<const float, 3> low,
-                                const Bands& bands, std::optional<float> condition) {
+  static void run_or_replay(Dry& ctx, const auto& net, Plane<const float, 3> low, const Bands& high,
+                            std::optional<float> condition) {
+    forward_bands(ctx, net, low, high, condition);
+  }
+  static void run_or_replay(Context<Cuda>& ctx, const auto& net, Plane<const float, 3> low,
+                            const Bands& high, std::optional<float> condition) {
+    const auto run = [&] { forward_bands(ctx, net, low, high, condition); };
+    if (!ctx.record_graphs || ctx.on_progress || ctx.stop.stop_possible())
+      run();
+    else
+      replay(ctx, key_of(ctx, net, low, high, condition), run);
+  }
+  static gpu::Graph::Key key_of(const Context<Cuda>& ctx, const auto& net,
+                                Plane<const float, 3> low, const Bands& high,
+                                std::optional<float> condition) {
     Encoding encoding = Encoding::division;
     if constexpr (requires { net.encoding; }) encoding = net.encoding;
     std::uint64_t newest = 0;
@@ -90,9 +97,9 @@ struct Transfer<Cuda> {
     return {std::bit_cast<std::uint64_t>(low.data()),
             number(low.extent<'h'>()),
             number(low.extent<'w'>()),
-            number(bands.height),
-            number(bands.width),
-            number(bands.storage),
+            number(high.height),
+            number(high.width),
+            number(high.storage),
             number(ctx.band_height),
             number(ctx.precision),
             number(encoding),

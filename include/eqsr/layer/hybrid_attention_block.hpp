@@ -12,13 +12,9 @@ namespace op {
 /// Rounding  as its parts; a token's result depends on its own window only
 /// Cost      2 h w (4 c² + 2 c hidden + 2 M² c) operations; compute bound
 /// Source    `blocks.k` of the checkpoints; paper section 3.3
-struct HybridAttentionBlock {
-  template <class L>
-  static Cost cost(const L&, Plane<float, L::channels> x) {
-    constexpr double c = L::channels, products = 4 * c * c + 2 * c * L::hidden;
-    constexpr double keys = L::window * L::window;
-    return {.flops = double(x.size()) / c * (2 * products + 4 * keys * c + 20 * c),
-            .bytes = 8.0 * double(x.size())};
+struct HybridAttentionBlock : Composite {
+  static void compose(AnyContext auto& ctx, const auto& layer, const auto& x) {
+    layer.compose(ctx, x);
   }
 };
 }  // namespace op
@@ -42,14 +38,9 @@ struct HybridAttentionBlock {
     v("norm2", self.norm2);
     v("mlp", self.mlp);
   }
-  template <AnyContext Ctx>
-  void forward(Ctx& ctx, Plane<float, C> x) const {
-    if constexpr (fuses<op::HybridAttentionBlock, typename Ctx::backend>) {
-      attention.expect_windows(x);
-      launch<op::HybridAttentionBlock>(ctx, *this, x);
-    } else {
-      compose(ctx, x);
-    }
+  void forward(AnyContext auto& ctx, Plane<float, C> x) const {
+    attention.expect_windows(x);
+    launch<op::HybridAttentionBlock>(ctx, *this, x);
   }
   /// The same from whole planes.
   void compose(AnyContext auto& ctx, Plane<float, C> x) const {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <eqsr/layer/bands.hpp>               // Bands
 #include <eqsr/layer/frequency_encoding.hpp>  // FrequencyEncoding
 #include <eqsr/layer/involution_block.hpp>    // InvolutionBlock
 #include <eqsr/layer/query_grid.hpp>          // QueryGrid
@@ -26,17 +27,11 @@ struct KrigingHead {
 };
 
 /// The whole Kriging upsampler, for backends that run it in bands of rows instead of holding whole
-/// planes. The composition in KrigingUpsampler::compose is its specification.
-struct KrigingUpsampler {
-  template <class L>
-  static Cost cost(typename L::input x, const L&, const Bands& bands, Encoding) {
-    constexpr double latent = L::latent;
-    constexpr double block =
-        6 * latent * latent + 9 * latent * latent / 4 + latent / 4 * latent / 8 * 9 + 9 * latent;
-    const double pixels = double(bands.height) * double(bands.width), source = double(x.size());
-    const double axes = double(bands.height + bands.width) * double{L::encoded};
-    return {.flops = 2 * pixels * (2 * block + 3 * latent) + 2 * latent * (source + axes),
-            .bytes = 4 * (source + (4 * latent + 3) * pixels)};
+/// planes. KrigingUpsampler::compose is its specification.
+struct KrigingUpsampler : Composite {
+  static void compose(AnyContext auto& ctx, const auto& x, const auto& layer, const Bands& bands,
+                      Encoding encoding) {
+    layer.compose_bands(ctx, x, bands, encoding);
   }
 };
 }  // namespace op
@@ -100,27 +95,19 @@ struct KrigingUpsampler {
     forward_bands(ctx, x, whole_image(ctx, y), encoding);
   }
 
-  /// The same, band by band. A dry run takes the whole image as one band.
-  template <AnyContext Ctx>
-  void forward_bands(Ctx& ctx, input x, const Bands& bands,
+  /// The same, band by band.
+  void forward_bands(AnyContext auto& ctx, input x, const Bands& bands,
                      Encoding encoding = Encoding::division) const {
-    if constexpr (fuses<op::KrigingUpsampler, typename Ctx::backend>) {
-      launch<op::KrigingUpsampler>(ctx, x, *this, bands, encoding);
-      if constexpr (is_dry<typename Ctx::backend>) {
-        if (!bands.skip && !bands.take) return;
-        Scope scope(ctx);  // what takes a band works beside the kernel's scratch
-        const auto bytes = workspace_of<op::KrigingUpsampler>(ctx, x, *this, bands, encoding);
-        scope.template array<std::byte>(static_cast<Index>(bytes));
-        bands.finish(0, output(bands.whole, bands.height, bands.width));
-      }
-    } else {
-      Scope scope(ctx);
-      const Index values = bands.whole ? 0 : bands.height * bands.width * 3;
-      float* memory = bands.whole ? bands.whole : scope.template array<float>(values);
-      const output y(memory, bands.height, bands.width);
-      compose(ctx, x, y, encoding);
-      bands.finish(0, y);
-    }
+    launch<op::KrigingUpsampler>(ctx, x, *this, bands, encoding);
+  }
+
+  /// The same with the whole image as one band.
+  void compose_bands(AnyContext auto& ctx, input x, const Bands& bands, Encoding encoding) const {
+    Scope scope(ctx);
+    const output y(bands.whole ? bands.whole : scope.floats(bands.height * bands.width * 3),
+                   bands.height, bands.width);
+    compose(ctx, x, y, encoding);
+    bands.finish(0, y);
   }
 
   /// The same from whole planes.

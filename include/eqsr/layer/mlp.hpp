@@ -10,13 +10,10 @@ namespace op {
 /// Rounding  as op::Linear
 /// Cost      4 m c Hidden operations; compute bound
 /// Source    `mlp` of the checkpoints
-struct Mlp {
-  template <int C>
-  static Cost cost(Rows<const float, C> x, const auto& layer, Rows<float, C> y,
-                   const Epilogue<C>&) {
-    const double weights = double(layer.fc1.weight.size() + layer.fc2.weight.size());
-    return {.flops = 2.0 * double(x.template extent<'m'>()) * weights,
-            .bytes = 4.0 * (double(x.size() + y.size()) + weights)};
+struct Mlp : Composite {
+  static void compose(AnyContext auto& ctx, const auto& x, const auto& layer, const auto& y,
+                      const auto& epilogue) {
+    layer.compose(ctx, x, y, epilogue);
   }
 };
 }  // namespace op
@@ -34,16 +31,14 @@ struct Mlp {
     v("fc1", self.fc1);
     v("fc2", self.fc2);
   }
-  template <AnyContext Ctx>
-  void forward(Ctx& ctx, input x, output y, const Epilogue<C>& epilogue = {}) const {
-    if constexpr (fuses<op::Mlp, typename Ctx::backend>) {
-      launch<op::Mlp>(ctx, x, *this, y, epilogue);
-    } else {
-      Scope scope(ctx);
-      auto hidden = scope.template rows<Hidden>(x.template extent<'m'>());  // (m, c)
-      fc1.forward(ctx, x, hidden, {.activation = Activation::gelu});
-      fc2.forward(ctx, hidden, y, epilogue);
-    }
+  void forward(AnyContext auto& ctx, input x, output y, const Epilogue<C>& epilogue = {}) const {
+    launch<op::Mlp>(ctx, x, *this, y, epilogue);
+  }
+  void compose(AnyContext auto& ctx, input x, output y, const Epilogue<C>& epilogue = {}) const {
+    Scope scope(ctx);
+    auto hidden = scope.template rows<Hidden>(x.template extent<'m'>());  // (m, c)
+    fc1.forward(ctx, x, hidden, {.activation = Activation::gelu});
+    fc2.forward(ctx, hidden, y, epilogue);
   }
 };
 

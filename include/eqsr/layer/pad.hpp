@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <eqsr/core/workspace.hpp>  // Kernel
+#include <eqsr/core/plan.hpp>  // Cost, launch
 
 namespace eqsr { inline namespace EQSR_ABI {
 

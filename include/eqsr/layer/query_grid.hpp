@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <eqsr/core/rounding.hpp>   // fl
-#include <eqsr/core/workspace.hpp>  // Kernel
+#include <eqsr/core/plan.hpp>      // Cost, launch
+#include <eqsr/core/rounding.hpp>  // fl
 
 #include <algorithm>  // clamp
 #include <cmath>      // nearbyint, exp

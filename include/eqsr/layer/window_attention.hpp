@@ -32,6 +32,11 @@ EQSR_HD constexpr int shift_region(Index position, Index extent, int window, int
   return position < extent - window ? 0 : position < extent - shift ? 1 : 2;
 }
 
+/// The row of the bias table for offsets `dy`, `dx` from the query to the key.
+EQSR_HD constexpr int window_bias_index(int dy, int dx, int window) {
+  return (window - 1 - dy) * (2 * window - 1) + window - 1 - dx;
+}
+
 /// What the softmax's argument gains where a shifted window joins different regions.
 inline constexpr float shift_mask = -100.0f;
 
@@ -57,7 +62,7 @@ struct Kernel<op::WindowAttention, Reference> {
                 score += double(qkv(yi, xi, head * d + k)) * qkv(yj, xj, C + head * d + k);
               score = score / std::sqrt(double(d)) +
                       layer.relative_position_bias_table(
-                          (i / M - j / M + M - 1) * (2 * M - 1) + i % M - j % M + M - 1, head);
+                          window_bias_index(j / M - i / M, j % M - i % M, M), head);
               const auto region = [&](Index row, Index column) {
                 return shift_region(row, height, M, shift) * 3 +
                        shift_region(column, width, M, shift);

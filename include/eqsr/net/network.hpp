@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <eqsr/core/layer.hpp>      // Module
-#include <eqsr/core/workspace.hpp>  // Bands, Share
+#include <eqsr/core/layer.hpp>   // Module
+#include <eqsr/core/plan.hpp>    // first_share
+#include <eqsr/layer/bands.hpp>  // Bands
 
 #include <concepts>  // convertible_to
 #include <optional>  // optional
@@ -30,39 +31,27 @@ concept Network = Module<N> &&
   net.reconstruct(ctx, image, Plane<const float, N::channels>(f), bands);
 };
 
-namespace detail {
-
-/// The trunk's share of a network's operations, for the progress that is reported.
-template <AnyContext C, class N>
-double trunk_share(const C& ctx, const N& net, Plane<const float, 3> x, const Bands& bands) {
-  auto dry = dry_run(ctx, bands.storage);
-  const Plane<float, N::channels> f(nullptr, x.template extent<'h'>(), x.template extent<'w'>());
-  net.features(dry, x, 0, f);
-  const double trunk = dry.cost.flops;
-  net.reconstruct(dry, x, Plane<const float, N::channels>(f),
-                  {.height = bands.height, .width = bands.width, .storage = bands.storage});
-  return trunk / dry.cost.flops;
-}
-
-}  // namespace detail
-
 /// The network from image to result, band by band. The condition t follows from the sizes unless it
 /// is given.
 template <AnyContext C, Network N>
 void forward_bands(C& ctx, const N& net, Plane<const float, 3> x, const Bands& bands,
                    std::optional<float> t = {}) {
   const Index h = x.template extent<'h'>(), w = x.template extent<'w'>();
-  double share = 0;
-  if constexpr (!is_dry<typename C::backend>)
-    if (ctx.on_progress) share = detail::trunk_share(ctx, net, x, bands);
   Scope scope(ctx);
   const auto f = scope.template plane<N::channels>(h, w);
+  const Plane<const float, N::channels> made = f;
+  const double share = first_share(
+      ctx, [&](auto& dry) { net.features(dry, x, 0, f); },
+      [&](auto& dry) {
+        net.reconstruct(dry, x, made,
+                        {.height = bands.height, .width = bands.width, .storage = bands.storage});
+      });
   {
     Share<C> progress(ctx, 0, share);
     net.features(ctx, x, t ? *t : net.condition(h, w, bands.height, bands.width), f);
   }
   Share<C> progress(ctx, share, 1);
-  net.reconstruct(ctx, x, Plane<const float, N::channels>(f), bands);
+  net.reconstruct(ctx, x, made, bands);
 }
 
 }}  // namespace eqsr::EQSR_ABI
