@@ -13,6 +13,7 @@
 namespace {
 std::atomic<long> countdown{-1};  // the allocation that fails; negative: none
 std::atomic<long> alive{0};
+std::atomic<std::size_t> of_tensors{0};  // bytes on cache lines: tensors, prepared forms, arenas
 
 void* allocate(std::size_t bytes, std::size_t alignment) noexcept {
   if (countdown.load() >= 0 && countdown.fetch_sub(1) == 0) return nullptr;
@@ -41,6 +42,7 @@ void* operator new(std::size_t bytes, std::align_val_t alignment) {
   return allocate_or_throw(bytes, static_cast<std::size_t>(alignment));
 }
 void* operator new(std::size_t bytes, std::align_val_t alignment, const std::nothrow_t&) noexcept {
+  of_tensors += bytes;
   return allocate(bytes, static_cast<std::size_t>(alignment));
 }
 void operator delete(void* memory) noexcept { release(memory); }
@@ -113,7 +115,19 @@ int main(int, char** arguments) {
       net = source;
       ctx.arena().clear();
     };
+    // The first picture makes the prepared forms that were planned, to the byte, and no other
+    // memory.
+    const eqsr::UpscalePlan plan =
+        eqsr::plan_upscale(ctx, constant, image.height, image.width, target);
+    ctx.reserve(plan.workspace);
+    of_tensors = 0;
     (void)eqsr::upscale(ctx, constant, image, target);  // the arena's list of blocks stays
+    const std::size_t squares = sizeof(double) * small.channels * small.channels;  // Eigen's memory
+    if (of_tensors + squares != plan.prepared_bytes) {
+      std::printf("%zu bytes of prepared forms were planned, %zu were made\n", plan.prepared_bytes,
+                  of_tensors + squares);
+      ++failures;
+    }
     sweep("first upscale", unpack, [&] { (void)eqsr::upscale(ctx, constant, image, target); });
     (void)eqsr::upscale(ctx, constant, image, target);
     const auto clear = [&] { ctx.arena().clear(); };

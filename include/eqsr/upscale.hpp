@@ -150,6 +150,7 @@ inline std::size_t image_bytes(Size size) {
 template <AnyContext C, Network N>
 UpscalePlan plan_image(const C& ctx, const N& net, Size from, Size to, bool whole,
                        const RowPart& part = {}, std::size_t beside = 0) {
+  expect_compatible<typename N::backend, typename C::backend>();
   const std::size_t fixed = image_bytes(from) + beside + (whole ? image_bytes(to) : std::size_t{0});
   return fit(ctx, from, to, fixed, [&](auto& dry, Storage storage) {
     float any = 0;  // a dry run only asks whether there is memory for the whole
@@ -277,6 +278,7 @@ void upscale_rows(C& ctx, const N& net, const Image& image, const Target& target
 template <AnyContext C, Network N>
 Features<N> features_of(C& ctx, const N& net, const Image& image, const Target& target) {
   return detail::typed([&] {
+    expect_compatible<typename N::backend, typename C::backend>();
     detail::expect_image(image);
     const Size from{image.height, image.width}, to = resolve(target, image.height, image.width);
     const Plane<const float, 3> x(image.pixels.data(), image.height, image.width);
@@ -301,6 +303,7 @@ Features<N> features_of(C& ctx, const N& net, const Image& image, const Target& 
 template <AnyContext C, Network N>
 Image upscale(C& ctx, const N& net, const Features<N>& features, const Target& target) {
   return detail::typed([&] {
+    expect_compatible<typename N::backend, typename C::backend>();
     const Size from{features.height(), features.width()};
     const Size to = resolve(target, from.height, from.width);
     const auto x = features.image.view();

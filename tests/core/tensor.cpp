@@ -93,3 +93,19 @@ TEST_CASE("tensor: every way of writing gives a new stamp, reading gives none") 
   CHECK(copy.stamp() != x.stamp());
   CHECK(eqsr::newest_stamp(x, copy) == std::max(x.stamp(), copy.stamp()));
 }
+
+TEST_CASE("tensor: backends share memory or do not, and views of tensors know whose it is") {
+  struct Elsewhere {};  // without a Memory of its own: on the host
+  static_assert(eqsr::compatible<eqsr::Reference, eqsr::Cpu>);
+  static_assert(eqsr::compatible<Elsewhere, eqsr::DryRun<eqsr::Cpu>>);
+  eqsr::Tensor<eqsr::Cpu, float, eqsr::Axis<'m'>, eqsr::Axis<'c', 3>> tensor(2);
+  using Taken = eqsr::On<eqsr::Reference, eqsr::Rows<const float, 3>>;
+  const Taken taken = tensor.view();
+  CHECK(taken.data() == std::as_const(tensor).data());
+  CHECK(taken.extent<'m'>() == 2);
+  const float values[6]{};
+  CHECK(Taken(eqsr::Rows<const float, 3>(values, 2)).data() == values);
+  static_assert(std::is_convertible_v<eqsr::Rows<float, 3>, Taken>);
+  static_assert(!std::is_convertible_v<eqsr::Rows<float, 4>, Taken>);
+  static_assert(!std::is_convertible_v<Taken, eqsr::Rows<float, 3>>);
+}

@@ -6,6 +6,7 @@
 
 #include "cuda/contexts.hpp"
 #include "support/golden.hpp"
+#include "support/layers.hpp"
 #include "tiny.hpp"
 
 namespace context_tests {
@@ -25,6 +26,9 @@ namespace linear_tests {
 }
 namespace mlp_tests {
 #include "mlp.cpp"
+}
+namespace plan_tests {
+#include "plan.cpp"
 }
 namespace operators_tests {
 #include "operators.cpp"

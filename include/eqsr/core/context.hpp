@@ -135,11 +135,23 @@ concept HasScratch = !std::is_void_v<B> && requires {
   typename Kernel<Op, B>::Scratch;
 };
 
+namespace detail {
+/// The backend of a layer or of a view that knows it; void for what has none.
+template <class T>
+struct BackendIn : std::type_identity<void> {};
+template <class T>
+requires requires { typename T::backend; }
+struct BackendIn<T> : std::type_identity<typename T::backend> {};
+template <class T>
+using BackendOf = typename BackendIn<T>::type;
+}  // namespace detail
+
 /// Runs operator `Op` on the backend of the context. A composite that the backend does not fuse is
 /// composed of its parts.
 template <class Op, AnyContext C, class... Arguments>
 void launch(C& context, const Arguments&... arguments) {
   using B = typename C::backend;
+  (expect_compatible<detail::BackendOf<Arguments>, B>(), ...);
   if constexpr (std::is_base_of_v<Composite, Op> && !fuses<Op, B, Arguments...>) {
     Op::compose(context, arguments...);
   } else if constexpr (HasScratch<Op, B>) {

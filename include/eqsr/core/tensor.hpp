@@ -4,19 +4,25 @@
 #include <eqsr/core/free_memory.hpp>  // free_memory
 #include <eqsr/core/view.hpp>         // View
 
-#include <algorithm>  // copy_n, max
-#include <atomic>     // atomic
-#include <cstddef>    // byte
-#include <cstdint>    // uint64_t
-#include <cstring>    // memset
-#include <new>        // align_val_t
-#include <utility>    // exchange, swap
+#include <algorithm>    // copy_n, max
+#include <atomic>       // atomic
+#include <cstddef>      // byte
+#include <cstdint>      // uint64_t
+#include <cstring>      // memset
+#include <new>          // align_val_t
+#include <type_traits>  // type_identity
+#include <utility>      // exchange, swap
 
 namespace eqsr { inline namespace EQSR_ABI {
 
-/// Where the tensors of a backend live. The primary template is host memory on cache lines.
+/// The memory of the processor.
+struct HostSpace {};
+
+/// Where the tensors of a backend live. The primary template is host memory on cache lines. `space`
+/// names the memory: backends of one space can use each other's tensors.
 template <class B>
 struct Memory {
+  using space = HostSpace;
   static constexpr std::size_t alignment = 64;
 
   [[gnu::noinline]] static void* allocate(std::size_t bytes) {
@@ -37,6 +43,49 @@ struct Memory {
   static void copy(void* to, const void* from, std::size_t bytes) {
     std::copy_n(static_cast<const std::byte*>(from), bytes, static_cast<std::byte*>(to));
   }
+};
+
+namespace detail {
+template <class B>
+struct SpaceOf : std::type_identity<typename Memory<B>::space> {};
+template <class B>
+struct SpaceOf<DryRun<B>> : SpaceOf<B> {};
+template <>
+struct SpaceOf<void> : std::type_identity<void> {};
+}  // namespace detail
+
+/// Whether a kernel of backend B can use memory of backend A. `Reference` and `Cpu` share the
+/// host's; `void`, no backend, is not asked.
+template <class A, class B>
+inline constexpr bool compatible =
+    std::is_void_v<typename detail::SpaceOf<A>::type> ||
+    std::is_void_v<typename detail::SpaceOf<B>::type> ||
+    std::is_same_v<typename detail::SpaceOf<A>::type, typename detail::SpaceOf<B>::type>;
+
+/// Stops compilation with a sentence where memory of A meets a context of B.
+template <class A, class B>
+constexpr void expect_compatible() {
+  static_assert(compatible<A, B>,
+                "eqsr: this layer or view is in the memory of another backend than the context's. "
+                "Use a context of its backend, or copy it: Tensor::copy_to_host, copy_from_host.");
+}
+
+/// A view V that knows that its memory is that of backend B: what a tensor gives, and what a layer
+/// takes. A plain view converts to it, since nobody knows where a pointer of the caller points; one
+/// of another memory does not.
+template <class B, class V>
+struct On : V {
+  using backend = B;
+
+  constexpr On() = default;
+  template <class... Extents>
+  constexpr explicit On(typename V::value_type* data, Extents... extents) : V(data, extents...) {}
+  template <class T, class... Axes>
+  requires std::is_convertible_v<View<T, Axes...>, V>
+  constexpr On(const View<T, Axes...>& view) : V(view) {}
+  template <class A, class U>
+  requires std::is_convertible_v<U, V>
+  constexpr On(const On<A, U>& view) : V(static_cast<const U&>(view)) { expect_compatible<A, B>(); }
 };
 
 namespace detail {
@@ -95,6 +144,7 @@ class TensorMemory {
 template <class B, class T, class... Axes>
 class Tensor {
  public:
+  using backend = B;
   using view_type = View<T, Axes...>;
   using const_view_type = View<const T, Axes...>;
 
@@ -105,8 +155,8 @@ class Tensor {
            view_type::dynamic_rank > 0) explicit Tensor(Extents... extents)
       : Tensor(view_type(nullptr, extents...)) {}
 
-  [[nodiscard]] const_view_type view() const { return shape_.over(data()); }
-  [[nodiscard]] view_type view() { return shape_.over(data()); }
+  [[nodiscard]] On<B, const_view_type> view() const { return shape_.over(data()); }
+  [[nodiscard]] On<B, view_type> view() { return shape_.over(data()); }
   template <class... Indices>
   const T& operator()(Indices... indices) const {
     return view()(indices...);

@@ -79,6 +79,7 @@ namespace eqsr { inline namespace EQSR_ABI {
 /// Device memory. Copies wait for all work on the device before and are done when they return.
 template <>
 struct Memory<Cuda> {
+  using space = Cuda;
   static void* allocate(std::size_t bytes) {
     void* memory = nullptr;
     gpu::check(gpu::runtime().allocate(&memory, bytes), "cudaMalloc");

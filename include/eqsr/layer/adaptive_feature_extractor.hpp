@@ -16,8 +16,9 @@ namespace eqsr { inline namespace EQSR_ABI {
 /// Source    `residual_group.mbconv` of the checkpoints; paper section 3.2
 template <int C, int Style, int Hidden, class B>
 struct AdaptiveFeatureExtractor {
-  using input = Plane<const float, C>;
-  using output = Plane<float, C>;
+  using backend = B;
+  using input = On<B, Plane<const float, C>>;
+  using output = On<B, Plane<float, C>>;
 
   Conv2d<C, C, 1, B> expand;
   LayerNorm<C, B> norm1;
@@ -35,7 +36,8 @@ struct AdaptiveFeatureExtractor {
     v("net3.1", self.contract);
   }
 
-  void forward(AnyContext auto& ctx, input x, Channels<const float, Style> style, output y) const {
+  void forward(AnyContext auto& ctx, input x, On<B, Channels<const float, Style>> style,
+               output y) const {
     const Index h = x.template extent<'h'>(), w = x.template extent<'w'>();
     Scope scope(ctx);
     const auto a = scope.template plane<C>(h, w), n = scope.template plane<C>(h, w);

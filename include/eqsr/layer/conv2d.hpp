@@ -49,8 +49,9 @@ struct Kernel<op::Conv2d, Reference> {
 template <int In, int Out, int Taps, class B>
 struct Conv2d {
   static_assert(Taps == 1 || Taps == 3, "eqsr: Conv2d has 1x1 and 3x3 kernels. Use Taps 1 or 3.");
-  using input = Plane<const float, In>;
-  using output = Plane<float, Out>;
+  using backend = B;
+  using input = On<B, Plane<const float, In>>;
+  using output = On<B, Plane<float, Out>>;
 
   Tensor<B, float, Axis<'o', Out>, Axis<'c', In>, Axis<'y', Taps>, Axis<'x', Taps>> weight;
   Tensor<B, float, Axis<'o', Out>> bias;

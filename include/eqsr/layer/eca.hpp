@@ -47,8 +47,9 @@ struct Kernel<op::Eca, Reference> {
 /// Efficient channel attention: y(h, w, c) = gate(c) x(h, w, c). See op::Eca.
 template <int C, class B>
 struct Eca {
-  using input = Plane<const float, C>;
-  using output = Plane<float, C>;
+  using backend = B;
+  using input = On<B, Plane<const float, C>>;
+  using output = On<B, Plane<float, C>>;
 
   Tensor<B, float, Axis<'o', 1>, Axis<'i', 1>, Axis<'k', eca_taps(C)>> weight;
 

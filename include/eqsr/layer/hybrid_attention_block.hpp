@@ -23,6 +23,7 @@ struct HybridAttentionBlock : Composite {
 /// the specification.
 template <int C, int Heads, int Window, int Hidden, class B>
 struct HybridAttentionBlock {
+  using backend = B;
   static constexpr int channels = C, heads = Heads, window = Window, hidden = Hidden;
 
   LayerNorm<C, B> norm1;
@@ -38,12 +39,12 @@ struct HybridAttentionBlock {
     v("norm2", self.norm2);
     v("mlp", self.mlp);
   }
-  void forward(AnyContext auto& ctx, Plane<float, C> x) const {
+  void forward(AnyContext auto& ctx, On<B, Plane<float, C>> x) const {
     attention.expect_windows(x);
     launch<op::HybridAttentionBlock>(ctx, *this, x);
   }
   /// The same from whole planes.
-  void compose(AnyContext auto& ctx, Plane<float, C> x) const {
+  void compose(AnyContext auto& ctx, On<B, Plane<float, C>> x) const {
     Scope scope(ctx);
     const auto n = scope.template plane<C>(x.template extent<'h'>(), x.template extent<'w'>());
     norm1.forward(ctx, rows(x), rows(n));

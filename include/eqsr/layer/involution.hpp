@@ -54,8 +54,9 @@ struct Involution {
                 "eqsr: Involution: channels must be a multiple of 8. Change Config::latent.");
   static constexpr int Reduced = C / involution_reduction;
   static constexpr int Kernels = C / involution_group * involution_taps;
-  using input = Plane<const float, C>;
-  using output = Plane<float, C>;
+  using backend = B;
+  using input = On<B, Plane<const float, C>>;
+  using output = On<B, Plane<float, C>>;
 
   Conv2d<C, Reduced, 3, B> reduce;
   Conv2d<Reduced, Kernels, 1, B> expand;
@@ -65,7 +66,7 @@ struct Involution {
     v("seblock.2", self.expand);
   }
   /// `g` is the distance factor of each pixel's nine neighbours.
-  void forward(AnyContext auto& ctx, input x, Plane<const float, 9> g, output y) const {
+  void forward(AnyContext auto& ctx, input x, On<B, Plane<const float, 9>> g, output y) const {
     const Index h = x.template extent<'h'>(), w = x.template extent<'w'>();
     expect_same_shape(x, y, "Involution");
     EQSR_EXPECTS(g.template extent<'h'>() == h && g.template extent<'w'>() == w, "shape_mismatch",

@@ -13,8 +13,9 @@ namespace eqsr { inline namespace EQSR_ABI {
 /// Source    `upsample.inv1`, `upsample.inv2` of the checkpoints; paper section 3.4
 template <int C, class B>
 struct InvolutionBlock {
-  using input = Plane<const float, C>;
-  using output = Plane<float, C>;
+  using backend = B;
+  using input = On<B, Plane<const float, C>>;
+  using output = On<B, Plane<float, C>>;
 
   LayerNorm<C, B> norm1;
   Conv2d<C, C, 1, B> conv1;
@@ -36,7 +37,7 @@ struct InvolutionBlock {
     v("ffn.CA", self.attention);
   }
 
-  void forward(AnyContext auto& ctx, input x, Plane<const float, 9> g, output y) const {
+  void forward(AnyContext auto& ctx, input x, On<B, Plane<const float, 9>> g, output y) const {
     const Index h = x.template extent<'h'>(), w = x.template extent<'w'>();
     Scope scope(ctx);
     const auto a = scope.template plane<C>(h, w), b = scope.template plane<C>(h, w);

@@ -67,8 +67,8 @@ struct Kernel<op::KrigingHead, Reference> {
 template <int C, class B, int Latent = 256, int Frequencies = 40>
 struct KrigingUpsampler {
   using backend = B;
-  using input = Plane<const float, C>;
-  using output = Plane<float, 3>;
+  using input = On<B, Plane<const float, C>>;
+  using output = On<B, Plane<float, 3>>;
   static constexpr bool computes_parts = eqsr::computes_parts<op::KrigingUpsampler, B>;
   static constexpr int channels = C, latent = Latent, encoded = encoding_size(Frequencies);
 

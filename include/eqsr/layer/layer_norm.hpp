@@ -42,8 +42,9 @@ struct Kernel<op::LayerNorm, Reference> {
 /// Layer normalisation over C channels. See op::LayerNorm.
 template <int C, class B>
 struct LayerNorm {
-  using input = Rows<const float, C>;
-  using output = Rows<float, C>;
+  using backend = B;
+  using input = On<B, Rows<const float, C>>;
+  using output = On<B, Rows<float, C>>;
 
   Tensor<B, float, Axis<'c', C>> weight;
   Tensor<B, float, Axis<'c', C>> bias;

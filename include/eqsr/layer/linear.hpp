@@ -40,8 +40,9 @@ struct Kernel<op::Linear, Reference> {
 /// y = x Wᵀ + b on rows of `In` channels. See op::Linear.
 template <int In, int Out, class B>
 struct Linear {
-  using input = Rows<const float, In>;
-  using output = Rows<float, Out>;
+  using backend = B;
+  using input = On<B, Rows<const float, In>>;
+  using output = On<B, Rows<float, Out>>;
 
   Tensor<B, float, Axis<'o', Out>, Axis<'c', In>> weight;
   Tensor<B, float, Axis<'o', Out>> bias;

@@ -21,8 +21,9 @@ struct Mlp : Composite {
 /// Linear, GELU, Linear. A backend may fuse it (op::Mlp); the composition is the specification.
 template <int C, int Hidden, class B>
 struct Mlp {
-  using input = Rows<const float, C>;
-  using output = Rows<float, C>;
+  using backend = B;
+  using input = On<B, Rows<const float, C>>;
+  using output = On<B, Rows<float, C>>;
 
   Linear<C, Hidden, B> fc1;
   Linear<Hidden, C, B> fc2;

@@ -62,8 +62,9 @@ struct Kernel<op::ModulatedConv2d, Reference> {
 /// Modulated convolution with a style vector of `Style` values. See op::ModulatedConv2d.
 template <int In, int Out, int Style, class B>
 struct ModulatedConv2d {
-  using input = Plane<const float, In>;
-  using output = Plane<float, Out>;
+  using backend = B;
+  using input = On<B, Plane<const float, In>>;
+  using output = On<B, Plane<float, Out>>;
 
   Tensor<B, float, Axis<'o', Out>, Axis<'c', In>, Axis<'y', 3>, Axis<'x', 3>> weight;
   Linear<Style, In, B> to_style;
@@ -73,7 +74,7 @@ struct ModulatedConv2d {
     v("weight", self.weight);
     v("to_style", self.to_style);
   }
-  void forward(AnyContext auto& ctx, input x, Channels<const float, Style> style, output y,
+  void forward(AnyContext auto& ctx, input x, On<B, Channels<const float, Style>> style, output y,
                const Epilogue<Out>& epilogue = {}) const {
     EQSR_EXPECTS(x.template extent<'h'>() == y.template extent<'h'>() &&
                      x.template extent<'w'>() == y.template extent<'w'>(),

@@ -84,8 +84,9 @@ struct OverlappingAttention {
   static_assert((KeyWindow - Window) % 2 == 0 && KeyWindow >= Window && KeyWindow <= 3 * Window,
                 "eqsr: OverlappingAttention: the key window must exceed the window by an even "
                 "number, at most by two windows. Change overlap_ratio.");
-  using input = Plane<const float, C>;
-  using output = Plane<float, C>;
+  using backend = B;
+  using input = On<B, Plane<const float, C>>;
+  using output = On<B, Plane<float, C>>;
   static constexpr int channels = C, heads = Heads, window = Window, key_window = KeyWindow;
 
   Linear<C, 3 * C, B> qkv;

@@ -45,8 +45,9 @@ struct Kernel<op::SqueezeExcitation, Reference> {
 /// Squeeze-and-excitation: y(h, w, c) = gate(c) x(h, w, c). See op::SqueezeExcitation.
 template <int C, int Hidden, class B>
 struct SqueezeExcitation {
-  using input = Plane<const float, C>;
-  using output = Plane<float, C>;
+  using backend = B;
+  using input = On<B, Plane<const float, C>>;
+  using output = On<B, Plane<float, C>>;
 
   Tensor<B, float, Axis<'o', Hidden>, Axis<'c', C>> squeeze;
   Tensor<B, float, Axis<'c', C>, Axis<'o', Hidden>> excite;

@@ -89,8 +89,9 @@ template <int C, int Heads, int Window, class B>
 struct WindowAttention {
   static_assert(C % Heads == 0,
                 "eqsr: WindowAttention: channels must be a multiple of heads. Change one of them.");
-  using input = Plane<const float, C>;
-  using output = Plane<float, C>;
+  using backend = B;
+  using input = On<B, Plane<const float, C>>;
+  using output = On<B, Plane<float, C>>;
   static constexpr int channels = C, heads = Heads, window = Window;
 
   Linear<C, 3 * C, B> qkv;

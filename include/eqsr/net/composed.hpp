@@ -18,8 +18,8 @@ namespace eqsr { inline namespace EQSR_ABI {
 template <class Backbone, class Upsampler, class Skip = BicubicSkip>
 struct Composed {
   using backend = typename Upsampler::backend;
-  using input = Plane<const float, 3>;
-  using output = Plane<float, 3>;
+  using input = On<backend, Plane<const float, 3>>;
+  using output = On<backend, Plane<float, 3>>;
   static constexpr int channels = Upsampler::channels;
   static constexpr bool computes_parts = requires { requires Upsampler::computes_parts; };
   using Features = Plane<float, channels>;
@@ -29,7 +29,7 @@ struct Composed {
   static_assert(
       [] {
         if constexpr (requires { typename Backbone::output; })
-          return std::is_same_v<typename Backbone::output, Features>;
+          return std::is_convertible_v<Features, typename Backbone::output>;
         return true;
       }(),
       "eqsr: Composed: the backbone's output is not the upsampler's input. Give both the same "

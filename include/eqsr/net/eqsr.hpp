@@ -21,8 +21,8 @@ struct Net {
   using Upsampler = KrigingUpsampler<C, B, config.latent, config.frequencies>;
   static constexpr bool computes_parts = Upsampler::computes_parts;
   using backend = B;
-  using input = Plane<const float, 3>;
-  using output = Plane<float, 3>;
+  using input = On<B, Plane<const float, 3>>;
+  using output = On<B, Plane<float, 3>>;
 
   Conv2d<3, C, 3, B> conv_first;
   LayerNorm<C, B> patch_norm;
