@@ -11,7 +11,12 @@
 #include <iostream>   // cout
 #include <string>     // string
 
+#include "tools/common/system.hpp"
+#include "tools/common/text.hpp"
+
 namespace {
+
+using tool::printable;
 
 std::string shape_text(const eqsr::StoredTensor& tensor) {
   std::string text = "[";
@@ -19,16 +24,6 @@ std::string shape_text(const eqsr::StoredTensor& tensor) {
     text += (text.size() > 1 ? ", " : "") + std::to_string(extent);
   }
   return text + "]";
-}
-
-/// Foreign text, whole: what is no printable ASCII is escaped, so that it cannot steer a terminal.
-std::string printable(const std::string& text) {
-  std::string out;
-  for (const char c : text) {
-    const bool plain = c >= ' ' && c <= '~';
-    out += plain ? std::string(1, c) : "\\x" + eqsr::detail::hex_byte(c);
-  }
-  return out;
 }
 
 void print(const eqsr::StateDict& dict) {
@@ -59,6 +54,7 @@ void print(const eqsr::StateDict& dict) {
 }  // namespace
 
 int main(int count, char** arguments) {
+  tool::open_standard_descriptors();
   if (count != 2 || std::string(arguments[1]).starts_with("--")) {
     std::fputs(
         "Usage: inspect_weights FILE\nPrints the tensors of a safetensors or PyTorch file.\n",

@@ -6,7 +6,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 . .ci/packages.sh
-need g++ cmake ninja-build libeigen3-dev libstb-dev libcli11-dev
+need g++ cmake ninja-build libeigen3-dev libstb-dev libcli11-dev libutf8proc-dev
 
 echo "Building the upscale tool in build/quickstart (a minute or two)"
 log=$(mktemp)
@@ -21,5 +21,5 @@ fi
 tool=build/quickstart/examples/upscale
 result=build/quickstart/photo-x3.7.png
 echo "Enlarging examples/photo.png 3.7 times"
-"$tool" --verbose --input examples/photo.png --output "$result" --scale 3.7
+"$tool" --verbose --input examples/photo.png --output "$result" --scale 3.7 --overwrite
 echo "The result is $result; your own pictures: $tool --help"

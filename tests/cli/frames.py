@@ -53,8 +53,8 @@ class Frames(unittest.TestCase):
                             for y in range(HEIGHT))
             (folder / "in.png").write_bytes(b"\x89PNG\r\n\x1a\n" + ihdr(WIDTH, HEIGHT) + chunk(
                 b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
-            subprocess.run([TOOL, "-i", folder / "in.png", "-o", folder / "out.png", "-s", "2"],
-                           check=True)
+            subprocess.run([TOOL, "-i", folder / "in.png", "-o", folder / "out.png", "-s", "2",
+                            "--overwrite"], check=True)
             self.assertEqual(pixels(folder / "out.png"), out[i * size:(i + 1) * size])
 
     def test_the_same_without_overlap_and_to_a_size(self):
@@ -95,10 +95,21 @@ class Frames(unittest.TestCase):
                              self.run_tool(CLIP, "-s", "2").stdout)
 
     def test_ends(self):
-        self.assertEqual(self.run_tool(b"").stdout, b"")
+        self.assertIn(b"No frame came", self.run_tool(b"", code=1).stderr)
         run = self.run_tool(CLIP[:-7], "-s", "2", code=1)
         self.assertEqual(len(run.stdout), (COUNT - 1) * 4 * len(CLIP) // COUNT)
         self.assertIn(b"last frame", run.stderr)
+
+    def test_into_its_own_input(self):
+        folder = pathlib.Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, folder)
+        (folder / "clip").write_bytes(CLIP)
+        for way in ("<clip >>clip", "<clip 1<>clip"):
+            run = subprocess.run(["sh", "-c", f"'{TOOL}' --raw {WIDTH}x{HEIGHT} {way}"], check=False,
+                                 cwd=folder, stderr=subprocess.PIPE, timeout=60)
+            self.assertEqual(run.returncode, 2, run.stderr)
+            self.assertIn(b"never replaced", run.stderr)
+            self.assertEqual((folder / "clip").read_bytes(), CLIP)
 
     def test_usage(self):
         for size in ("0x5", "20", "20x", "-1x5", "99999x3"):
@@ -106,7 +117,9 @@ class Frames(unittest.TestCase):
         self.run_tool(b"", "-s", "2,3", code=2)
         self.run_tool(b"", "-i", "clip", code=2)
         run = self.run_tool(CLIP, "--max-memory", "1M", code=1)
-        self.assertIn(b"Allow more", run.stderr)
+        least = int(re.search(rb"Frames of 20 x 12 need at least (\d+) MB", run.stderr)[1])
+        self.run_tool(CLIP, "--max-memory", f"{least - 1}M", code=1)
+        self.run_tool(CLIP, "--max-memory", f"{least}M")
 
     def test_progress(self):
         run = self.run_tool(CLIP, "--progress", "json", "-v")

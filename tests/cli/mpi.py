@@ -162,6 +162,29 @@ class Ranks(unittest.TestCase):
     def test_usage(self):
         self.fill(5, 4)
         self.run_tool([*self.command("out"), "--nothing"], code=2)
+        run = self.run_tool(self.command("in"), code=2)
+        self.assertIn("same folder", run.stderr)
+
+    def test_the_plan_of_one_process(self):
+        """Rank 0 says what is there already, and what is left out, once."""
+        self.fill(5, 4)
+        (self.pictures / "notes.txt").write_text("no picture")
+        (self.folder / "out").mkdir()
+        (self.folder / "out/7.png").write_bytes(b"kept")
+        run = self.run_tool(self.command("out"), code=2)
+        self.assertEqual(run.stderr.count("1 result is there already"), 1)
+        self.assertEqual(self.files("out"), {"7.png": b"kept"})
+        self.run_tool(self.command("out", "--skip-existing"))
+        self.assertEqual((self.folder / "out/7.png").read_bytes(), b"kept")
+        run = self.run_tool(self.command("out", "--overwrite"))
+        self.assertEqual(run.stderr.count("other formats: notes.txt"), 1)
+        self.run_tool([TOOL, "-i", self.pictures, "-o", self.folder / "one"])
+        self.assertEqual(self.files("out"), self.files("one"))
+        run = self.run_tool(self.command("../../proc/out"), code=1)
+        self.assertEqual(run.stderr.count("/proc/out"), 1)
+
+    def test_weights(self):
+        self.fill(5, 4)
         self.run_tool([*self.command("out"), "-m", "none"], code=3)
 
 

@@ -40,8 +40,8 @@ class Output(unittest.TestCase):
         self.photo.write_bytes(png(40, 30))
 
     def run_tool(self, out, code, words=(), **keywords):
-        run = subprocess.run([TOOL, "-i", self.photo, "-o", out, "-s", "3"], capture_output=True,
-                             text=True, check=False, timeout=300, **keywords)
+        run = subprocess.run([TOOL, "-i", self.photo, "-o", out, "-s", "3", "--overwrite"],
+                             capture_output=True, text=True, check=False, timeout=300, **keywords)
         self.assertEqual(run.returncode, code, run.stderr)
         for word in words:
             self.assertIn(word, run.stderr)
@@ -63,7 +63,7 @@ class Output(unittest.TestCase):
         chance, outcomes = random.Random(seed), {"old": 0, "new": 0}
         for _ in range(runs):
             self.out.write_bytes(b"old")
-            with subprocess.Popen([TOOL, "-i", self.photo, "-o", self.out, "-s", "3"],
+            with subprocess.Popen([TOOL, "-i", self.photo, "-o", self.out, "-s", "3", "--overwrite"],
                                   stderr=subprocess.DEVNULL) as process:
                 time.sleep(chance.uniform(0, 1.1 * duration))
                 process.send_signal(number)
@@ -117,7 +117,7 @@ class Output(unittest.TestCase):
             self.addCleanup(self.folder.chmod, 0o700)
             self.run_tool(self.out, 1, ("Permission denied",))
 
-    def test_onto_itself_and_through_links(self):
+    def test_through_links(self):
         new = self.whole()
         target, link = self.folder / "target.png", self.folder / "link.png"
         target.write_bytes(b"old")
@@ -127,8 +127,6 @@ class Output(unittest.TestCase):
         self.assertTrue(link.is_symlink())
         self.assertEqual(target.read_bytes(), new)
         self.assertEqual(target.stat().st_mode & 0o777, 0o640)
-        self.run_tool(self.photo, 0)
-        self.assertEqual(self.photo.read_bytes(), new)
 
     def test_long_name(self):
         self.run_tool(self.folder / ("n" * 251 + ".png"), 0)

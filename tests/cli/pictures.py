@@ -50,7 +50,8 @@ class Pictures(unittest.TestCase):
 
     def upscale(self, data, *arguments, code=0, words=(), out=None):
         self.input.write_bytes(data)
-        run = subprocess.run([TOOL, "-i", self.input, "-o", out or self.out, *map(str, arguments)],
+        run = subprocess.run([TOOL, "-i", self.input, "-o", out or self.out, "--overwrite",
+                              *map(str, arguments)],
                              capture_output=True, text=True, check=False, timeout=300)
         self.assertEqual(run.returncode, code, run.stderr)
         for word in words:

@@ -7,6 +7,7 @@
 import hashlib
 import os
 import pathlib
+import re
 import resource
 import shutil
 import signal
@@ -49,6 +50,8 @@ class Cli(unittest.TestCase):
         self.out = self.folder / "out.png"
 
     def run_tool(self, *arguments, **keywords):
+        if "-o" in arguments and "--skip-existing" not in arguments:
+            arguments += ("--overwrite",)  # plan.py tests what happens without it
         return subprocess.run([TOOL, *map(str, arguments)], capture_output=True, text=True,
                               check=False, timeout=300, **keywords)
 
@@ -181,6 +184,23 @@ class Cli(unittest.TestCase):
         self.expect(1, "-i", self.photo, "-o", self.out, "--size", "400000x400000",
                     "--max-memory", "100M", words=("400000 x 400000", "memory", "are allowed"))
 
+    def test_the_least_memory_that_is_named_is_enough(self):
+        whole, more = self.folder / "out.jpg", self.folder / "p"
+        more.mkdir()
+        for name in ("a.png", "b.png"):
+            (more / name).write_bytes(png(24, 16))
+        for given in (("-i", self.photo, "-o", self.out, "--size", "700x500"),
+                      ("-i", self.photo, "-o", whole, "--size", "700x500"),
+                      ("-i", self.photo, "-o", whole, "-x"),
+                      ("-i", more, "-o", self.folder / "large", "-s", "9")):
+            run = self.expect(1, *given, "--max-memory", "1M", words=("photo.png", "a.png")[
+                given[1] == more:][:1])
+            least = int(re.search(r"need at least (\d+) MB .* --max-memory (\d+)M", run.stderr)[2])
+            if "--size" in given:
+                self.assertIn("700 x 500", run.stderr)
+            self.expect(1, *given, "--max-memory", f"{least - 1}M")
+            self.expect(0, *given, "--max-memory", f"{least}M")
+
     @unittest.skipIf("asan" in TOOL, "AddressSanitizer reserves address space")
     def test_address_space_limit(self):
         def limit():
@@ -202,8 +222,8 @@ class Cli(unittest.TestCase):
     def test_interrupt(self):
         self.photo.write_bytes(png(300, 300))
         self.out.write_bytes(b"old")
-        with subprocess.Popen([TOOL, "-i", self.photo, "-o", self.out, "-s", "4", "-j", "1"],
-                              stderr=subprocess.PIPE) as process:
+        with subprocess.Popen([TOOL, "-i", self.photo, "-o", self.out, "-s", "4", "-j", "1",
+                               "--overwrite"], stderr=subprocess.PIPE) as process:
             time.sleep(1.0)
             self.assertIsNone(process.poll(), "done before it could be interrupted")
             process.send_signal(signal.SIGINT)

@@ -95,7 +95,7 @@ class Scales(unittest.TestCase):
                     self.assertLessEqual(abs(a - b), 8)
 
     def mean(self, photo):
-        self.run_tool("-i", photo, "-o", self.out, "-x", "-s", "2", "--bits", "16")
+        self.run_tool("-i", photo, "-o", self.out, "-x", "-s", "2", "--bits", "16", "--overwrite")
         return Png(self.out)
 
     def test_overlap_does_not_change_the_pictures(self):
@@ -136,18 +136,27 @@ class Scales(unittest.TestCase):
         self.assertEqual(json.loads(run.stdout)["stage"], "skipped")
         odd = self.folder / 'a "b"\\\n.png'
         odd.write_bytes(b"damaged")
-        run = self.run_tool("-i", odd, *given[2:], "json", code=1)
+        run = self.run_tool("-i", odd, *given[2:], "json", "--overwrite", code=1)
         failed = json.loads(run.stdout)
         self.assertEqual((failed["file"], failed["stage"]), (str(odd), "failed"))
         self.assertTrue(failed["error"])
+        latin = os.fsencode(self.folder) + b"/caf\xe9 \xc3\xa9.png"  # names need not be UTF-8
+        for content, code in ((png(6, 5), 0), (b"damaged", 1)):
+            with open(latin, "wb") as file:
+                file.write(content)
+            run = subprocess.run([TOOL, "-i", latin, *given[2:], "json", "--overwrite"],
+                                 capture_output=True, check=False)
+            self.assertEqual(run.returncode, code)
+            for line in run.stdout.decode("utf-8").splitlines():
+                self.assertEqual(json.loads(line)["file"], f"{self.folder}/caf\ufffd \u00e9.png")
 
-        run = self.run_tool(*given, "plain")
+        run = self.run_tool(*given, "plain", "--overwrite")
         self.assertEqual(run.stdout, "")
         self.assertRegex(run.stderr, r"photo\.png: \d+ %, [\d.]+ s\n")
         self.assertRegex(run.stderr, r"written to .*out\.png after [\d.]+ s\n$")
 
         leader, follower = pty.openpty()
-        subprocess.run([TOOL, *map(str, given[:-1])], stderr=follower, check=True)
+        subprocess.run([TOOL, *map(str, given[:-1]), "--overwrite"], stderr=follower, check=True)
         os.close(follower)
         said = b""
         try:
@@ -173,40 +182,44 @@ class Scales(unittest.TestCase):
         self.assertTrue((self.folder / "photo.jpg").exists())
 
     def run_lines(self, commands):
-        """Commands of the documents, on small pictures."""
-        pictures = self.folder / "photos"
-        pictures.mkdir()
-        for i in range(3):
-            (pictures / f"{i}.png").write_bytes(png(12, 9))
-        (self.folder / "photo.jpg").write_bytes(BASELINE)
-        (self.folder / "frames.rgb").write_bytes(bytes(i % 251 for i in range(32 * 16 * 3)))
+        """Commands of the documents, on small pictures, each in a folder of its own; what
+        was made."""
         (self.folder / "bin").mkdir()
         (self.folder / "bin/upscale").symlink_to(TOOL)
         environment = {**os.environ, "PATH": f"{self.folder}/bin:{os.environ['PATH']}",
                        "SLURM_ARRAY_TASK_ID": "2", "SLURM_ARRAY_TASK_COUNT": "8"}
         small = {"--width 2000": "--width 20", "1920x1080": "48x27", "640x360": "32x16"}
-        for command in commands:
+        made = set()
+        for number, command in enumerate(commands):
             for large, little in small.items():
                 command = command.replace(large, little)
-            run = subprocess.run(command, shell=True, capture_output=True, cwd=self.folder,
+            place = self.folder / str(number)
+            (place / "photos").mkdir(parents=True)
+            for i in range(3):
+                (place / f"photos/{i}.png").write_bytes(png(12, 9))
+            (place / "photo.jpg").write_bytes(BASELINE)
+            (place / "frames.rgb").write_bytes(bytes(i % 251 for i in range(32 * 16 * 3)))
+            run = subprocess.run(command, shell=True, capture_output=True, cwd=place,
                                  env=environment, check=False, timeout=600)
             self.assertEqual(run.returncode, 0, (command, run.stderr))
+            if (place / "large.rgb").exists():
+                self.assertEqual((place / "large.rgb").stat().st_size, 4 * 32 * 16 * 3)
+            made |= {path.name for path in place.iterdir()}
+        return made
 
     def test_examples_of_help(self):
         text = self.run_tool("--help").stdout
         commands = re.findall(r"^  (upscale -.*)$", text[text.index("Examples:"):], re.M)
         self.assertGreaterEqual(len(commands), 6)
-        self.run_lines(commands)
-        self.assertEqual((self.folder / "large.rgb").stat().st_size, 4 * 32 * 16 * 3)
+        self.assertIn("large.rgb", self.run_lines(commands))
 
     def test_commands_of_the_document(self):
         text = (SOURCE / "docs/upscale.md").read_text()
         commands = [line for block in re.findall(r"```sh\n(.*?)```", text, re.S)
                     for line in block.splitlines() if line.startswith(("upscale ", "seq "))]
         self.assertGreaterEqual(len(commands), 9)
-        self.run_lines(commands)
-        self.assertEqual((self.folder / "large.rgb").stat().st_size, 4 * 32 * 16 * 3)
-        self.assertTrue((self.folder / "large-x3.7.png").exists())
+        made = self.run_lines(commands)
+        self.assertTrue({"large.rgb", "large-x3.7.png"} <= made, made)
 
     def test_commands_of_the_first_page(self):
         tool = "build/quickstart/examples/upscale"

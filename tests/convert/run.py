@@ -54,6 +54,8 @@ class Convert(unittest.TestCase):
         self.out = self.folder / "out.safetensors"
 
     def convert(self, *arguments, code=0, words=()):
+        if self.out in arguments and self.out.exists():
+            arguments += ("--overwrite",)
         run = subprocess.run([TOOL, *map(str, arguments)], capture_output=True, text=True, check=False, timeout=60)
         self.assertEqual(run.returncode, code, f"{arguments}: {run.stdout}{run.stderr}")
         for word in words:
@@ -130,9 +132,46 @@ class Convert(unittest.TestCase):
         for command in commands:
             subprocess.run([TOOL, *command.split()], cwd=self.folder, check=True, timeout=60,
                            stdout=subprocess.DEVNULL)
-            self.assertTrue((self.folder / command.split()[1]).exists())
+            (self.folder / command.split()[1]).unlink()
         self.assertGreaterEqual(len(listed(text)), 4)
         self.assertEqual(untested(text, pathlib.Path(__file__).read_text()), [])
+
+    def test_what_is_there(self):
+        """The input is never replaced, another file only if that is asked for."""
+        self.convert(WEIGHTS, self.out)
+        whole = self.out.read_bytes()
+        given, other = self.folder / "in.safetensors", self.folder / "IN.safetensors"
+        given.write_bytes(whole)
+        os.link(given, self.folder / "hard.safetensors")
+        (self.folder / "soft.safetensors").symlink_to("in.safetensors")
+        for name in ("in.safetensors", "hard.safetensors", "soft.safetensors", "../" +
+                     self.folder.name + "/in.safetensors"):
+            for allowed in ((), ("--overwrite",), ("--skip-existing",)):
+                self.convert(given, self.folder / name, *allowed, code=2, words=("never replaced",))
+        self.convert(given, other, code=2, words=("never replaced",))
+        self.assertEqual(given.read_bytes(), whole)
+        other = self.folder / "other.safetensors"
+        other.write_bytes(b"kept")
+        self.convert(given, other, code=2, words=("1 result is there", "--overwrite", "--skip-existing"))
+        self.convert(given, other, "--skip-existing", words=("kept", "other.safetensors"))
+        self.assertEqual(other.read_bytes(), b"kept")
+        self.convert(given, other, "--overwrite", "--skip-existing", code=2)
+        self.convert(given, other, "--overwrite")
+        self.assertEqual(other.read_bytes(), whole)
+
+    def test_without_standard_descriptors(self):
+        """Messages never go into the file."""
+        self.convert(WEIGHTS, self.out)
+        whole = self.out.read_bytes()
+        for closed in ("0<&-", "1>&-", "2>&-", "0<&- 1>&- 2>&-"):
+            subprocess.run(["sh", "-c", f"'{TOOL}' '{WEIGHTS}' '{self.out}' --overwrite {closed}"],
+                           check=False, timeout=60)
+            self.assertEqual(self.out.read_bytes(), whole, closed)
+
+    def test_long_names_are_whole(self):
+        source, name = self.folder / "in.safetensors", "caf\u00e9." * 30 + "relative_position_index_SA"
+        write(source, {"weight": [1.0], name: [3.0]})
+        self.convert(source, self.out, words=(f'"{name}", which',))
 
     def test_usage(self):
         for wrong in ([], [WEIGHTS], [WEIGHTS, self.folder / "out.pth"], [WEIGHTS, self.out, "--type", "f8"],

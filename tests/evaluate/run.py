@@ -84,7 +84,7 @@ class Evaluate(unittest.TestCase):
                              (SOURCE / "docs/using.md").read_text(), re.M)
         self.assertEqual(len(written), 2)
         for command in commands + written:
-            self.run_tool(*command.replace("1.1:8:0.1", "1.1:2:0.3").split())
+            self.run_tool(*command.replace("1.1:8:0.1", "1.1:2:0.3").split(), "--overwrite")
         for name in ("quality.json", "quality.md", "sweep.svg"):
             self.assertTrue((self.folder / name).exists(), name)
 
@@ -130,6 +130,50 @@ class Evaluate(unittest.TestCase):
         self.assertEqual(psnr("-p", "eqsr"), psnr("--border", "4"))
         self.assertEqual(psnr("-p", "liif-div2k"), psnr("--border", "8"))
         self.assertNotEqual(plain, psnr("--inputs", "pillow"))
+
+    def test_what_is_there(self):
+        """Tables, curves and pictures are replaced only if that is asked for, pictures of a set never."""
+        given = (self.set, "--no-network", "-s", "2", "-q")
+        outputs = ("-o", "a.csv", "--save-inputs", "low", "--save-results", "high")
+        self.run_tool(*given, *outputs)
+        (self.folder / "low/set/x2/photo.png").write_bytes(b"kept")
+        self.run_tool(*given, *outputs, code=2, words=("3 results are there already", "--overwrite"))
+        self.run_tool(*given, "-o", "a.csv", code=2, words=("1 result is there already, a.csv",))
+        self.assertEqual((self.folder / "low/set/x2/photo.png").read_bytes(), b"kept")
+        self.run_tool(*given, *outputs, "--overwrite")
+        self.assertEqual(Png(self.folder / "low/set/x2/photo.png").width, 120)
+        inner = self.folder / "high/set/x2"  # a set whose results would be its own pictures
+        for allowed in ((), ("--overwrite",)):
+            self.run_tool("low/set/x2", "--no-network", "-s", "2", "--save-results", "low", *allowed)
+            shutil.rmtree(self.folder / "low/x2")
+            (self.folder / "x2/x2").mkdir(parents=True, exist_ok=True)
+            shutil.copy(self.set / "photo.png", self.folder / "x2/x2/photo_bicubic.png")
+            shutil.copy(self.set / "photo.png", self.folder / "x2/x2/photo.png")
+            self.run_tool("x2/x2", "--no-network", "-s", "2", "--save-results", ".", *allowed, code=2,
+                          words=("never replaced",))
+        self.assertTrue(inner.exists())
+        shutil.copytree(self.set, self.folder / "other/set")
+        self.run_tool(self.set, "other/set", "--no-network", "--save-inputs", "both", code=2,
+                      words=("cannot be told apart",))
+        self.run_tool(self.set, "--no-network", "-o", "/proc/a.csv", code=1, words=("/proc/a.csv",))
+        self.run_tool(self.set, "--no-network", "-m", "x", code=2)
+
+    def test_left_out(self):
+        (self.set / "._photo.png").write_bytes(b"\0\5\x16\7")
+        (self.set / "notes.txt").write_text("no picture")
+        (self.set / "dead.png").symlink_to("nowhere")
+        os.mkfifo(self.set / "pipe.png")
+        run = self.run_tool(self.set, "--no-network", "-s", "2", words=(
+            "note: ", "1 (links that lead nowhere: dead.png)", "1 (other formats: notes.txt)",
+            "1 (pipes and devices: pipe.png)"))
+        self.assertEqual(run.stderr.count("\n"), 1)
+
+    def test_without_standard_descriptors(self):
+        self.run_tool(self.set, "--no-network", "-s", "2", "--save-inputs", "a")
+        subprocess.run(["sh", "-c", f"'{TOOL}' set --no-network -s 2 -o a.csv --save-inputs b 0<&- 1>&- 2>&-"],
+                       cwd=self.folder, check=False, timeout=60)
+        self.assertEqual(*((self.folder / f"{name}/set/x2/photo.png").read_bytes() for name in "ab"))
+        self.assertTrue((self.folder / "a.csv").read_text().startswith("protocol,"))
 
     def test_failures_come_at_the_end(self):
         (self.set / "a.png").write_bytes(b"no picture")

@@ -35,4 +35,33 @@ inline std::optional<std::size_t> parse_bytes(std::string_view text) {
   return static_cast<std::size_t>(number);
 }
 
+/// The least budget in bytes, a number of megabytes, with which `fits` holds; it must hold with all
+/// that are larger. 0 if there is none below 10^18.
+template <class Fits>
+std::size_t least_budget(const Fits& fits) {
+  constexpr std::size_t megabyte = 1'000'000, most = 1'000'000'000'000;
+  std::size_t high = 1;
+  while (!fits(high * megabyte))
+    if ((high *= 2) > most) return 0;
+  std::size_t low = high / 2;  // does not fit
+  while (high - low > 1) {
+    const std::size_t middle = low + (high - low) / 2;
+    (fits(middle * megabyte) ? high : low) = middle;
+  }
+  return high * megabyte;
+}
+
+/// What to say when `allowed` bytes are not enough for `what`.
+template <class Fits>
+std::string too_little_memory(const std::string& what, std::size_t allowed, bool given,
+                              const Fits& fits) {
+  const std::size_t least = least_budget(fits) / 1'000'000;
+  const auto in_megabytes = [](std::size_t count) { return std::to_string(count) + " MB"; };
+  if (least == 0) return what + " need more memory than there is. Choose a smaller size.";
+  return what + " need at least " + in_megabytes(least) + " of memory, but only " +
+         in_megabytes(allowed / 1'000'000) + " are allowed" +
+         (given ? "" : ", half of what is free") + ". Allow more with --max-memory " +
+         std::to_string(least) + "M, or choose a smaller size.";
+}
+
 }  // namespace tool

@@ -12,11 +12,19 @@
 #include <string_view>
 #include <vector>
 
+#include "text.hpp"
+
 namespace tool {
 
 /// How progress is told: one line on a terminal that fills up, a line each tenth, or an object of
 /// JSON a line on the standard output.
 enum class Style { none, bar, plain, json };
+
+/// Why a picture failed.
+struct Failure {
+  std::string code;  ///< of eqsr::Error, or empty
+  std::string sentence;
+};
 
 /// One result on its way.
 struct Item {
@@ -76,11 +84,12 @@ class Progress {
     if (style_ == Style::json) object(item, 1, "skipped");
     if (verbose_) std::fprintf(stderr, "%s: already there, skipped\n", item.to.c_str());
   }
-  void failed(const Item& item, std::string_view sentence) {
+  void failed(const Item& item, const Failure& failure) {
     const std::lock_guard lock(mutex_);
     clear();
-    if (style_ == Style::json) object(item, 0, "failed", sentence);
-    std::fprintf(stderr, "upscale: %s\n", std::string(sentence).c_str());
+    if (style_ == Style::json) object(item, 0, "failed", failure.sentence);
+    std::fprintf(stderr, "upscale: %s\n", failure.sentence.c_str());
+    only_misused_ = only_misused_ && failure.code == "usage";
     if (failed_.empty() || failed_.back() != item.from) failed_.push_back(item.from);
   }
   void note(const std::string& text) {
@@ -97,6 +106,8 @@ class Progress {
 
   /// The inputs of which something is missing.
   [[nodiscard]] const std::vector<std::string>& failures() const { return failed_; }
+  /// Whether all that failed was asked for what cannot be.
+  [[nodiscard]] bool only_misused() const { return only_misused_; }
 
  private:
   void clear() {
@@ -105,7 +116,9 @@ class Progress {
   }
   void object(const Item& item, double done, std::string_view stage,
               std::string_view error = {}) const {
-    using eqsr::detail::json_quoted;  // names of files need not be UTF-8
+    const auto json_quoted = [](std::string_view text) {  // names of files need not be UTF-8
+      return eqsr::detail::json_quoted(as_utf8(text));
+    };
     std::fprintf(lines_,
                  "{\"file\": %s, \"output\": %s, \"done\": %.2f, \"stage\": %s, \"seconds\": %.3f",
                  json_quoted(item.from).c_str(), json_quoted(item.to).c_str(), done,
@@ -121,6 +134,7 @@ class Progress {
   std::mutex mutex_;
   std::string shown_;
   int percent_ = -1;
+  bool only_misused_ = true;
   std::vector<std::string> failed_;
 };
 

@@ -14,13 +14,19 @@
 #include <string>
 
 #include "common/names.hpp"
+#include "common/output_plan.hpp"
+#include "common/system.hpp"
+#include "common/text.hpp"
 
 namespace {
 
 struct Options {
   std::string input, output, type = "keep", encoding;
   std::vector<std::string> notes;
+  tool::IfThere if_there = tool::IfThere::refuse;
 };
+
+std::string in_quotes(const std::string& name) { return "\"" + tool::printable(name) + "\""; }
 
 /// What became of the tensors.
 struct Tally {
@@ -87,15 +93,13 @@ void print(const eqsr::StateDict& from, const std::vector<std::string>& derived,
     std::printf("rounded    %zu elements, %zu of them to zero; at most by %.3g, in %s\n",
                 tally.changed, tally.vanished, tally.largest_change, tally.largest_in.c_str());
   for (const std::string& name : from.dropped())
-    std::printf("dropped    %s, beside the weights in the file\n",
-                eqsr::detail::in_quotes(name).c_str());
+    std::printf("dropped    %s, beside the weights in the file\n", in_quotes(name).c_str());
   for (const std::string& name : derived)
-    std::printf("dropped    %s, which the network derives itself\n",
-                eqsr::detail::in_quotes(name).c_str());
+    std::printf("dropped    %s, which the network derives itself\n", in_quotes(name).c_str());
   if (from.dropped().empty() && derived.empty()) std::printf("dropped    nothing\n");
 }
 
-void convert(eqsr::StateDict& from, const Options& options) {
+void convert(eqsr::StateDict& from, const Options& options, eqsr::OutputFile& out) {
   const auto wanted = eqsr::detail::find_dtype(&eqsr::detail::DtypeRow::name, options.type);
   from.strip(tool::network_prefix(from));
   eqsr::StateDict to;
@@ -124,7 +128,7 @@ void convert(eqsr::StateDict& from, const Options& options) {
     const std::size_t equals = note.find('=');
     to.metadata()[note.substr(0, equals)] = note.substr(equals + 1);
   }
-  eqsr::write_safetensors(options.output, to);
+  eqsr::write_safetensors(out, to, to.metadata());
   print(from, derived, options, tally);
 }
 
@@ -153,6 +157,10 @@ std::optional<int> parse(int argc, char** argv, Options& options) {
                    ? std::string()
                    : note + ": A note is written NAME=VALUE.";
       });
+  bool skips = false, overwrites = false;
+  auto* skip = app.add_flag("--skip-existing", skips, "Keep an output that is there already");
+  app.add_flag("--overwrite", overwrites, "Replace an output that is there already")
+      ->excludes(skip);
   app.footer(
       "Of several sets of weights in a file the averaged one (params_ema) is taken. What is left\n"
       "out and what rounding changed is printed. Example:\n"
@@ -164,22 +172,36 @@ std::optional<int> parse(int argc, char** argv, Options& options) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }
+  if (skips) options.if_there = tool::IfThere::skip;
+  if (overwrites) options.if_there = tool::IfThere::overwrite;
   return {};
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
+  tool::open_standard_descriptors();
   Options options;
   if (const auto exit = parse(argc, argv, options)) return *exit;
-  bool opened = false;
+  int code = 2;
   try {
+    tool::OutputPlan plan(options.if_there, tool::overwrite_or_skip);
+    plan.add_input(options.input);
+    plan.add_target({options.output, options.input});
+    plan.check();
+    if (options.if_there == tool::IfThere::skip && std::filesystem::exists(options.output)) {
+      std::printf("kept       %s, which is there already\n", options.output.c_str());
+      return 0;
+    }
+    code = 1;
+    eqsr::OutputFile out(options.output, tool::existing_for(options.if_there, false));
+    code = 3;
     eqsr::StateDict from = eqsr::StateDict::open(options.input);
-    opened = true;
-    convert(from, options);
+    code = 1;
+    convert(from, options, out);
     return 0;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "convert: %s\n", error.what());
-    return opened ? 1 : 3;
+    return code;
   }
 }

@@ -10,13 +10,15 @@
 #include <functional>
 #include <new>
 
+#include "common/output_plan.hpp"
+#include "common/picture_folder.hpp"
 #include "common/progress.hpp"
+#include "common/system.hpp"
 #include "common/weights.hpp"
 #include "options.hpp"
 #include "protocol.hpp"
 #include "report.hpp"
 #include "sweep.hpp"
-#include "upscale/files.hpp"
 
 namespace tool { namespace {
 
@@ -25,27 +27,62 @@ namespace fs = std::filesystem;
 /// Enlarges an image to a height and a width; empty where only the baseline is wanted.
 using Network = std::function<eqsr::Image(const eqsr::Image&, int height, int width)>;
 
-std::vector<fs::path> pictures_of(const fs::path& folder) {
-  std::vector<fs::path> pictures;
-  for (const auto& entry : fs::directory_iterator(folder))
-    if (entry.is_regular_file() && is_picture_name(entry.path())) pictures.push_back(entry.path());
-  EQSR_EXPECTS(!pictures.empty(), "usage", folder.string(),
-               ": There is no .png, .jpg or .jpeg in this folder. Name a folder of pictures.");
-  std::sort(pictures.begin(), pictures.end());
-  return pictures;
-}
+/// A folder of pictures; Set5 of path/to/Set5/.
+struct Set {
+  std::string name;
+  std::vector<fs::path> pictures{};
+};
 
-/// Set5 of path/to/Set5/.
-std::string set_name(const fs::path& folder) {
+Set set_of(const fs::path& folder) {
+  EQSR_EXPECTS(fs::is_directory(folder), "usage", folder.string(),
+               ": This is no folder. Name folders of pictures.");
   const fs::path whole = fs::absolute(folder).lexically_normal();
-  return (whole.has_filename() ? whole : whole.parent_path()).filename().string();
+  Set set{(whole.has_filename() ? whole : whole.parent_path()).filename().string()};
+  const PictureFolder found = pictures_in(folder);
+  for (const fs::path& name : found.names) set.pictures.push_back(folder / name);
+  EQSR_EXPECTS(!set.pictures.empty(), "usage", folder.string(), ": There is no ", extensions(true),
+               " in this folder. Name a folder of pictures. ", found.left_out);
+  if (!found.left_out.empty()) std::fprintf(stderr, "evaluate: note: %s\n", found.left_out.c_str());
+  return set;
 }
 
-void save(const fs::path& root, const std::string& set, const Scale& scale, const fs::path& picture,
-          const eqsr::Image& image, const char* suffix = "") {
-  const fs::path folder = root / set / ("x" + scale.text);
-  fs::create_directories(folder);
-  eqsr::write_image((folder / picture.stem()).string() + suffix + ".png", image);
+fs::path saved_as(const fs::path& root, const std::string& set, const Scale& scale,
+                  const fs::path& picture, const char* suffix) {
+  return root / set / ("x" + scale.text) / (picture.stem().string() + suffix + ".png");
+}
+
+/// Plans everything that will be read and written, and makes the folders for it.
+void make_room(const EvaluateOptions& options, const std::vector<Set>& sets) {
+  OutputPlan plan(options.if_there, "Give --overwrite to replace what is there.");
+  if (!options.weights.empty()) plan.add_input(options.weights);
+  const fs::path& results = options.save_results;
+  for (const Set& set : sets)
+    for (const fs::path& picture : set.pictures) {
+      plan.add_input(picture);
+      for (const Scale& scale : options.scales) {
+        const auto add = [&](const fs::path& root, const char* suffix) {
+          plan.add_target({saved_as(root, set.name, scale, picture, suffix), picture, root});
+        };
+        if (!options.save_inputs.empty()) add(options.save_inputs, "");
+        if (!results.empty()) add(results, "_bicubic");
+        if (!results.empty() && !options.no_network) add(results, "");
+      }
+    }
+  const fs::path all = "all pictures";
+  for (const fs::path& table : options.outputs) plan.add_target({table, all});
+  if (options.sweep) plan.add_target({options.plot, all});
+  plan.check();
+  plan.prepare();
+}
+
+void write_file(const fs::path& path, const std::string& text, eqsr::Existing existing) {
+  eqsr::OutputFile out(path.string(), existing);
+  out.write(text.data(), text.size());
+  out.commit();
+}
+
+void save(const EvaluateOptions& options, const fs::path& path, const eqsr::Image& image) {
+  write_file(path, eqsr::encode_image(".png", image), existing_for(options.if_there, true));
 }
 
 /// A test picture. Grey means a file of one channel: the MATLAB scripts behind the published tables
@@ -79,7 +116,8 @@ Judged judge(const Picture& picture, const Scale& scale, const EvaluateOptions& 
   const Case made = make_case(picture.bytes, scale, filter);
   expect_room(made, border, scale);
   const eqsr::Image truth = image_of(made.truth), low = image_of(made.low);
-  if (!options.save_inputs.empty()) save(options.save_inputs, set, scale, path, low);
+  if (!options.save_inputs.empty())
+    save(options, saved_as(options.save_inputs, set, scale, path, ""), low);
   const bool full_range = picture.grey && !options.grey_as_rgb;
 
   Judged judged;
@@ -88,13 +126,14 @@ Judged judge(const Picture& picture, const Scale& scale, const EvaluateOptions& 
   judged.bicubic_seconds = seconds_since(start);
   judged.bicubic = compare(image_of(bicubic), truth, border, full_range);
   if (!options.save_results.empty())
-    save(options.save_results, set, scale, path, image_of(bicubic), "_bicubic");
+    save(options, saved_as(options.save_results, set, scale, path, "_bicubic"), image_of(bicubic));
   if (!network) return judged;
 
   start = std::chrono::steady_clock::now();
   eqsr::Image high = network(low, truth.height, truth.width);
   judged.network_seconds = seconds_since(start);
-  if (!options.save_results.empty()) save(options.save_results, set, scale, path, high);
+  if (!options.save_results.empty())
+    save(options, saved_as(options.save_results, set, scale, path, ""), high);
   if (protocol.rounds)
     high = image_of(bytes_of(high));
   else
@@ -103,12 +142,11 @@ Judged judge(const Picture& picture, const Scale& scale, const EvaluateOptions& 
   return judged;
 }
 
-/// Adds the rows of one folder. A picture that fails at any scale counts at none, so that the
+/// Adds the rows of one set. A picture that fails at any scale counts at none, so that the
 /// means of all scales are over the same pictures.
-void evaluate_folder(const fs::path& folder, const EvaluateOptions& options, const Network& network,
-                     const std::string& method, Report& report) {
-  const std::string set = set_name(folder);
-  const std::vector<fs::path> pictures = pictures_of(folder);
+void evaluate_set(const Set& all, const EvaluateOptions& options, const Network& network,
+                  const std::string& method, Report& report) {
+  const auto& [set, pictures] = all;
   const std::size_t methods = network ? 2 : 1;
   std::vector<Row> rows;
   for (const Scale& scale : options.scales) {
@@ -146,27 +184,22 @@ void evaluate_folder(const fs::path& folder, const EvaluateOptions& options, con
     if (!row.images.empty()) report.rows.push_back(std::move(row));
 }
 
-void write_file(const fs::path& path, const std::string& text) {
-  eqsr::OutputFile out(path.string());
-  out.write(text.data(), text.size());
-  out.commit();
-}
-
 /// Prints and writes the tables; the curve too after a sweep. The result is an exit code.
-int publish(Report report, const EvaluateOptions& options) {
+int publish(Report report, const std::vector<Set>& sets, const EvaluateOptions& options) {
+  const eqsr::Existing existing = existing_for(options.if_there, false);
   std::vector<std::pair<std::string, std::vector<Curve>>> panels;
   if (options.sweep)
-    for (const fs::path& folder : options.folders) {
-      const std::string set = set_name(folder);
+    for (const auto& [set, pictures] : sets) {
       panels.emplace_back(set, curves_of(report, set));
       for (const Curve& curve : panels.back().second)
         report.trends.push_back({set, curve.name, curve.degradation_rate(), curve.roughness()});
     }
   std::fputs(text_of(report, options.format).c_str(), stdout);
-  for (const fs::path& path : options.outputs) write_file(path, text_of(report, format_of(path)));
+  for (const fs::path& path : options.outputs)
+    write_file(path, text_of(report, format_of(path)), existing);
   if (options.sweep) {
     for (const Trend& trend : report.trends) std::fprintf(stderr, "%s\n", sentence(trend).c_str());
-    write_file(options.plot, draw(panels));
+    write_file(options.plot, draw(panels), existing);
     std::fprintf(stderr, "The curve is %s\n", options.plot.c_str());
   }
   for (const std::string& failure : report.failures)
@@ -192,17 +225,14 @@ Report new_report(const EvaluateOptions& options, const std::string& weights) {
 }
 
 int run(const EvaluateOptions& options) {
-  for (const fs::path& folder : options.folders)
-    if (!fs::is_directory(folder)) {
-      std::fprintf(stderr, "evaluate: %s: This is no folder. Name folders of pictures.\n",
-                   folder.c_str());
-      return 2;
-    }
+  std::vector<Set> sets;
+  for (const fs::path& folder : options.folders) sets.push_back(set_of(folder));
+  make_room(options, sets);
   const auto evaluate = [&](const Network& network, const std::string& path) {
     Report report = new_report(options, fs::path(path).filename().string());
-    for (const fs::path& folder : options.folders)
-      evaluate_folder(folder, options, network, fs::path(path).stem().string(), report);
-    return publish(std::move(report), options);
+    for (const Set& set : sets)
+      evaluate_set(set, options, network, fs::path(path).stem().string(), report);
+    return publish(std::move(report), sets, options);
   };
   if (options.no_network) return evaluate({}, "");
 
@@ -229,6 +259,7 @@ int run(const EvaluateOptions& options) {
 }}  // namespace tool
 
 int main(int argc, char** argv) {
+  tool::open_standard_descriptors();
   tool::EvaluateOptions options;
   if (const auto exit = tool::parse(argc, argv, options)) return *exit;
   try {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "common/output_plan.hpp"
 #include "protocol.hpp"
 #include "report.hpp"
 
@@ -21,6 +22,7 @@ struct EvaluateOptions {
   bool grey_as_rgb = false, no_network = false, sweep = false, quiet = false;
   int threads = 0;
   std::filesystem::path weights, save_inputs, save_results, plot;
+  IfThere if_there = IfThere::refuse;
   std::string format = "text";
   std::vector<std::filesystem::path> outputs;
 };
@@ -90,9 +92,8 @@ inline std::optional<int> parse(int argc, char** argv, EvaluateOptions& options)
           ->check(CLI::Range(0, 10000));
   app.add_flag("--grey-as-rgb", options.grey_as_rgb,
                "Measure the Y of one-channel pictures like that of coloured ones (+1.32 dB)");
-  app.add_option("-m,--weights", options.weights,
-                 "A .safetensors or .pth file; the shipped one if not given");
-  app.add_flag("--no-network", options.no_network, "Bicubic interpolation only");
+  auto* m = app.add_option("-m,--weights", options.weights,
+                           "A .safetensors or .pth file; the shipped one if not given");
   app.add_option("-f,--format", options.format, "What is printed: text, csv, json or markdown")
       ->check(CLI::IsMember(format_names()));
   app.add_option("-o,--output", options.outputs, "Also write .txt, .csv, .json or .md files")
@@ -106,8 +107,11 @@ inline std::optional<int> parse(int argc, char** argv, EvaluateOptions& options)
       ->needs(sw);
   app.add_option("--save-inputs", options.save_inputs, "Keep the inputs in this folder, as PNG");
   app.add_option("--save-results", options.save_results, "Keep the enlarged pictures in this one");
-  app.add_option("-j,--threads", options.threads, "Threads; 0 takes every core")
-      ->check(CLI::Range(0, 4096));
+  bool overwrites = false;
+  app.add_flag("--overwrite", overwrites, "Replace tables, curves and pictures that are there");
+  auto* j = app.add_option("-j,--threads", options.threads, "Threads; 0 takes every core")
+                ->check(CLI::Range(0, 4096));
+  app.add_flag("--no-network", options.no_network, "Bicubic interpolation only")->excludes(m, j);
   app.add_flag("-q,--quiet", options.quiet, "No progress");
 
   std::string about =
@@ -136,6 +140,7 @@ inline std::optional<int> parse(int argc, char** argv, EvaluateOptions& options)
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }
+  if (overwrites) options.if_there = IfThere::overwrite;
   if (options.sweep && options.plot.empty()) options.plot = "sweep.svg";
   for (const Protocol& known : protocols())
     if (known.name == protocol) options.protocol = known;

@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <eqsr/core/check.hpp>
-#include <eqsr/io/picture/write.hpp>
 
 #include <algorithm>
 #include <filesystem>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "common/folded_name.hpp"
+#include "common/formats.hpp"
+#include "common/output_plan.hpp"
+#include "common/picture_folder.hpp"
 #include "options.hpp"
 
 namespace tool {
@@ -16,6 +20,13 @@ namespace tool {
 struct Job {
   std::filesystem::path from;
   std::vector<std::filesystem::path> to;  ///< one for each wish
+};
+
+/// What a run is to do: the jobs of this process, and all that the whole run reads and writes.
+struct Jobs {
+  std::vector<Job> mine;
+  OutputPlan plan{IfThere::refuse, ""};
+  std::string left_out;  ///< of the folder, for people
 };
 
 /// large.png becomes large-x2.png and large-x3.7.png if several scales are wished for.
@@ -28,61 +39,84 @@ inline Job job_of(std::filesystem::path from, const std::filesystem::path& to,
   return job;
 }
 
-inline bool is_picture_name(const std::filesystem::path& path, bool output = false) {
-  const std::string extension = eqsr::detail::extension_of(path.string());
-  return extension == ".png" || extension == ".jpg" || extension == ".jpeg" ||
-         (output && extension == ".pfm");
+/// The output folder as it will be: without a slash at the end, and without ways through folders
+/// that are not there.
+inline std::filesystem::path output_folder(std::filesystem::path folder) {
+  if (!folder.has_filename() && folder.has_relative_path()) folder = folder.parent_path();
+  EQSR_EXPECTS(!std::filesystem::is_symlink(folder) || std::filesystem::exists(folder), "usage",
+               folder.string(),
+               ": This is a link that leads nowhere. Remove it, or choose another "
+               "output folder.");
+  const bool ways = std::find(folder.begin(), folder.end(), "..") != folder.end();
+  return std::filesystem::exists(folder) || !ways ? folder
+                                                  : std::filesystem::weakly_canonical(folder);
 }
 
-/// Pairs inputs with outputs. Throws `usage` for combinations that cannot work, so that nothing is
-/// computed for a place that cannot be written. Of a folder only the shard is returned; who names
-/// what does not depend on it.
-inline std::vector<Job> list_jobs(const Options& options) {
+/// Sides that are asked for must be such as the format can hold.
+inline void expect_sides(const Format& format, int width, int height, const std::string& name) {
+  EQSR_EXPECTS(format.max_side == 0 || (width <= format.max_side && height <= format.max_side),
+               "usage", name, ": ", width, " x ", height, " pixels cannot be a ", format.name,
+               " file, which has at most ", format.max_side,
+               " a side. Choose a smaller size or another format, such as png.");
+}
+
+/// Pairs inputs with outputs. Throws `usage` for combinations that cannot work. Of a folder only
+/// the shard is returned; who names what does not depend on it.
+inline Jobs list_jobs(const Options& options) {
   namespace fs = std::filesystem;
   const auto refuse = [](const std::string& sentence) { throw eqsr::Error("usage", sentence); };
+  Jobs jobs{{}, OutputPlan(options.if_there, overwrite_or_skip), {}};
+  if (!options.weights.empty()) jobs.plan.add_input(options.weights);
+  const auto add = [&](const Job& job, const fs::path& folder, bool ours) {
+    jobs.plan.add_input(job.from);
+    for (const fs::path& to : job.to) jobs.plan.add_target({to, job.from, folder, ours});
+    if (ours) jobs.mine.push_back(job);
+  };
+  if (options.output.empty()) refuse("The output has no name. Give a file or a folder.");
   const fs::path& in = options.input;
-  const fs::path& out = options.output;
-  if (!fs::is_directory(in)) {
-    if (fs::is_directory(out))
-      return {job_of(in, out / in.filename().replace_extension("." + options.format), options)};
-    if (!is_picture_name(out, true))
-      refuse(out.string() + ": The output must end in .png, .jpg, .jpeg or .pfm, or be a folder.");
-    if (!out.parent_path().empty() && !fs::is_directory(out.parent_path()))
-      refuse(out.string() + ": The folder of the output does not exist. Create it first.");
-    return {job_of(in, out, options)};
-  }
-  if (fs::exists(out) && !fs::is_directory(out))
+  const bool from_folder = fs::is_directory(in), into_folder = options.into_folder();
+  const fs::path out = into_folder ? output_folder(options.output) : options.output;
+  const std::string extension = "." + options.format;
+  const Format* format = format_of_name(into_folder ? extension : out.string());
+  if (format == nullptr)
+    refuse(out.string() + ": The output must end in " + extensions(false) + ", or be a folder.");
+  if (fs::exists(out) && into_folder && !fs::is_directory(out))
     refuse(out.string() + ": The input is a folder, so the output must be one.");
-  if (fs::exists(out) && fs::equivalent(in, out))
+  expect_sides(*format, options.width, options.height, out.string());
+  if (!from_folder) {
+    if (!into_folder && out.has_parent_path() && !fs::is_directory(out.parent_path()))
+      refuse(out.string() + ": The folder of the output does not exist. Create it first.");
+    if (fs::is_fifo(out) &&
+        (is_standard(out, 2) || (options.progress == Style::json && is_standard(out, 1))))
+      refuse(out.string() +
+             ": Messages go to this pipe too. Choose another output, or another "
+             "place for the messages.");
+    add(into_folder ? job_of(in, out / in.filename().replace_extension(extension), options)
+                    : job_of(in, out, options),
+        into_folder ? out : fs::path(), true);
+    return jobs;
+  }
+  if (place_of_folder(out) == Place(identity_of(in), ""))
     refuse("Input and output are the same folder. Choose another one for the output.");
 
-  std::vector<fs::path> pictures;
-  const auto take = [&](const fs::directory_entry& entry) {
-    if (entry.is_regular_file() && is_picture_name(entry.path())) pictures.push_back(entry.path());
-  };
-  if (options.recursive)
-    for (const auto& entry : fs::recursive_directory_iterator(in)) take(entry);
-  else
-    for (const auto& entry : fs::directory_iterator(in)) take(entry);
-  if (pictures.empty()) refuse(in.string() + ": There is no .png, .jpg or .jpeg in this folder.");
-  std::sort(pictures.begin(), pictures.end());
+  const PictureFolder folder = pictures_in(in, options.recursive, out);
+  jobs.left_out = folder.left_out;
+  if (folder.names.empty())
+    refuse(in.string() + ": There is no " + extensions(true) + " in this folder. " +
+           folder.left_out);
 
   // a.jpg becomes a.png; beside an a.png or a.jpeg it becomes a.jpg.png.
-  const auto target = [&](const fs::path& from) {
-    return out / fs::relative(from, in).replace_extension("." + options.format);
-  };
-  std::map<fs::path, int> wanted;
-  for (const fs::path& from : pictures) ++wanted[target(from)];
-  std::vector<Job> jobs;
-  const Shard shard = options.shard;
-  for (std::size_t i = 0; i < pictures.size(); ++i) {
-    if (i % static_cast<std::size_t>(shard.count) != static_cast<std::size_t>(shard.number - 1))
-      continue;
-    const fs::path& from = pictures[i];
-    fs::path to = target(from);
-    if (wanted[to] > 1 && from.extension() != to.extension())
-      to = out / (fs::relative(from, in).string() + "." + options.format);
-    jobs.push_back(job_of(from, to, options));
+  const auto short_name = [&](fs::path name) { return name.replace_extension(extension); };
+  std::map<std::string, int> wanted;
+  for (const fs::path& name : folder.names) ++wanted[folded(short_name(name).string())];
+  const auto count = static_cast<std::size_t>(options.shard.count);
+  const auto number = static_cast<std::size_t>(options.shard.number - 1);
+  for (std::size_t i = 0; i < folder.names.size(); ++i) {
+    const fs::path& name = folder.names[i];
+    fs::path to = short_name(name);
+    if (wanted[folded(to.string())] > 1 && name.extension() != to.extension())
+      to = name.string() + extension;
+    add(job_of(in / name, out / to, options), out, i % count == number);
   }
   return jobs;
 }

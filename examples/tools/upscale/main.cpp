@@ -9,6 +9,7 @@
 
 #include "common/interrupt.hpp"
 #include "common/progress.hpp"
+#include "common/system.hpp"
 #include "files.hpp"
 #include "open.hpp"
 #include "options.hpp"
@@ -17,7 +18,7 @@
 
 namespace tool { namespace {
 
-int upscale_all(Upscaler& upscaler, const Options& options, const std::vector<Job>& jobs) {
+int upscale_all(Upscaler& upscaler, const Options& options, const Jobs& jobs) {
   Progress progress(options.progress, options.verbose);
   try {
     if (options.raw_width > 0) {
@@ -26,28 +27,36 @@ int upscale_all(Upscaler& upscaler, const Options& options, const std::vector<Jo
       progress.detail(eqsr::say(frames, " frames"));
       return ok;
     }
-    Work(upscaler, options, progress).run(jobs);
+    jobs.plan.prepare();
+    Work(upscaler, options, progress).run(jobs.mine);
   } catch (const std::exception& error) {
-    progress.failed({"standard input", "standard output"}, error.what());
-    return images_failed;
+    const Item frames{"standard input", "standard output"}, files{options.input, options.output};
+    progress.failed(options.raw_width > 0 ? frames : files, {"", error.what()});
+    const auto* known = dynamic_cast<const eqsr::Error*>(&error);
+    return known != nullptr && known->code() == "usage" ? usage : images_failed;
   }
   const auto& failures = progress.failures();
   if (failures.empty()) return ok;
-  if (jobs.size() > 1) {
-    std::fprintf(stderr, "upscale: %zu of %zu images failed:\n", failures.size(), jobs.size());
+  if (jobs.mine.size() == 1 && progress.only_misused()) return usage;
+  if (jobs.mine.size() > 1) {
+    std::fprintf(stderr, "upscale: %zu of %zu images failed:\n", failures.size(), jobs.mine.size());
     for (const std::string& name : failures) std::fprintf(stderr, "  %s\n", name.c_str());
   }
   return images_failed;
 }
 
 int run(const Options& options) {
-  std::vector<Job> jobs;
+  Jobs jobs;
   try {
     if (options.raw_width == 0) jobs = list_jobs(options);
+    jobs.plan.check();
   } catch (const std::exception& error) {  // also folders that may not be read
     std::fprintf(stderr, "upscale: %s\n", error.what());
     return usage;
   }
+  std::vector<std::string> notes = options.notes;
+  if (!jobs.left_out.empty()) notes.push_back(jobs.left_out);
+  for (const std::string& note : notes) std::fprintf(stderr, "upscale: note: %s\n", note.c_str());
   eqsr::Context<eqsr::Cpu> ctx(options.threads);
   std::unique_ptr<Upscaler> upscaler;
   try {
@@ -66,6 +75,7 @@ int run(const Options& options) {
 }}  // namespace tool
 
 int main(int argc, char** argv) {
+  tool::open_standard_descriptors();
   tool::Options options;
   if (const auto exit = tool::parse(argc, argv, options)) return *exit;
   tool::listen_for_signals();

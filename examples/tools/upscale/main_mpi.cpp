@@ -15,6 +15,7 @@
 #include <chrono>
 #include <cstdio>
 #include <exception>
+#include <filesystem>
 #include <functional>
 #include <mutex>
 #include <optional>
@@ -25,6 +26,7 @@
 #include "bands_mpi.hpp"
 #include "common/interrupt.hpp"
 #include "common/progress.hpp"
+#include "common/system.hpp"
 #include "files.hpp"
 #include "open.hpp"
 #include "options.hpp"
@@ -158,15 +160,41 @@ int share_out(Upscaler& upscaler, const Options& options, const std::vector<Job>
   return ok;
 }
 
+Jobs list(const Options& options, int rank) {
+  try {
+    Jobs jobs = list_jobs(options);
+    if (rank > 0) return jobs;
+    jobs.plan.check();
+    for (const std::string& note : options.notes)
+      std::fprintf(stderr, "upscale_mpi: note: %s\n", note.c_str());
+    if (!jobs.left_out.empty())
+      std::fprintf(stderr, "upscale_mpi: note: %s\n", jobs.left_out.c_str());
+    return jobs;
+  } catch (const std::filesystem::filesystem_error& error) {  // a folder that may not be read
+    throw eqsr::Error("usage", error.what());
+  }
+}
+
+/// Rank 0, for all: what cannot be written is said before anything is computed.
+void prepare(const OutputPlan& plan) {
+  try {
+    plan.prepare();
+  } catch (const std::exception& error) {
+    throw eqsr::Error("output", error.what());
+  }
+}
+
 int run(Options options, int rank, int ranks) {
   // Every rank lists the folder; numbers of jobs mean the same only if the lists are the same.
-  std::vector<Job> jobs = list_jobs(options);
+  const Jobs all = list(options, rank);
+  const std::vector<Job>& jobs = all.mine;
   unsigned long long list[2] = {jobs.size(), 0};
   for (const Job& job : jobs) list[1] = list[1] * 31 + std::hash<std::string>{}(job.from.string());
   unsigned long long first[2] = {list[0], list[1]};
   MPI_Bcast(first, 2, MPI_UNSIGNED_LONG_LONG, 0, MPI_COMM_WORLD);
   EQSR_EXPECTS(first[0] == list[0] && first[1] == list[1], "usage", "Rank ", rank,
                " sees other pictures than rank 0 does. Every machine must see the same folder.");
+  MPI_Barrier(MPI_COMM_WORLD);  // nobody writes while another still lists
 
   // Ranks share a machine's cores and memory unless they are given.
   MPI_Comm machine = MPI_COMM_NULL;
@@ -182,14 +210,16 @@ int run(Options options, int rank, int ranks) {
   const std::string path =
       (options.weights.empty() ? find_shipped_weights() : options.weights).string();
   const auto upscaler = open_on_cpu(ctx, options, path);
+  if (rank == 0) prepare(all.plan);
   return share_out(*upscaler, options, jobs, rank, ranks);
 }
 
 }}  // namespace tool
 
 int main(int argc, char** argv) {
+  tool::open_standard_descriptors();
   tool::Options options;
-  if (const auto exit = tool::parse(argc, argv, options)) return *exit;
+  if (const auto exit = tool::parse(argc, argv, options, true)) return *exit;
   MPI_Init(&argc, &argv);
   tool::listen_for_signals();
   int rank = 0, ranks = 1, code = tool::weights_failed;
@@ -207,6 +237,7 @@ int main(int argc, char** argv) {
   } catch (const std::exception& error) {
     const auto* known = dynamic_cast<const eqsr::Error*>(&error);
     if (known != nullptr && known->code() == "usage") code = tool::usage;
+    if (known != nullptr && known->code() == "output") code = tool::images_failed;
     std::fprintf(stderr, "upscale_mpi: %s\n", error.what());
   }
   // An abnormal end of one must not leave the others waiting.

@@ -12,8 +12,12 @@
 #include <optional>
 #include <string>
 
+#include "common/decimal_comma.hpp"
+#include "common/formats.hpp"
 #include "common/memory.hpp"
+#include "common/output_plan.hpp"
 #include "common/progress.hpp"
+#include "effects.hpp"
 
 /// What the command line of `upscale` says.
 namespace tool {
@@ -49,7 +53,16 @@ struct Options {
   int raw_width = 0, raw_height = 0;  ///< of frames on the standard input; 0: files
   bool overlap = true;                ///< read and write while the network computes
   bool symmetries = false, share_trunk = false;
-  bool recursive = false, skip_existing = false, verbose = false;
+  IfThere if_there = IfThere::refuse;
+  bool recursive = false, verbose = false;
+  std::vector<std::string> notes;  ///< on the command line itself
+
+  /// Whether the output is a folder: one that is there, or a name with a slash behind it.
+  [[nodiscard]] bool into_folder() const {
+    std::error_code unknown;
+    return !output.has_filename() || std::filesystem::is_directory(output, unknown) ||
+           std::filesystem::is_directory(input, unknown);
+  }
 
   /// What is wanted for a picture of this size.
   [[nodiscard]] eqsr::Target target_for(const Wish& wish, int image_height, int image_width) const {
@@ -130,13 +143,37 @@ inline void parse_threads(const std::string& text, Options& options) {
   if (counts.size() == 3) options.overlap = counts[0] > 0 && counts[2] > 0;
 }
 
+/// The Facts of a command line, as far as `options` are filled.
+inline unsigned facts_of(const Options& options, bool drops_alpha, bool many_machines,
+                         bool one_count) {
+  const bool into_folder = options.into_folder(), cpu = !options.device.starts_with("cuda");
+  unsigned facts = 0;
+  if (cpu) facts |= on_cpu;
+  if (!cpu && one_count) facts |= on_gpu;
+  if (many_machines) facts |= Fact::many_machines;
+  if (options.wishes.size() < 2) facts |= one_scale;
+  if (options.raw_width > 0) return facts | frames;
+  std::error_code unknown;
+  if (!std::filesystem::is_directory(options.input, unknown)) facts |= one_picture;
+  if (!into_folder) facts |= named_file;
+  const std::string name = into_folder ? "." + options.format : options.output.string();
+  const Format* format = format_of_name(name);
+  if (format == nullptr) return facts;  // refused elsewhere
+  if (!format->alpha && !drops_alpha) facts |= no_alpha;
+  if (!format->deep) facts |= no_depth;
+  if (!format->quality) facts |= no_quality;
+  return facts;
+}
+
 inline std::string version() {
   return "upscale, eqsr " + std::to_string(EQSR_VERSION_MAJOR) + "." +
-         std::to_string(EQSR_VERSION_MINOR) + "." + std::to_string(EQSR_VERSION_PATCH);
+         std::to_string(EQSR_VERSION_MINOR) + "." + std::to_string(EQSR_VERSION_PATCH) +
+         (EQSR_HAS_UTF8PROC ? ", with utf8proc" : "");
 }
 
 /// Fills `options`; the result is an exit code when the program is to end here (help, mistakes).
-inline std::optional<int> parse(int argc, char** argv, Options& options) {
+inline std::optional<int> parse(int argc, char** argv, Options& options,
+                                bool many_machines = false) {
   CLI::App app{"Enlarges pictures by any factor or to any size.", "upscale"};
   app.set_version_flag("--version", version());
   app.set_help_flag("-h,--help", "Show this text");
@@ -184,8 +221,11 @@ inline std::optional<int> parse(int argc, char** argv, Options& options) {
   app.add_option("--precision", options.precision,
                  "On cuda: float32 if not given; bf16x3 and bf16 use tensor cores")
       ->check(CLI::IsMember({"float32", "bf16x3", "bf16"}));
-  app.add_option("-f,--format", options.format, "What a folder is filled with: png, jpg or pfm")
-      ->check(CLI::IsMember({"png", "jpg", "pfm"}));
+  std::vector<std::string> format_names;
+  for (const Format& format : formats) format_names.emplace_back(format.name);
+  app.add_option("-f,--format", options.format,
+                 "What a folder is filled with: " + CLI::detail::join(format_names, ", "))
+      ->check(CLI::IsMember(format_names));
   app.add_option("-q,--quality", options.quality, "Of JPEG files")->check(CLI::Range(1, 100));
   app.add_option("--max-memory", memory,
                  "Memory for one picture, such as 400M or 1.5G; half of what is free if not given");
@@ -196,7 +236,9 @@ inline std::optional<int> parse(int argc, char** argv, Options& options) {
   app.add_option("--max-megapixels", options.max_megapixels, "Refuse larger inputs")
       ->check(CLI::PositiveNumber);
   app.add_flag("-r,--recursive", options.recursive, "Folders inside the folder too");
-  app.add_flag("--skip-existing", options.skip_existing, "Keep outputs that are there already");
+  bool skips = false, overwrites = false;
+  auto* skip = app.add_flag("--skip-existing", skips, "Keep outputs that are there already");
+  app.add_flag("--overwrite", overwrites, "Replace outputs that are there already")->excludes(skip);
   app.add_option("--shard", shard,
                  "i/n: only the i-th of n parts of a folder, for n processes or machines");
   app.add_flag("-x,--symmetries", options.symmetries,
@@ -254,12 +296,17 @@ inline std::optional<int> parse(int argc, char** argv, Options& options) {
     if (*sx && !(scale_x > 0 && scale_x <= 1000 && scale_y > 0 && scale_y <= 1000))
       throw CLI::ValidationError("--scale-x", "A factor must be above 0 and at most 1000.");
     if (!scale.empty()) options.wishes = parse_scales(scale);
+    if (const auto note = decimal_comma(scale)) options.notes.push_back(*note);
     if (!raw.empty() && options.wishes.size() > 1)
       throw CLI::ValidationError("--raw", "Frames have one size; give one scale.");
     for (auto [given, value] :
          {std::pair(*w || *wh, options.width), std::pair(*h || *wh, options.height)})
       if (given && (value < 1 || value > 1'000'000))
         throw CLI::ValidationError("--size", "A size must be between 1 and 1000000 pixels.");
+    const unsigned facts =
+        facts_of(options, alpha == "drop", many_machines, threads.find(':') == std::string::npos);
+    const auto given = [&](const std::string& name) { return app.get_option(name)->count() > 0; };
+    if (const auto sentence = useless_option(facts, given)) throw CLI::ValidationError(*sentence);
   } catch (const CLI::ParseError& error) {
     const int code = app.exit(error) == 0 ? Exit::ok : Exit::usage;
     if (std::cout.flush()) return code;
@@ -267,6 +314,8 @@ inline std::optional<int> parse(int argc, char** argv, Options& options) {
     return Exit::usage;
   }
   options.alpha = alphas.at(alpha);
+  if (skips) options.if_there = IfThere::skip;
+  if (overwrites) options.if_there = IfThere::overwrite;
   options.progress = styles.at(style);
   if (*w || *h || *wh) {
     options.wishes = {{{.height = options.height, .width = options.width}, {}}};

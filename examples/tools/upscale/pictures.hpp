@@ -37,11 +37,15 @@ inline std::size_t encoding_bytes(eqsr::Size size, int channels) {
          static_cast<std::size_t>(3 * channels);
 }
 
-inline void write_picture(const std::filesystem::path& path, const eqsr::Image& image,
-                          const eqsr::WriteOptions& options) {
-  if (eqsr::detail::extension_of(path.string()) != ".png")
-    return eqsr::write_image(path.string(), image, options);
-  PngWriter writer(path, image.width, image.height, image.channels, options.bits, options.metadata);
+/// Encodes a picture in the format that `path` says, into its open file.
+inline void write_picture(eqsr::OutputFile& file, const std::filesystem::path& path,
+                          const eqsr::Image& image, const eqsr::WriteOptions& options) {
+  if (eqsr::detail::extension_of(path.string()) != ".png") {
+    const std::string encoded = eqsr::encode_image(path.string(), image, options);
+    file.write(encoded.data(), encoded.size());
+    return file.commit();
+  }
+  PngWriter writer(file, image.width, image.height, image.channels, options.bits, options.metadata);
   const auto row = static_cast<std::size_t>(image.width) * static_cast<std::size_t>(image.channels);
   for (int y = 0; y < image.height; ++y)
     writer.write_row(image.pixels.data() + static_cast<std::size_t>(y) * row);

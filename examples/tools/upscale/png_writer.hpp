@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <exception>
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -18,8 +17,8 @@
 
 namespace tool {
 
-/// A PNG file that is written row by row and appears under its name when `finish` has returned;
-/// before, or after an exception, nothing has changed there.
+/// A PNG that is written row by row into an open file, which appears under its name when `finish`
+/// has returned; before, or after an exception, nothing has changed there.
 ///
 /// With libspng a row is compressed and written as it comes. Without it the rows are kept until
 /// `finish` and then encoded by eqsr::encode_image, which needs memory for the whole picture.
@@ -27,16 +26,16 @@ class PngWriter {
  public:
   static constexpr bool streams = EQSR_HAS_SPNG;
   /// For pictures of one (grey), three (RGB) or four channels (RGB, alpha) and 8 or 16 bits.
-  PngWriter(const std::filesystem::path& path, int width, int height, int channels, int bits,
+  PngWriter(eqsr::OutputFile& file, int width, int height, int channels, int bits,
             const eqsr::ImageMetadata& metadata = {})
       : samples_(static_cast<std::size_t>(width) * static_cast<std::size_t>(channels)),
         bits_(bits),
         rows_left_(height),
-        file_(path.string()) {
+        file_(file) {
     EQSR_EXPECTS(width > 0 && height > 0 && (channels == 1 || channels == 3 || channels == 4) &&
                      (bits == 8 || bits == 16),
-                 "bad_argument", path.string(), ": ", width, " x ", height, " x ", channels,
-                 " samples of ", bits, " bits are no picture that PNG can hold.");
+                 "bad_argument", width, " x ", height, " x ", channels, " samples of ", bits,
+                 " bits are no picture that PNG can hold.");
     begin(width, height, channels, metadata);
   }
 
@@ -148,7 +147,7 @@ class PngWriter {
   std::size_t samples_;  // a row
   int bits_;
   int rows_left_;
-  eqsr::OutputFile file_;
+  eqsr::OutputFile& file_;
 };
 
 }  // namespace tool

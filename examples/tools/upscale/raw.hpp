@@ -18,7 +18,9 @@
 
 #include "behind.hpp"
 #include "common/interrupt.hpp"
+#include "common/memory.hpp"
 #include "common/progress.hpp"
+#include "common/system.hpp"
 #include "options.hpp"
 #include "upscaler.hpp"
 
@@ -63,19 +65,43 @@ inline void write_frame(const Frame& frame) {
 /// read and the one before is written.
 inline std::size_t upscale_frames(Upscaler& upscaler, const Options& options, Progress& progress) {
   const int width = options.raw_width, height = options.raw_height;
+  EQSR_EXPECTS(can_write_to_standard_output(), "io_error",
+               "The standard output, where the frames go, is closed or cannot be written.");
+  EQSR_EXPECTS(!standard_output_is_standard_input(), "usage",
+               "The frames would be written to the file that they are read from. Inputs are never "
+               "replaced; choose another file for the standard output.");
   const eqsr::Target target = options.target_for(options.wishes.front(), height, width);
   const std::size_t in = std::size_t(width) * std::size_t(height) * 3;
   const eqsr::Size size = eqsr::resolve(target, height, width);
   const Upscaler::Sizes sizes{height, width, 3, size.height, size.width};
-  upscaler.limit(options.max_memory, options.band_height);
-  const Upscaler::Need plan = upscaler.plan(sizes, false);
   const std::size_t out = std::size_t(size.width) * std::size_t(size.height) * 3;
   // Beside the plan there are at most two frames in and two out.
   const std::size_t queue = 2 * (in + out);
-  EQSR_EXPECTS(plan.bytes + queue <= plan.budget, "memory_budget", "Frames of ", width, " x ",
-               height, " need ", megabytes(double(plan.bytes + queue)), " of memory, but only ",
-               megabytes(double(plan.budget)), " are allowed. Allow more with --max-memory.");
-  upscaler.limit(plan.budget - queue, options.band_height);
+  std::size_t budget = options.max_memory;
+  if (budget == 0 && upscaler.on_host()) budget = eqsr::free_memory() / 2;
+  if (budget == 0) {  // the device's own
+    upscaler.limit(0, options.band_height);
+    budget = upscaler.plan(sizes, false).budget;
+  }
+  const auto need_within = [&](std::size_t total) {
+    std::optional<Upscaler::Need> need;
+    if (total <= queue) return need;
+    upscaler.limit(total - queue, options.band_height);
+    try {
+      need = upscaler.plan(sizes, false);
+    } catch (const eqsr::Error& error) {
+      if (error.code() != "memory_budget") throw;
+    }
+    return need;
+  };
+  const std::optional<Upscaler::Need> found = need_within(budget);
+  if (!found)
+    throw eqsr::Error("memory_budget",
+                      too_little_memory(eqsr::say("Frames of ", width, " x ", height), budget,
+                                        options.max_memory > 0, [&](std::size_t total) {
+                                          return need_within(total).has_value();
+                                        }));
+  const Upscaler::Need plan = *found;
   progress.detail(eqsr::say("Frames of ", width, " x ", height, " become ", size.width, " x ",
                             size.height, "; ", megabytes(double(plan.bytes + queue)),
                             " of memory, ", std::round(plan.flops / 1e7) / 100, " Gflop each"));
@@ -94,6 +120,9 @@ inline std::size_t upscale_frames(Upscaler& upscaler, const Options& options, Pr
       throw;
     }
     if (!frame) {
+      EQSR_EXPECTS(done > 0, "image_truncated",
+                   "No frame came from the standard input. It takes rgb24 of the size that --raw "
+                   "names.");
       writer.wait();
       if (error) std::rethrow_exception(error);
       return done;

@@ -11,6 +11,7 @@
 #include <new>
 #include <optional>
 #include <span>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -25,16 +26,21 @@
 
 namespace tool {
 
-/// Runs `f`; what it throws becomes a sentence for the user.
+/// Runs `f`; what it throws becomes a code word and a sentence for the user.
 template <class F>
-std::optional<std::string> sentence_of(const std::string& file, F&& f) {
+std::optional<Failure> failure_of(const std::string& file, F&& f) {
   try {
     f();
     return {};
   } catch (const std::bad_alloc&) {
-    return file + ": There is not enough memory. Choose a smaller size, or free memory.";
+    return Failure{"out_of_memory",
+                   file + ": There is not enough memory. Choose a smaller size, or free memory."};
+  } catch (const eqsr::Error& error) {
+    const std::string sentence = error.what();
+    const bool named = sentence.find(file) != std::string::npos;
+    return Failure{std::string(error.code()), named ? sentence : file + ": " + sentence};
   } catch (const std::exception& error) {
-    return error.what();
+    return Failure{"", error.what()};
   }
 }
 
@@ -49,7 +55,10 @@ inline std::size_t bytes_of(eqsr::Size size, int channels) {
 class Work {
  public:
   Work(Upscaler& upscaler, const Options& options, Progress& progress)
-      : upscaler_(upscaler), options_(options), progress_(progress) {}
+      : upscaler_(upscaler),
+        options_(options),
+        progress_(progress),
+        existing_(existing_for(options.if_there, options.into_folder())) {}
 
   /// Every picture that is not done; failures are left in `progress`.
   void run(std::span<const Job> jobs) {
@@ -65,8 +74,8 @@ class Work {
       at = next(jobs, at + 1);
       if (options_.overlap) here.wait();  // one picture ahead, not two
       if (at < jobs.size()) reading = read_ahead(jobs[at]);
-      if (const auto sentence = sentence_of(job.from.string(), [&] { enlarge(job, here, writer); }))
-        progress_.failed({job.from.string(), job.to.front().string()}, *sentence);
+      if (const auto failure = failure_of(job.from.string(), [&] { enlarge(job, here, writer); }))
+        progress_.failed({job.from.string(), job.to.front().string()}, *failure);
     }
     writer.wait();
     stop_if_interrupted();
@@ -78,22 +87,23 @@ class Work {
     explicit Result(Item what) : item(std::move(what)) {}
 
     Item item;
+    std::optional<eqsr::OutputFile> file;
     std::unique_ptr<PngWriter> rows;
-    std::optional<std::string> sentence;
+    std::optional<Failure> failure;
     std::atomic<bool> failed = false;
 
     template <class F>
     void go_on(F&& f) {
       if (failed) return;
-      sentence = sentence_of(item.from, std::forward<F>(f));
-      failed = sentence.has_value();
+      failure = failure_of(item.from, std::forward<F>(f));
+      failed = failure.has_value();
     }
   };
   struct Failed {};
 
   [[nodiscard]] bool wanted(const std::filesystem::path& to) const {
     std::error_code unknown;
-    return !options_.skip_existing || !std::filesystem::exists(to, unknown);
+    return options_.if_there != IfThere::skip || !std::filesystem::exists(to, unknown);
   }
 
   /// The first job from `at` on that has something to do.
@@ -108,12 +118,17 @@ class Work {
   }
 
   void set_budget(bool many) {
+    many_ = many;
     total_ = options_.max_memory > 0 ? options_.max_memory : eqsr::free_memory() / 2;
+    std::tie(ahead_, behind_) = queues(total_);
+  }
+  /// The bytes of `total` for pictures that are read ahead, and for results that wait.
+  [[nodiscard]] std::pair<std::size_t, std::size_t> queues(std::size_t total) const {
     const auto part = [&](std::size_t share, std::size_t most) {
-      return options_.overlap ? std::min(total_ / share, most) : std::size_t{0};
+      return options_.overlap ? std::min(total / share, most) : std::size_t{0};
     };
-    ahead_ = many ? part(8, 256'000'000) : 0;
-    behind_ = many ? part(8, 256'000'000) : part(16, 16'000'000);
+    if (!many_) return {0, part(16, 16'000'000)};
+    return {part(8, 256'000'000), part(8, 256'000'000)};
   }
 
   [[nodiscard]] eqsr::Picture read(const Job& job, std::size_t max_pixels) const {
@@ -148,8 +163,6 @@ class Work {
     const auto start = std::chrono::steady_clock::now();
     std::optional<eqsr::Picture> picture = reading.get();
     if (!picture) picture = read(job, max_pixels());
-    if (job.to.front().has_parent_path())
-      std::filesystem::create_directories(job.to.front().parent_path());
     bool kept = false;  // the trunk of this picture
     for (std::size_t i = 0; i < job.to.size(); ++i) {
       if (!wanted(job.to[i])) {
@@ -157,7 +170,7 @@ class Work {
         continue;
       }
       auto result = std::make_shared<Result>(Item{job.from.string(), job.to[i].string(), start});
-      const auto sentence = sentence_of(job.from.string(), [&] {
+      const auto failure = failure_of(job.from.string(), [&] {
         const eqsr::Image& image = picture->image;
         const auto target = [&](std::size_t wish) {
           return options_.target_for(options_.wishes[wish], image.height, image.width);
@@ -167,6 +180,7 @@ class Work {
           if (result->failed) throw Failed{};
           progress_.show(*item, (done_ + done) * share_, stage);
         };
+        open_target(*result, eqsr::resolve(target(i), image.height, image.width));
         if (options_.share_trunk && image.channels == 3 && !kept) {
           limit(ahead_ + behind_);
           upscaler_.keep_trunk(image.pixels, sizes(image, target(0)), shown_);
@@ -178,8 +192,15 @@ class Work {
         }
         finish(std::move(result), writer);
       });
-      if (sentence) progress_.failed({job.from.string(), job.to[i].string()}, *sentence);
+      if (failure) progress_.failed({job.from.string(), job.to[i].string()}, *failure);
     }
+  }
+
+  /// Tries before the computation what would fail behind it.
+  void open_target(Result& result, eqsr::Size size) const {
+    if (const Format* format = format_of_name(result.item.to))
+      expect_sides(*format, size.width, size.height, result.item.from);
+    result.file.emplace(result.item.to, existing_);
   }
 
   [[nodiscard]] static Upscaler::Sizes sizes(const eqsr::Image& image, const eqsr::Target& target) {
@@ -198,12 +219,40 @@ class Work {
     const eqsr::Size size = eqsr::resolve(target, image.height, image.width);
     if (options_.max_memory == 0) total_ = eqsr::free_memory() / 2;
     const std::size_t taken = ahead_ + behind_ + extra;
-    EQSR_EXPECTS(total_ > taken, "memory_budget", result.item.from, ": ", size.width, " x ",
-                 size.height, " pixels need ", megabytes(double(taken)),
-                 " of memory beside the computation alone, but only ", megabytes(double(total_)),
-                 " are allowed. Choose a smaller size or PNG, or allow more with --max-memory.");
+    const bool host = upscaler_.on_host();
+    const auto need_within = [&](std::size_t total, std::size_t beside) {
+      std::optional<Upscaler::Need> need;
+      if (host && total <= beside) return need;
+      if (host) total -= beside;
+      upscaler_.limit(total, options_.band_height);
+      try {
+        const Upscaler::Sizes s = sizes(image, target);
+        need = upscaler_.plan(s, rows);
+        if (options_.symmetries && s.height != s.width)  // turned by a quarter too
+          need->bytes = std::max(
+              need->bytes,
+              upscaler_.plan({s.width, s.height, s.channels, s.new_width, s.new_height}, rows)
+                  .bytes);
+      } catch (const eqsr::Error& error) {
+        if (error.code() != "memory_budget") throw;
+        need.reset();
+      }
+      return need;
+    };
+    const std::optional<Upscaler::Need> found =
+        need_within(host ? total_ : options_.max_memory, taken);
+    if (!found && !host) static_cast<void>(upscaler_.plan(sizes(image, target), rows));  // throws
+    if (!found)
+      throw eqsr::Error(
+          "memory_budget",
+          too_little_memory(
+              eqsr::say(result.item.from, ": ", size.width, " x ", size.height, " pixels"), total_,
+              options_.max_memory > 0, [&](std::size_t total) {
+                const auto [ahead, behind] = queues(total);
+                return need_within(total, ahead + behind + extra).has_value();
+              }));
     limit(taken);
-    const Upscaler::Need need = upscaler_.plan(sizes(image, target), rows);
+    const Upscaler::Need need = *found;
     progress_.detail(eqsr::say(result.item.from, ": ", image.width, " x ", image.height,
                                " becomes ", size.width, " x ", size.height, "; ",
                                megabytes(double(need.bytes + taken)), " of memory, ",
@@ -222,8 +271,8 @@ class Work {
     share_ = 1;
     if (!options_.symmetries && !kept && in_rows(to, image)) {
       plan(*result, image, target, true, 0);
-      result->rows =
-          std::make_unique<PngWriter>(to, size.width, size.height, 3, write.bits, write.metadata);
+      result->rows = std::make_unique<PngWriter>(*result->file, size.width, size.height, 3,
+                                                 write.bits, write.metadata);
       const auto count = static_cast<std::size_t>(size.width) * 3;
       upscaler_.run_rows(
           image.pixels, sizes(image, target), {},
@@ -239,6 +288,7 @@ class Work {
       writer.post(0, [result] {
         if (interrupted_by == 0) result->go_on([&] { result->rows->finish(); });
         result->rows.reset();
+        result->file.reset();
       });
       return;
     }
@@ -255,7 +305,9 @@ class Work {
     stop_if_interrupted();
     const std::size_t held = bytes_of(size, image.channels) + encoding;
     writer.post(held, [result, to, write, high = std::move(high)] {
-      if (interrupted_by == 0) result->go_on([&] { write_picture(to, *high, write); });
+      if (interrupted_by == 0)
+        result->go_on([&] { write_picture(*result->file, to, *high, write); });
+      result->file.reset();
     });
   }
 
@@ -280,8 +332,11 @@ class Work {
 
   void finish(std::shared_ptr<Result> result, Behind& writer) {
     writer.post(0, [this, result = std::move(result)] {
-      if (result->failed)
-        progress_.failed(result->item, *result->sentence);
+      if (result->failed && result->failure->code == "file_exists" &&
+          options_.if_there == IfThere::skip)  // somebody else made it in the meantime
+        progress_.skipped(result->item);
+      else if (result->failed)
+        progress_.failed(result->item, *result->failure);
       else if (interrupted_by == 0)
         progress_.written(result->item);
     });
@@ -291,6 +346,8 @@ class Work {
   Upscaler::Progress shown_;
   const Options& options_;
   Progress& progress_;
+  const eqsr::Existing existing_;
+  bool many_ = false;                               // pictures
   std::size_t total_ = 0, ahead_ = 0, behind_ = 0;  // bytes
   double done_ = 0, share_ = 1;                     // of the passes over one result
 };
