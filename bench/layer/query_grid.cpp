@@ -9,7 +9,8 @@ struct Tables {
   std::vector<std::int32_t> index;
   std::vector<float> relative, delta;
 
-  explicit Tables(Index n) : index(std::size_t(n)), relative(index.size()), delta(3 * n) {}
+  explicit Tables(Index n)
+      : index(std::size_t(n)), relative(index.size()), delta(std::size_t(3 * n)) {}
   eqsr::QueryAxis axis() {
     using eqsr::Axis;
     const auto n = static_cast<Index>(index.size());

@@ -106,27 +106,32 @@ struct Transfer {
 
 namespace detail {
 
-template <class B>
-std::size_t budget_of(std::size_t max_memory) {
-  return max_memory > 0 ? max_memory : Memory<B>::available() / 2;
+/// What one picture may take. The arena that a context holds from the picture before is free for
+/// this one.
+template <AnyContext C>
+std::size_t budget_of(const C& ctx) {
+  if (ctx.max_memory > 0) return ctx.max_memory;
+  const std::size_t available = Memory<typename C::backend>::available();
+  return available == unlimited_memory ? available / 2 : (available + ctx.arena().capacity()) / 2;
 }
 
 /// The plan of `forward(dry context, policy)` with the first policy that fits; `fixed` bytes come
-/// on top.
+/// on top, and `later` are needed at least by what follows in the same call.
 template <AnyContext C, class Forward>
-UpscalePlan fit(const C& ctx, Size from, Size to, std::size_t fixed, const Forward& forward) {
-  const std::size_t budget = budget_of<typename C::backend>(ctx.max_memory);
+UpscalePlan fit(const C& ctx, Size from, Size to, std::size_t fixed, const Forward& forward,
+                std::size_t later = 0) {
+  const std::size_t budget = budget_of(ctx);
   for (Storage storage = ctx.storage;; storage = static_cast<Storage>(int(storage) + 1)) {
     auto dry = dry_run(ctx, storage);
     forward(dry, storage);
     const Plan plan = plan_of(dry);
     const std::size_t bytes = plan.workspace + plan.prepared_bytes + fixed;
-    if (bytes <= budget)
+    if ((std::max)(bytes, later) <= budget)
       return {to, storage, plan.workspace, plan.prepared_bytes, bytes, budget, plan.cost};
     EQSR_EXPECTS(
         storage != Storage::none, "memory_budget", "An image of ", from.height, " x ", from.width,
-        " to ", to.height, " x ", to.width, " needs at least ", bytes, " bytes of memory, but ",
-        budget,
+        " to ", to.height, " x ", to.width, " needs at least ", (std::max)(bytes, later),
+        " bytes of memory, but ", budget,
         ctx.max_memory > 0 ? " are allowed (max_memory)." : " are allowed (half of what is free).",
         " Allow more, or choose a smaller size.");
   }
@@ -272,20 +277,70 @@ void upscale_rows(C& ctx, const N& net, const Image& image, const Target& target
   });
 }
 
+namespace detail {
+
+template <Network N>
+std::size_t features_bytes(Size from) {
+  return image_bytes(from) / 3 * (N::channels + 3);
+}
+
+/// A target from features of an image: the dry run, and what it needs.
+template <AnyContext C, Network N>
+struct TargetPlanner {
+  const C& ctx;
+  const N& net;
+  Size from, to;
+  std::size_t fixed = features_bytes<N>(from) + image_bytes(to);
+
+  [[nodiscard]] UpscalePlan plan() const { return fit(ctx, from, to, fixed, *this); }
+  /// The least budget that does.
+  [[nodiscard]] std::size_t least() const {
+    auto dry = dry_run(ctx, Storage::none);
+    (*this)(dry, Storage::none);
+    const Plan plan = plan_of(dry);
+    return plan.workspace + plan.prepared_bytes + fixed;
+  }
+  void operator()(auto& dry, Storage storage) const {
+    float any = 0;  // a dry run only asks whether there is memory for the whole
+    Transfer<typename C::backend>::reconstruct(
+        dry, net, Plane<const float, 3>(nullptr, from.height, from.width),
+        Plane<const float, N::channels>(nullptr, from.height, from.width),
+        bands_of(to, storage, &any));
+  }
+};
+
+/// The least budget that does for every target.
+template <AnyContext C, Network N>
+std::size_t least_of_targets(const C& ctx, const N& net, const Image& image,
+                             std::span<const Target> targets) {
+  const Size from{image.height, image.width};
+  std::size_t least = 0;
+  for (const Target& target : targets) {
+    const Size to = resolve(target, from.height, from.width);
+    least = (std::max)(least, TargetPlanner<C, N>{ctx, net, from, to}.least());
+  }
+  return least;
+}
+
+}  // namespace detail
+
 /// Runs the trunk alone, conditioned as for `target`. The features serve any number of targets:
 /// `upscale(ctx, net, features, other)`. The condition stays the one of the first, so another
-/// target's result differs from its own `upscale` unless that is given the same condition.
+/// target's result differs from its own `upscale` unless that is given the same condition. `later`
+/// is what these will need at least; `memory_budget` comes at once if it is not allowed.
 template <AnyContext C, Network N>
-Features<N> features_of(C& ctx, const N& net, const Image& image, const Target& target) {
+Features<N> features_of(C& ctx, const N& net, const Image& image, const Target& target,
+                        std::size_t later = 0) {
   return detail::typed([&] {
     expect_compatible<typename N::backend, typename C::backend>();
     detail::expect_image(image);
     const Size from{image.height, image.width}, to = resolve(target, image.height, image.width);
     const Plane<const float, 3> x(image.pixels.data(), image.height, image.width);
-    const std::size_t values = detail::image_bytes(from) / 3 * (N::channels + 3);
-    const UpscalePlan plan = detail::fit(ctx, from, to, values, [&](auto& dry, Storage) {
+    const auto forward = [&](auto& dry, Storage) {
       net.features(dry, x, 0, Plane<float, N::channels>(nullptr, from.height, from.width));
-    });
+    };
+    const UpscalePlan plan =
+        detail::fit(ctx, from, to, detail::features_bytes<N>(from), forward, later);
     std::optional<Features<N>> result;
     detail::with_memory(ctx, plan, [&] {
       result = Features<N>{
@@ -306,30 +361,27 @@ Image upscale(C& ctx, const N& net, const Features<N>& features, const Target& t
     expect_compatible<typename N::backend, typename C::backend>();
     const Size from{features.height(), features.width()};
     const Size to = resolve(target, from.height, from.width);
-    const auto x = features.image.view();
-    const auto f = features.values.view();
-    const std::size_t fixed =
-        detail::image_bytes(from) / 3 * (N::channels + 3) + detail::image_bytes(to);
+    const UpscalePlan plan = detail::TargetPlanner<C, N>{ctx, net, from, to}.plan();
     Image result = blank_image(to.height, to.width);
-    using Way = Transfer<typename C::backend>;
-    const UpscalePlan plan = detail::fit(ctx, from, to, fixed, [&](auto& dry, Storage storage) {
-      Way::reconstruct(dry, net, x, f, detail::bands_of(to, storage, result.pixels.data()));
-    });
     detail::with_memory(ctx, plan, [&] {
-      Way::reconstruct(ctx, net, x, f, detail::checked(plan, result.pixels.data()));
+      Transfer<typename C::backend>::reconstruct(ctx, net, features.image.view(),
+                                                 features.values.view(),
+                                                 detail::checked(plan, result.pixels.data()));
     });
     return result;
   });
 }
 
 /// Several targets of one image for one pass of the trunk, conditioned as for the first target.
+/// `memory_budget` comes before anything is computed, with what does for all of them.
 template <AnyContext C, Network N>
 std::vector<Image> upscale(C& ctx, const N& net, const Image& image,
                            std::span<const Target> targets) {
   return detail::typed([&] {
     std::vector<Image> results;
     if (targets.empty()) return results;
-    const auto features = features_of(ctx, net, image, targets.front());
+    const std::size_t later = detail::least_of_targets(ctx, net, image, targets);
+    const auto features = features_of(ctx, net, image, targets.front(), later);
     for (const Target& target : targets) results.push_back(upscale(ctx, net, features, target));
     return results;
   });

@@ -48,11 +48,13 @@ def main():
                 failed += 1
                 print(f"{header} does not compile alone:\n{messages}")
     print(f"{len(headers) - failed} of {len(headers)} headers compile alone")
-    together = "".join(f"#include <{header}>\n" for header in headers)
+    lines = [f"#include <{header}>\n" for header in headers]
     for command in (options.command, *([other] for other in options.also)):
-        for macros in ("", MACROS):
-            messages = compile_text(command, macros + together)
-            what = f"all in one file{' after macros min and max' if macros else ''}: {command[0]}"
+        # The other way round, names of the later headers are known to the earlier ones.
+        for order, text in (("", lines), (", backwards", lines[::-1]),
+                            (", after macros min and max", [MACROS, *lines])):
+            messages = compile_text(command, "".join(text))
+            what = f"all in one file{order}: {command[0]}"
             print(f"{what}: {messages or 'no warning'}")
             failed += bool(messages)
     return failed > 0 or not headers

@@ -61,7 +61,8 @@ struct JpegParts {
     unsigned across = 1, down = 1;
     std::string unit;
     for (std::size_t i = 0; i < sampling.size(); ++i) {
-      const unsigned h = static_cast<unsigned char>(sampling[i]) >> 4U, v = sampling[i] & 15U;
+      const unsigned h = static_cast<unsigned char>(sampling[i]) >> 4U,
+                     v = static_cast<unsigned char>(sampling[i]) & 15U;
       across = std::max(across, h);
       down = std::max(down, v);
       for (unsigned k = 0; k < (sampling.size() == 1 ? 1 : h * v); ++k)

@@ -5,6 +5,7 @@
 #include "support/module.hpp"
 #include "tiny.hpp"
 
+#include <functional>
 #include <random>
 
 using namespace eqsr_test;
@@ -188,4 +189,61 @@ TEST_CASE("progress: from 0 to 1, never backwards, both stages") {
   CHECK(done.front() == 0);
   CHECK(done.back() == 1);
   CHECK(done.size() > 20);
+}
+
+namespace {
+
+/// The number of bytes that an error of this budget names as the least that would do, 0 for none.
+template <class Work>
+std::size_t named_by(eqsr::Context<Cpu>& ctx, std::size_t budget, const Work& work) {
+  ctx.max_memory = budget;
+  try {
+    work();
+  } catch (const eqsr::Error& error) {
+    REQUIRE(error.code() == "memory_budget");
+    const std::string sentence = error.what(), words = "needs at least ";
+    return std::stoull(sentence.substr(sentence.find(words) + words.size()));
+  }
+  return 0;
+}
+
+}  // namespace
+
+TEST_CASE("memory: the least budget that an error names is one that works") {
+  const auto net = filled_net<small>();
+  struct Shape {
+    int h, w;
+    eqsr::Target target;
+  };
+  for (const Shape& shape : {Shape{5, 8, {.scale = 2}}, Shape{9, 4, {.height = 7, .width = 23}}}) {
+    const eqsr::Image image = picture(shape.h, shape.w);
+    eqsr::Image clear = eqsr::blank_image(shape.h, shape.w, 4);
+    for (std::size_t i = 0; i < clear.pixels.size(); ++i) clear.pixels[i] = float(i % 7) / 8;
+    const eqsr::Target several[] = {shape.target, {.scale = 1}, {.scale = 4}};
+    eqsr::Context<Cpu> ctx(2);
+    const std::function<void()> works[] = {
+        [&] { (void)eqsr::upscale(ctx, net, image, shape.target); },
+        [&] { (void)eqsr::upscale(ctx, net, clear, shape.target, eqsr::Alpha::network); },
+        [&] { (void)eqsr::upscale(ctx, net, clear, shape.target, eqsr::Alpha::bicubic); },
+        [&] { (void)rows_of(ctx, net, image, shape.target); },
+        [&] { (void)eqsr::features_of(ctx, net, image, shape.target); },
+        [&] { (void)eqsr::upscale(ctx, net, image, several); }};
+    for (const auto& work : works) {
+      const std::size_t least = named_by(ctx, 1, work);
+      CHECK(least > 0);
+      CHECK(named_by(ctx, least - 1, work) == least);
+      CHECK(named_by(ctx, least, work) == 0);
+    }
+  }
+}
+
+TEST_CASE("memory: what a context holds is free for its next picture") {
+  const auto net = filled_net<eqsr::tiny>();
+  eqsr::Context<Cpu> ctx(1);
+  constexpr std::size_t held = std::size_t{1} << 30;
+  ctx.reserve(held);  // no page of it is taken before it is written, so as much is free as before
+  // Other programs take and give memory meanwhile, but hardly a quarter of a gigabyte.
+  CHECK(eqsr::detail::budget_of(ctx) > eqsr::free_memory() / 2 + held / 4);
+  ctx.max_memory = 1000;
+  CHECK(eqsr::detail::budget_of(ctx) == 1000);
 }

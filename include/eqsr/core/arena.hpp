@@ -80,10 +80,10 @@ class Arena {
   };
   void add_block(std::size_t size) {
     blocks_.reserve(blocks_.size() + 1);
-    void* base = Memory<B>::allocate(size + alignment);
-    const auto address = reinterpret_cast<std::uintptr_t>(base);
+    void* start = Memory<B>::allocate(size + alignment);
+    const auto address = reinterpret_cast<std::uintptr_t>(start);
     const std::size_t shift = rounded(address) - address;
-    blocks_.push_back({static_cast<std::byte*>(base) + shift, size, base});
+    blocks_.push_back({static_cast<std::byte*>(start) + shift, size, start});
   }
   void release_blocks() {
     for (const Block& block : blocks_) Memory<B>::deallocate(block.base);

@@ -39,6 +39,7 @@ class ContextBase {
                                ///< all threads. Memory changes, results never
 
   [[nodiscard]] Arena<B>& arena() { return arena_; }
+  [[nodiscard]] const Arena<B>& arena() const { return arena_; }
   void reserve(std::size_t bytes) { arena_.reserve(bytes); }
   /// Threads that kernels may use at once; each has scratch of its own.
   [[nodiscard]] int threads() const { return 1; }

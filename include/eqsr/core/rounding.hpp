@@ -2,6 +2,9 @@
 #pragma once
 #include <eqsr/core/version.hpp>
 
+#include <cmath>   // abs
+#include <limits>  // numeric_limits
+
 namespace eqsr { inline namespace EQSR_ABI {
 
 /// fl(x): a float32 value that the compiler must form before it goes on.
@@ -22,6 +25,12 @@ inline float fl(float x) {
   volatile float rounded = x;
   return rounded;
 #endif
+}
+
+/// A parameter as packed forms hold it: subnormal numbers, below 1.2e-38, are zero. Processors
+/// multiply them many times slower, and no result depends on them.
+inline float flushed(float x) {
+  return x != 0 && std::abs(x) < (std::numeric_limits<float>::min)() ? 0.0f : x;
 }
 
 }}  // namespace eqsr::EQSR_ABI

@@ -17,7 +17,7 @@ class BiasTable {
     for (int head = 0; head < heads; ++head)
       for (int dy = 1 - window; dy < key_window; ++dy)
         for (int dx = 1 - window; dx < key_window; ++dx)
-          *to++ = table[Index{row(dy, dx)} * heads + head];
+          *to++ = flushed(table[Index{row(dy, dx)} * heads + head]);
   }
   static std::size_t bytes(int heads, int window, int key_window) {
     const Index side = window + key_window - 1;

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <eqsr/core/rounding.hpp>     // flushed
 #include <eqsr/core/tensor.hpp>       // Memory
 #include <eqsr/cpu/context.hpp>       // Context<Cpu>
 #include <eqsr/cpu/simd.hpp>          // PackedMatrix, Operand, Output
 #include <eqsr/layer/layer_norm.hpp>  // layer_norm_epsilon
 
-#include <utility>  // exchange
+#include <algorithm>  // transform
+#include <utility>    // exchange
 
 namespace eqsr { inline namespace EQSR_ABI { namespace cpu {
 
@@ -63,8 +65,8 @@ struct WeightLayout {
   PackedWeights packed(depth, outputs);
   for (int o = 0; o < outputs; ++o)
     for (int k = 0; k < depth; ++k)
-      packed.at(k, o) = weight[o * layout.row + layout.first + k * layout.step];
-  if (bias) std::copy_n(bias, outputs, packed.bias.data());
+      packed.at(k, o) = flushed(weight[o * layout.row + layout.first + k * layout.step]);
+  if (bias) std::transform(bias, bias + outputs, packed.bias.data(), flushed);
   return packed;
 }
 

@@ -123,8 +123,8 @@ class WindowTask {
         const int column = (h * parts + part - begin_part) * padded + c;
         const Index row = Index{part} * C + (first + h) * shape.d + c;
         const float scale = part == 0 ? shape.scale() : 1.0f;
-        packed.bias.data()[column] = bias[row] * scale;
-        for (int k = 0; k < C; ++k) packed.at(k, column) = weight[row * C + k] * scale;
+        packed.bias.data()[column] = flushed(bias[row]) * scale;
+        for (int k = 0; k < C; ++k) packed.at(k, column) = flushed(weight[row * C + k]) * scale;
       }
   return packed;
 }

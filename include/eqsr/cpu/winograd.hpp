@@ -45,12 +45,13 @@ struct WinogradWeights {
       for (int position = 0; position < 16; ++position) {
         double column[3];
         for (int x = 0; x < 3; ++x)
-          column[x] = row(double(g[x]), double(g[3 + x]), double(g[6 + x]), position / 4);
+          column[x] = row(double(flushed(g[x])), double(flushed(g[3 + x])),
+                          double(flushed(g[6 + x])), position / 4);
         packed.at(position, c, o) =
             static_cast<float>(row(column[0], column[1], column[2], position % 4));
       }
     }
-  if (bias) std::copy_n(bias, outputs, packed.bias.data());
+  if (bias) std::transform(bias, bias + outputs, packed.bias.data(), flushed);
   return packed;
 }
 

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <eqsr/core/prepared.hpp>     // Prepared
+#include <eqsr/core/rounding.hpp>     // flushed
 #include <eqsr/cuda/kernel/gemm.hpp>  // GemmBody
 #include <eqsr/cuda/launch.hpp>       // run
 
-#include <bit>      // bit_cast
-#include <utility>  // exchange
-#include <vector>   // vector
+#include <algorithm>  // transform
+#include <bit>        // bit_cast
+#include <utility>    // exchange
+#include <vector>     // vector
 
 /// Weights in the order of the product engines: made on the host once a network.
 namespace eqsr { inline namespace EQSR_ABI { namespace gpu {
@@ -46,6 +48,7 @@ template <class Tensor>
 std::vector<float> host_values(const Tensor& tensor) {
   std::vector<float> values(static_cast<std::size_t>(tensor.size()));
   tensor.copy_to_host(values.data());
+  std::transform(values.begin(), values.end(), values.begin(), flushed);
   return values;
 }
 

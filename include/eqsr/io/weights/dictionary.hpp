@@ -190,15 +190,15 @@ class StoredTensor {
   void for_each(F&& f) const {
     if (numel_ == 0) return;
     const std::size_t size = size_of(dtype_);
-    const std::byte* base = bytes_.get() + offset_ * size;
+    const std::byte* first = bytes_.get() + offset_ * size;
     if (strides_.empty()) {
-      for (std::size_t i = 0; i < numel_; ++i) f(base + i * size);
+      for (std::size_t i = 0; i < numel_; ++i) f(first + i * size);
       return;
     }
     std::vector<std::int64_t> index(shape_.size(), 0);
     std::size_t at = 0;  // in elements; never beyond the largest one, which was checked
     for (std::size_t i = 0; i < numel_; ++i) {
-      f(base + at * size);
+      f(first + at * size);
       for (std::size_t axis = shape_.size(); axis-- > 0;) {
         const auto stride = static_cast<std::size_t>(strides_[axis]);
         at += stride;
