@@ -30,6 +30,8 @@ has_package() {
     nlohmann-json3-dev) has_header nlohmann/json_fwd.hpp ;;
     libbenchmark-dev) has_header benchmark/benchmark.h ;;
     libspng-dev) has_header spng.h ;;
+    libjpeg62-turbo-dev) has_header jerror.h ;;
+    libwebp-dev) has_header webp/mux.h ;;
     libutf8proc-dev) has_header utf8proc.h ;;
     libopencv-core-dev) has_header opencv4/opencv2/core/version.hpp opencv2/core/version.hpp ;;
     libopenmpi-dev) echo "#include <mpi.h>" | mpicxx -x c++ -fsyntax-only - 2>/dev/null ;;

@@ -6,7 +6,8 @@ set -eu
 cd "$(dirname "$0")/.."
 
 . .ci/packages.sh
-need g++ cmake ninja-build libeigen3-dev libstb-dev libcli11-dev libutf8proc-dev
+need g++ cmake ninja-build libeigen3-dev libstb-dev libcli11-dev libutf8proc-dev \
+  libspng-dev libjpeg62-turbo-dev libwebp-dev
 
 echo "Building the upscale tool in build/quickstart (a minute or two)"
 log=$(mktemp)

@@ -8,8 +8,8 @@ preset=${1:-release}
 
 . .ci/packages.sh
 need g++ cmake ninja-build python3 libeigen3-dev libstb-dev libcli11-dev doctest-dev \
-  nlohmann-json3-dev libbenchmark-dev libspng-dev libutf8proc-dev libopenmpi-dev openmpi-bin \
-  pkg-config
+  nlohmann-json3-dev libbenchmark-dev libspng-dev libjpeg62-turbo-dev libwebp-dev \
+  libutf8proc-dev libopenmpi-dev openmpi-bin pkg-config
 [ "$preset" != clang-asan ] || need clang
 
 echo "Building the tests in build/$preset"

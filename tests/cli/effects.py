@@ -24,6 +24,7 @@ MODES = {
     "raw": ("--raw", "8x6"),
     "png": ("-i", "a.png", "-o", "b.png"),
     "jpg": ("-i", "a.png", "-o", "b.jpeg"),
+    "webp": ("-i", "a.png", "-o", "b.webp"),
     "pfm": ("-i", "a.png", "-o", "b.pfm"),
     "into": ("-i", "a.png", "-o", "empty"),  # a picture into a folder
     "folder": ("-i", "p", "-o", "out"),
@@ -31,19 +32,23 @@ MODES = {
     "scales": ("-i", "p", "-o", "out", "-s", "2,3"),
     "gpu": ("-i", "a.png", "-o", "b.png", "-g", "cuda"),
 }
+BUILT = subprocess.run([TOOL, "--version"], capture_output=True, text=True, check=True).stdout
+if "libwebp" not in BUILT:
+    del MODES["webp"]
 FILES = set(MODES) - {"raw"}
 FOLDERS = {"folder", "folder jpg", "scales"}
 # The options that do not matter everywhere: a value, and where it matters.
 SOMEWHERE = {
     "--alpha": ("network", FILES - {"jpg", "pfm", "folder jpg"}),
     "--alpha=drop": ("drop", FILES),
-    "--bits": ("16", FILES - {"jpg", "pfm", "folder jpg"}),
+    "--bits": ("16", FILES - {"jpg", "webp", "pfm", "folder jpg"}),
     "--format": ("pfm", FOLDERS | {"into"}),
     "--max-megapixels": ("9", FILES),
     "--overwrite": (None, FILES),
     "--precision": ("bf16", {"gpu"}),
-    "--quality": ("90", {"jpg", "folder jpg"}),
+    "--quality": ("90", {"jpg", "folder jpg"} | set(MODES) & {"webp"}),
     "--recursive": (None, FOLDERS),
+    "--rgb": (None, FILES),
     "--shard": ("1/2", FOLDERS),
     "--share-trunk": (None, {"scales"}),
     "--skip-existing": (None, FILES),

@@ -6,6 +6,7 @@
 """
 import os
 import pathlib
+import resource
 import shutil
 import struct
 import subprocess
@@ -127,6 +128,170 @@ class Pictures(unittest.TestCase):
         shown = self.upscale(png(6, 5))
         for value, sample in zip(rows[-36:], [v for pixel in shown.pixels[0] for v in pixel]):
             self.assertLessEqual(abs(min(1, max(0, value)) * 255 - sample), 0.51)
+
+    def shown(self, data, out, *arguments, words=()):
+        """The bytes of a result, and what was said about it."""
+        self.input.write_bytes(data)
+        out = self.folder / out
+        run = subprocess.run([TOOL, "-i", self.input, "-o", out, "--overwrite", *arguments],
+                             capture_output=True, text=True, check=False, timeout=300)
+        self.assertEqual(run.returncode, 0, run.stderr)
+        for word in words:
+            self.assertIn(word, run.stderr)
+        return out.read_bytes(), run.stderr
+
+    def test_grey_in_grey_out(self):
+        ramp = b"".join(b"\0" + bytes((x * 23 + y * 31) % 256 for x in range(6)) for y in range(5))
+        deep = b"".join(b"\0" + bytes((x * 23 + y * 31) % 256 for x in range(12)) for y in range(5))
+        gray = PROFILE.replace(b"RGB ", b"GRAY")
+        iccp = chunk(b"iCCP", b"scan\0\0" + zlib.compress(gray))
+        for bits, rows in ((8, ramp), (16, deep)):
+            data = png(6, 5, bits, 0, rows, iccp)
+            large = self.upscale(data)
+            self.assertEqual((large.channels, large.bits, large.profile()), (1, bits, gray))
+            floats, _ = self.shown(data, "out.pfm", "--rgb")
+            rgb = struct.unpack("<360f", floats.split(b"\n", 3)[3])
+            single, _ = self.shown(data, "out.pfm")
+            head, size, _, values = single.split(b"\n", 3)
+            self.assertEqual((head, size, len(values)), (b"Pf", b"12 10", 480))
+            for i, y in enumerate(struct.unpack("<120f", values)):
+                r, g, b = rgb[3 * i:3 * i + 3]
+                self.assertAlmostEqual(y, 0.299 * r + 0.587 * g + 0.114 * b, 6)
+                # PFM has the last row first.
+                sample = large.pixels[9 - i // 12][i % 12][0]
+                self.assertLessEqual(abs(min(1, max(0, y)) * (2**bits - 1) - sample), 0.501)
+            wide = self.upscale(data, "--rgb", words=("profile",))
+            self.assertEqual(wide.channels, 3)
+            self.assertNotIn(b"iCCP", wide.chunks)
+        clear = self.upscale(png(6, 5, 8, 4))
+        self.assertEqual(clear.channels, 2)
+        self.assertEqual(self.upscale(png(6, 5, 8, 4), "--alpha", "drop").channels, 1)
+        self.assertEqual(self.upscale(png(6, 5, 8, 4), "--rgb").channels, 4)
+        self.assertEqual(self.upscale(png(6, 5, 8, 0), "-x").channels, 1)
+        small, _ = self.shown(png(6, 5, 8, 0), "out.jpg")
+        built = subprocess.run([TOOL, "--version"], capture_output=True, text=True, check=True).stdout
+        if "libjpeg" not in built:  # stb makes three equal channels of it
+            return
+        self.assertEqual(small[small.index(b"\xff\xc0") + 9], 1)
+        again, _ = self.shown(small, "again.png")
+        self.assertEqual(again[25], 0)  # the colour type
+
+    def test_colours_are_carried_or_named(self):
+        chunks = {b"cICP": b"\x09\x10\0\1", b"gAMA": struct.pack(">I", 100000), b"sRGB": b"\1",
+                  b"cHRM": struct.pack(">8I", 31270, 32900, 68000, 32000, 26500, 69000, 15000, 6000),
+                  b"pHYs": struct.pack(">IIB", 11811, 5906, 1)}
+        for kind, body in chunks.items():
+            data = png(6, 5, extra=chunk(kind, body))
+            large = self.upscale(data)
+            self.assertEqual(large.chunks[kind], body, kind)
+            self.assertEqual(self.upscale(data, "-x").chunks[kind], body, kind)  # not in rows
+            small, said = self.shown(data, "out.jpg")
+            if kind == b"pHYs":
+                self.assertEqual(small[small.index(b"JFIF\0") + 7:][:5], b"\1\1\x2c\0\x96")
+                back, _ = self.shown(small, "back.png")
+                self.assertIn(chunk(b"pHYs", struct.pack(">IIB", 11811, 5906, 1)), back)
+            elif kind == b"sRGB":
+                self.assertEqual(said, "")
+            else:
+                self.assertIn(kind.decode(), said)
+        turned = png(6, 5, extra=chunk(b"pHYs", chunks[b"pHYs"]) + chunk(b"eXIf", exif(6)))
+        self.assertEqual(self.upscale(turned).chunks[b"pHYs"], struct.pack(">IIB", 5906, 11811, 1))
+        self.upscale(png(6, 5, extra=chunk(b"acTL", bytes(8))), words=("animated",))
+
+    def test_broken_metadata_cost_no_picture(self):
+        for bad in (b"II\0\0\x08\0\0\0\0\0", b"II*\0", b"junk", b""):
+            for data in (png(6, 5, extra=chunk(b"eXIf", bad)),
+                         BASELINE[:2] + segment(0xE1, b"Exif\0\0" + bad) + BASELINE[2:]):
+                for out in ("out.png", "out.jpg", "out.pfm"):
+                    result, _ = self.shown(data, out, words=("Exif is damaged",) if bad else ())
+                    self.assertNotIn(b"eXIf", result)
+                    self.assertNotIn(b"Exif", result)
+        for kind in (b"gAMA", b"cICP", b"cHRM", b"pHYs", b"iCCP"):
+            result, _ = self.shown(png(6, 5, extra=chunk(kind, b"??")), "out.png", words=("drop",))
+            self.assertNotIn(kind, result)
+        result, _ = self.shown(png(6, 5, extra=chunk(b"eXIf", exif(1) + bytes(70000))), "out.jpg",
+                               words=("too large for JPEG",))
+        self.assertNotIn(b"Exif", result)
+
+    def test_damage(self):
+        sound = png(6, 5)
+        for data, word in ((sound + b"after", "5 bytes behind"), (sound[:-12], "all its pixels"),
+                           (BASELINE[:-2], "no end marker"),
+                           (BASELINE[:-2] + b"\xff\xd0\xff\xd9", "stray")):
+            self.upscale(data, words=("note", word))
+        cut = BASELINE.index(b"\xff\xda") + 18
+        for data in (BASELINE[:cut], BASELINE[:cut] + b"\xff\xd9"):
+            self.out.unlink(missing_ok=True)
+            self.upscale(data, code=1, words=("ends before",))
+            self.assertFalse(self.out.exists())
+
+    def test_memory(self):
+        large = png(8000, 8000, 1, 0, rows=bytes(1001 * 8000))
+        self.input.write_bytes(large)
+        command = [TOOL, "-i", self.input, "-o", self.out, "-s", "1", "--max-memory", "200M"]
+        with subprocess.Popen(command, stderr=subprocess.PIPE) as run:
+            said = run.stderr.read().decode()
+            _, status, used = os.wait4(run.pid, 0)
+            run.returncode = os.waitstatus_to_exitcode(status)
+        self.assertEqual(run.returncode, 1, said)
+        self.assertIn("memory", said)
+        if "asan" not in TOOL:  # refused from its header
+            self.assertLess(used.ru_maxrss, 150_000)
+
+    @unittest.skipIf("asan" in TOOL, "AddressSanitizer reserves address space")
+    def test_no_memory(self):
+        self.input.write_bytes(png(8000, 8000, 1, 0, rows=bytes(1001 * 8000)))
+
+        def limit():
+            resource.setrlimit(resource.RLIMIT_AS, (200_000_000, 200_000_000))
+        run = subprocess.run([TOOL, "-i", self.input, "-o", self.out, "-s", "1", "-j", "1",
+                              "--max-memory", "100G"], preexec_fn=limit, capture_output=True,
+                             text=True, check=False, timeout=300)
+        self.assertEqual(run.returncode, 1, run.stderr)
+        self.assertIn("not enough memory", run.stderr)
+        self.assertNotIn("damaged", run.stderr)
+
+    def test_webp(self):
+        self.input.write_bytes(png(6, 5, 8, 6, extra=ICCP + chunk(b"eXIf", exif(1))))
+        out = self.folder / "out.webp"
+
+        def run(*arguments):
+            return subprocess.run([TOOL, "-i", self.input, *map(str, arguments), "--overwrite"],
+                                  capture_output=True, text=True, check=False, timeout=300)
+        first = run("-o", out)
+        if "libwebp-dev" in first.stderr:  # built without it: a sentence, before any work
+            self.assertEqual(first.returncode, 2)
+            out.write_bytes(b"RIFF\x0c\0\0\0WEBPVP8 \0\0\0\0")
+            self.input.write_bytes(out.read_bytes())
+            read = run("-o", self.out)
+            self.assertEqual(read.returncode, 1)
+            self.assertIn("libwebp-dev", read.stderr)
+            return
+        self.assertEqual(first.returncode, 0, first.stderr)
+        result = out.read_bytes()
+        for part in (b"WEBPVP8X", b"VP8L", PROFILE, exif(1)):
+            self.assertIn(part, result)
+        self.assertEqual(run("-o", out, "-q", "50").returncode, 0)
+        self.assertIn(b"VP8 ", out.read_bytes())
+        out.write_bytes(result)
+        read = subprocess.run([TOOL, "-i", out, "-o", self.out, "-s", "0.5"], capture_output=True,
+                              text=True, check=False, timeout=300)
+        self.assertEqual((read.returncode, read.stderr), (0, ""))
+        back = Png(self.out)
+        self.assertEqual((back.width, back.height, back.channels), (6, 5, 4))
+        self.assertEqual((back.profile(), back.chunks[b"eXIf"]), (PROFILE, exif(1)))
+        for wrong in (("--bits", 16), ("--size", "16384x4"), ("--size", "4x16384"), ("-s", 3000),
+                      ("--width", 20000)):
+            self.assertEqual(run("-o", out, *wrong).returncode, 2, wrong)
+        folder, large = self.folder / "f", self.folder / "large"
+        folder.mkdir()
+        (folder / "a.webp").write_bytes(result)
+        (folder / "cut.webp").write_bytes(result[:-20])
+        both = subprocess.run([TOOL, "-i", folder, "-o", large, "-f", "webp"], capture_output=True,
+                              text=True, check=False, timeout=300)
+        self.assertEqual(both.returncode, 1, both.stderr)
+        self.assertIn("cut.webp", both.stderr)
+        self.assertEqual([p.name for p in large.iterdir()], ["a.webp"])
 
     def test_as_a_new_user(self):
         """A folder of what people have: four pictures come out right, two are named."""

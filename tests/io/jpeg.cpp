@@ -217,6 +217,25 @@ TEST_CASE("channels that have a scan each, and one that has none") {
   CHECK(notes_of(grey.whole()) == "");
 }
 
+TEST_CASE("channels of one name come in order; others must keep the order of the header") {
+  const std::string whole = parts.whole();
+  const auto named = [&](const std::string& in_frame, const std::string& in_scan) {
+    std::string made = whole;
+    for (std::size_t i = 0; i < 3; ++i) {
+      made[whole.find(frame) + 10 + 3 * i] = in_frame[i];
+      made[whole.find(parts.scan_header()) + 5 + 2 * i] = in_scan[i];
+    }
+    return made;
+  };
+  CHECK(notes_of(named("\1\1\1", "\1\1\1")) == "");
+  CHECK(notes_of(named("\0\0\0"s, "\0\0\0"s)) == "");
+  CHECK(notes_of(named("\x05\x09\x02", "\x05\x09\x02")) == "");
+  CHECK(code_of(named("\1\2\3", "\1\3\2")) == "image_corrupt");
+  CHECK(code_of(named("\1\2\3", "\1\1\2")) == "image_corrupt");
+  CHECK(eqsr::decode_picture(named("\1\1\1", "\1\1\1")).image.pixels ==
+        eqsr::decode_picture(whole).image.pixels);
+}
+
 TEST_CASE("progressive: bands, bits and runs of ended blocks") {
   JpegParts made = with("\x11", 0xc2);
   made.width = made.height = 16;  // four blocks

@@ -20,6 +20,7 @@ struct Format {
 
 inline constexpr std::array formats = {
     Format{.name = "png", .other_name = "", .alpha = true, .deep = true},
+    Format{.name = "webp", .other_name = "", .alpha = true, .quality = true, .max_side = 16383},
     Format{.name = "jpg", .other_name = "jpeg", .quality = true, .max_side = 65535},
     Format{.name = "pfm", .other_name = "", .read = false},
 };

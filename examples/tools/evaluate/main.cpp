@@ -11,6 +11,7 @@
 #include <new>
 
 #include "common/output_plan.hpp"
+#include "common/picture/read_picture.hpp"
 #include "common/picture_folder.hpp"
 #include "common/progress.hpp"
 #include "common/system.hpp"
@@ -93,7 +94,7 @@ struct Picture {
 };
 
 Picture read(const fs::path& path) {
-  const eqsr::Picture picture = eqsr::read_picture(path.string());
+  const eqsr::Picture picture = tool::read_picture(path.string());
   return {bytes_of(picture.image.channels == 4 ? eqsr::opaque(picture.image) : picture.image),
           picture.grey};
 }

@@ -12,6 +12,7 @@
 #include "common/folded_name.hpp"
 #include "common/formats.hpp"
 #include "common/output_plan.hpp"
+#include "common/picture/read_picture.hpp"
 #include "common/picture_folder.hpp"
 #include "options.hpp"
 
@@ -60,6 +61,20 @@ inline void expect_sides(const Format& format, int width, int height, const std:
                " a side. Choose a smaller size or another format, such as png.");
 }
 
+/// The sides that follow from the picture's must be such, too. A picture that cannot be read is no
+/// business of this.
+inline void expect_size(const Format& format, const std::filesystem::path& from,
+                        const Options& options) {
+  if (format.max_side == 0) return;
+  const auto size = picture_size(from.string());
+  for (const Wish& wish : options.wishes) {
+    if (!size) return;
+    const eqsr::Target target = options.target_for(wish, size->height, size->width);
+    const eqsr::Size large = eqsr::resolve(target, size->height, size->width);
+    expect_sides(format, large.width, large.height, from.string());
+  }
+}
+
 /// Pairs inputs with outputs. Throws `usage` for combinations that cannot work. Of a folder only
 /// the shard is returned; who names what does not depend on it.
 inline Jobs list_jobs(const Options& options) {
@@ -82,6 +97,7 @@ inline Jobs list_jobs(const Options& options) {
     refuse(out.string() + ": The output must end in " + extensions(false) + ", or be a folder.");
   if (fs::exists(out) && into_folder && !fs::is_directory(out))
     refuse(out.string() + ": The input is a folder, so the output must be one.");
+  if (format->name == "webp" && !has_webp) refuse(out.string() + ": " + std::string(no_webp));
   expect_sides(*format, options.width, options.height, out.string());
   if (!from_folder) {
     if (!into_folder && out.has_parent_path() && !fs::is_directory(out.parent_path()))
@@ -91,6 +107,7 @@ inline Jobs list_jobs(const Options& options) {
       refuse(out.string() +
              ": Messages go to this pipe too. Choose another output, or another "
              "place for the messages.");
+    expect_size(*format, in, options);
     add(into_folder ? job_of(in, out / in.filename().replace_extension(extension), options)
                     : job_of(in, out, options),
         into_folder ? out : fs::path(), true);

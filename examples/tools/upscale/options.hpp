@@ -11,11 +11,13 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "common/decimal_comma.hpp"
 #include "common/formats.hpp"
 #include "common/memory.hpp"
 #include "common/output_plan.hpp"
+#include "common/picture/libraries.hpp"
 #include "common/progress.hpp"
 #include "effects.hpp"
 
@@ -43,7 +45,7 @@ struct Options {
   int threads = 0;
   std::string encoding, device = "cpu", precision, format = "png", sha256;
   eqsr::Alpha alpha = eqsr::Alpha::network;
-  int quality = 95;
+  std::optional<int> quality;  ///< of JPEG, 95 if not given; of WebP, which else loses nothing
   int bits = 0;                ///< a sample of PNG; 0: as in the input
   std::size_t max_memory = 0;  ///< bytes; 0: half of what is free
   int band_height = 0;         ///< rows at once; 0: as the threads need
@@ -53,6 +55,7 @@ struct Options {
   int raw_width = 0, raw_height = 0;  ///< of frames on the standard input; 0: files
   bool overlap = true;                ///< read and write while the network computes
   bool symmetries = false, share_trunk = false;
+  bool rgb = false;  ///< three channels for a grey picture too
   IfThere if_there = IfThere::refuse;
   bool recursive = false, verbose = false;
   std::vector<std::string> notes;  ///< on the command line itself
@@ -166,9 +169,15 @@ inline unsigned facts_of(const Options& options, bool drops_alpha, bool many_mac
 }
 
 inline std::string version() {
-  return "upscale, eqsr " + std::to_string(EQSR_VERSION_MAJOR) + "." +
-         std::to_string(EQSR_VERSION_MINOR) + "." + std::to_string(EQSR_VERSION_PATCH) +
-         (EQSR_HAS_UTF8PROC ? ", with utf8proc" : "");
+  std::string text = "upscale, eqsr " + std::to_string(EQSR_VERSION_MAJOR) + "." +
+                     std::to_string(EQSR_VERSION_MINOR) + "." + std::to_string(EQSR_VERSION_PATCH);
+  const std::pair<bool, const char*> libraries[] = {{EQSR_HAS_SPNG, "libspng"},
+                                                    {EQSR_HAS_JPEG, "libjpeg"},
+                                                    {EQSR_HAS_WEBP, "libwebp"},
+                                                    {EQSR_HAS_UTF8PROC, "utf8proc"}};
+  for (const auto& [here, name] : libraries)
+    if (here) text += std::string(", with ") + name;
+  return text;
 }
 
 /// Fills `options`; the result is an exit code when the program is to end here (help, mistakes).
@@ -180,9 +189,10 @@ inline std::optional<int> parse(int argc, char** argv, Options& options,
   std::string scale, size, memory, shard, threads, raw;
   double scale_x = 0, scale_y = 0;
 
-  auto* input = app.add_option("-i,--input", options.input, "A PNG or JPEG file, or a folder");
-  auto* output =
-      app.add_option("-o,--output", options.output, "A .png, .jpg or .pfm file, or a folder");
+  auto* input =
+      app.add_option("-i,--input", options.input, "A PNG, JPEG or WebP file, or a folder");
+  auto* output = app.add_option("-o,--output", options.output,
+                                "A .png, .webp, .jpg or .pfm file, or a folder");
   // A group of names only: CLI11 2.3 loops for ever when a stray word meets an option group.
   const std::string group = "How large; without any of these the factor is 2";
   auto* s = app.add_option("-s,--scale", scale,
@@ -208,6 +218,7 @@ inline std::optional<int> parse(int argc, char** argv, Options& options,
   std::string alpha = "network";
   app.add_option("--alpha", alpha, "How transparency is enlarged")
       ->check(CLI::IsMember({"network", "bicubic", "drop"}));
+  app.add_flag("--rgb", options.rgb, "Three channels for grey pictures too");
   app.add_option("--bits", options.bits, "Of PNG samples, 8 or 16; as in the input if not given")
       ->check(CLI::IsMember({8, 16}));
   app.add_option("--encoding", options.encoding,
@@ -226,7 +237,9 @@ inline std::optional<int> parse(int argc, char** argv, Options& options,
   app.add_option("-f,--format", options.format,
                  "What a folder is filled with: " + CLI::detail::join(format_names, ", "))
       ->check(CLI::IsMember(format_names));
-  app.add_option("-q,--quality", options.quality, "Of JPEG files")->check(CLI::Range(1, 100));
+  app.add_option("-q,--quality", options.quality,
+                 "Of JPEG, 95 if not given; of WebP, which else loses nothing")
+      ->check(CLI::Range(1, 100));
   app.add_option("--max-memory", memory,
                  "Memory for one picture, such as 400M or 1.5G; half of what is free if not given");
   app.add_option("-t,--band-height", options.band_height,

@@ -4,9 +4,14 @@
 #include <eqsr/io/image.hpp>
 
 #include <functional>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
+#include "common/formats.hpp"
+#include "common/picture/jpeg_encoder.hpp"
+#include "common/picture/webp.hpp"
 #include "files.hpp"
 #include "options.hpp"
 #include "png_writer.hpp"
@@ -20,28 +25,64 @@ inline eqsr::Image fitted(eqsr::Image image, const Options& options, const Job& 
                           const std::function<void(const std::string&)>& note) {
   if (image.channels != 4) return image;
   if (options.alpha == eqsr::Alpha::drop) return eqsr::opaque(image);
-  if (eqsr::detail::extension_of(job.to.front().string()) == ".png") return image;
+  if (const Format* format = format_of_name(job.to.front()); format != nullptr && format->alpha)
+    return image;
   note(job.from.string() + ": The output has no transparency; the ground is white.");
   return eqsr::over_white(image);
 }
 
-/// Whether the result can go to its file row by row, without ever being whole.
-inline bool in_rows(const std::filesystem::path& path, const eqsr::Image& image) {
-  return PngWriter::streams && image.channels == 3 &&
-         eqsr::detail::extension_of(path.string()) == ".png";
+inline bool is_named(const std::filesystem::path& path, std::string_view format) {
+  const Format* found = format_of_name(path);
+  return found != nullptr && found->name == format;
 }
 
-/// What encoding takes beside a result that is whole.
-inline std::size_t encoding_bytes(eqsr::Size size, int channels) {
+/// What of the metadata the output can hold; the rest is noted.
+inline eqsr::ImageMetadata fitted(eqsr::ImageMetadata metadata, bool grey, const Job& job,
+                                  const std::function<void(const std::string&)>& note) {
+  const std::filesystem::path& to = job.to.front();
+  const eqsr::PictureFormat format = is_named(to, "png")    ? eqsr::PictureFormat::png
+                                     : is_named(to, "webp") ? eqsr::PictureFormat::webp
+                                     : is_named(to, "pfm")  ? eqsr::PictureFormat::pfm
+                                                            : eqsr::PictureFormat::jpeg;
+  return eqsr::detail::writable(
+      std::move(metadata), format, grey,
+      [&](const std::string& sentence) { note(job.from.string() + ": " + sentence); });
+}
+
+/// Whether the result can go to its file row by row, without ever being whole.
+inline bool in_rows(const std::filesystem::path& path, int channels) {
+  return PngWriter::streams && channels == 3 && is_named(path, "png");
+}
+
+/// What encoding takes beside a result that is whole. libwebp takes at most 40 bytes a pixel.
+inline std::size_t encoding_bytes(const std::filesystem::path& path, eqsr::Size size,
+                                  int channels) {
+  const int pixel = is_named(path, "webp") ? 40 : 3 * channels;
   return static_cast<std::size_t>(size.height) * static_cast<std::size_t>(size.width) *
-         static_cast<std::size_t>(3 * channels);
+         static_cast<std::size_t>(pixel);
+}
+
+/// RGB to one channel; the fourth, transparency, becomes the second.
+inline eqsr::Image greyed(const eqsr::Image& image) {
+  const auto channels = static_cast<std::size_t>(image.channels);
+  eqsr::Image grey = eqsr::blank_image(image.height, image.width, image.channels - 2);
+  float* out = grey.pixels.data();
+  for (std::size_t i = 0; i < image.pixels.size(); i += channels) {
+    *out++ = eqsr::luma(&image.pixels[i]);
+    if (channels == 4) *out++ = image.pixels[i + 3];
+  }
+  return grey;
 }
 
 /// Encodes a picture in the format that `path` says, into its open file.
 inline void write_picture(eqsr::OutputFile& file, const std::filesystem::path& path,
-                          const eqsr::Image& image, const eqsr::WriteOptions& options) {
-  if (eqsr::detail::extension_of(path.string()) != ".png") {
-    const std::string encoded = eqsr::encode_image(path.string(), image, options);
+                          const eqsr::Image& image, const eqsr::WriteOptions& options,
+                          std::optional<int> quality) {
+  if (!is_named(path, "png")) {
+    const std::string encoded =
+        is_named(path, "webp")  ? encode_webp(image, quality, options.metadata)
+        : is_named(path, "jpg") ? encode_jpeg(image, options)
+                                : eqsr::encode_image(path.string(), image, options);
     file.write(encoded.data(), encoded.size());
     return file.commit();
   }

@@ -8,9 +8,7 @@
 #include <string>
 #include <vector>
 
-#ifndef EQSR_HAS_SPNG
-#define EQSR_HAS_SPNG 0
-#endif
+#include "common/picture/libraries.hpp"
 #if EQSR_HAS_SPNG
 #include <spng.h>
 #endif
@@ -25,17 +23,18 @@ namespace tool {
 class PngWriter {
  public:
   static constexpr bool streams = EQSR_HAS_SPNG;
-  /// For pictures of one (grey), three (RGB) or four channels (RGB, alpha) and 8 or 16 bits.
+  /// For pictures of one (grey), two (grey, alpha), three (RGB) or four channels (RGB, alpha) and 8
+  /// or 16 bits. `metadata` must be sound, as eqsr::detail::writable leaves them.
   PngWriter(eqsr::OutputFile& file, int width, int height, int channels, int bits,
             const eqsr::ImageMetadata& metadata = {})
       : samples_(static_cast<std::size_t>(width) * static_cast<std::size_t>(channels)),
         bits_(bits),
         rows_left_(height),
         file_(file) {
-    EQSR_EXPECTS(width > 0 && height > 0 && (channels == 1 || channels == 3 || channels == 4) &&
-                     (bits == 8 || bits == 16),
-                 "bad_argument", width, " x ", height, " x ", channels, " samples of ", bits,
-                 " bits are no picture that PNG can hold.");
+    EQSR_EXPECTS(
+        width > 0 && height > 0 && channels >= 1 && channels <= 4 && (bits == 8 || bits == 16),
+        "bad_argument", width, " x ", height, " x ", channels, " samples of ", bits,
+        " bits are no picture that PNG can hold.");
     begin(width, height, channels, metadata);
   }
 
@@ -65,6 +64,7 @@ class PngWriter {
     header.bit_depth = static_cast<std::uint8_t>(bits_);
     header.color_type =
         static_cast<std::uint8_t>(channels == 1   ? SPNG_COLOR_TYPE_GRAYSCALE
+                                  : channels == 2 ? SPNG_COLOR_TYPE_GRAYSCALE_ALPHA
                                   : channels == 3 ? SPNG_COLOR_TYPE_TRUECOLOR
                                                   : SPNG_COLOR_TYPE_TRUECOLOR_ALPHA);
     check(spng_set_ihdr(encoder_.get(), &header));
@@ -76,6 +76,20 @@ class PngWriter {
       chunk.profile_len = profile.size();
       check(spng_set_iccp(encoder_.get(), &chunk));
     }
+    // libspng does not know all of these; as unknown ones it writes them as they are.
+    std::vector<eqsr::ColourChunk> chunks = metadata.colour;
+    if (metadata.density.x > 0 && metadata.density.y > 0)
+      chunks.push_back({"pHYs", eqsr::detail::png_density(metadata.density)});
+    std::vector<spng_unknown_chunk> unknown(chunks.size());
+    for (std::size_t i = 0; i < chunks.size(); ++i) {
+      chunks[i].kind.copy(reinterpret_cast<char*>(unknown[i].type), 4);
+      unknown[i].length = chunks[i].body.size();
+      unknown[i].data = chunks[i].body.data();
+      unknown[i].location = SPNG_AFTER_IHDR;
+    }
+    if (!unknown.empty())
+      check(spng_set_unknown_chunks(encoder_.get(), unknown.data(),
+                                    static_cast<std::uint32_t>(unknown.size())));
     if (!exif.empty()) {
       spng_exif chunk{};
       chunk.data = exif.data();

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <exception>
 #include <filesystem>
+#include <functional>
 #include <future>
 #include <memory>
 #include <new>
@@ -18,6 +19,7 @@
 #include "behind.hpp"
 #include "common/interrupt.hpp"
 #include "common/memory.hpp"
+#include "common/picture/read_picture.hpp"
 #include "common/progress.hpp"
 #include "files.hpp"
 #include "options.hpp"
@@ -131,22 +133,45 @@ class Work {
     return {part(8, 256'000'000), part(8, 256'000'000)};
   }
 
-  [[nodiscard]] eqsr::Picture read(const Job& job, std::size_t max_pixels) const {
+  [[nodiscard]] eqsr::Picture read(
+      const Job& job, std::size_t max_pixels,
+      const std::function<void(const eqsr::PictureSize&)>& on_size = {}) const {
     eqsr::ReadOptions read;
     read.max_pixels = max_pixels;
     read.on_note = [this](const std::string& note) { progress_.note(note); };
-    eqsr::Picture picture = eqsr::read_picture(job.from.string(), read);
+    read.on_size = on_size;
+    eqsr::Picture picture = tool::read_picture(job.from.string(), read);
+    picture.grey = picture.grey && !options_.rgb;
     picture.image = fitted(std::move(picture.image), options_, job, read.on_note);
+    picture.metadata = fitted(std::move(picture.metadata), picture.grey, job, read.on_note);
     return picture;
+  }
+
+  /// Compares what reading and each result will take with the budget.
+  void expect_room(const Job& job, const eqsr::PictureSize& low) {
+    std::error_code unknown;
+    const std::uintmax_t file = std::filesystem::file_size(job.from, unknown);
+    // The file is in memory twice, as it is and without what no decoder needs.
+    const std::size_t reading = low.bytes + (unknown ? 0 : 2 * static_cast<std::size_t>(file));
+    for (std::size_t i = 0; i < job.to.size(); ++i) {
+      if (!wanted(job.to[i])) continue;
+      const eqsr::Target target = options_.target_for(options_.wishes[i], low.height, low.width);
+      const eqsr::Size size = eqsr::resolve(target, low.height, low.width);
+      const bool rows =
+          !options_.symmetries && !options_.share_trunk && in_rows(job.to[i], low.channels);
+      const Upscaler::Sizes sizes{low.height, low.width, low.channels, size.height, size.width};
+      (void)need_of(job.from.string(), sizes, rows, rows ? 0 : result_bytes(job.to[i], sizes),
+                    reading);
+    }
   }
 
   /// Nothing if the picture is too large to be read before its turn.
   std::future<std::optional<eqsr::Picture>> read_ahead(const Job& job) const {
     constexpr std::size_t bytes_per_pixel = 48;  // as floats, decoded and encoded
     const std::size_t limit = ahead_ / bytes_per_pixel;
-    return std::async(ahead_ > 0 ? std::launch::async : std::launch::deferred,
+    return std::async(limit > 0 ? std::launch::async : std::launch::deferred,
                       [this, &job, limit]() -> std::optional<eqsr::Picture> {
-                        if (limit == 0) return read(job, max_pixels());
+                        if (limit == 0) return std::nullopt;
                         try {
                           return read(job, std::min(limit, max_pixels()));
                         } catch (const eqsr::Error& error) {
@@ -162,7 +187,8 @@ class Work {
   void enlarge(const Job& job, std::future<std::optional<eqsr::Picture>>& reading, Behind& writer) {
     const auto start = std::chrono::steady_clock::now();
     std::optional<eqsr::Picture> picture = reading.get();
-    if (!picture) picture = read(job, max_pixels());
+    if (!picture)
+      picture = read(job, max_pixels(), [&](const auto& low) { expect_room(job, low); });
     bool kept = false;  // the trunk of this picture
     for (std::size_t i = 0; i < job.to.size(); ++i) {
       if (!wanted(job.to[i])) {
@@ -213,20 +239,19 @@ class Work {
                     options_.band_height);
   }
 
-  /// Says what is coming, and leaves the computation what the queues and `extra` do not take.
-  void plan(const Result& result, const eqsr::Image& image, const eqsr::Target& target, bool rows,
-            std::size_t extra) {
-    const eqsr::Size size = eqsr::resolve(target, image.height, image.width);
+  /// What a computation needs when it is left what the queues and `extra` do not take. Before it,
+  /// `reading` bytes are needed.
+  Upscaler::Need need_of(const std::string& from, const Upscaler::Sizes& s, bool rows,
+                         std::size_t extra, std::size_t reading = 0) {
     if (options_.max_memory == 0) total_ = eqsr::free_memory() / 2;
     const std::size_t taken = ahead_ + behind_ + extra;
     const bool host = upscaler_.on_host();
     const auto need_within = [&](std::size_t total, std::size_t beside) {
       std::optional<Upscaler::Need> need;
-      if (host && total <= beside) return need;
+      if (host ? total <= beside || total < reading : total_ < reading) return need;
       if (host) total -= beside;
       upscaler_.limit(total, options_.band_height);
       try {
-        const Upscaler::Sizes s = sizes(image, target);
         need = upscaler_.plan(s, rows);
         if (options_.symmetries && s.height != s.width)  // turned by a quarter too
           need->bytes = std::max(
@@ -239,23 +264,37 @@ class Work {
       }
       return need;
     };
-    const std::optional<Upscaler::Need> found =
-        need_within(host ? total_ : options_.max_memory, taken);
-    if (!found && !host) static_cast<void>(upscaler_.plan(sizes(image, target), rows));  // throws
+    std::optional<Upscaler::Need> found = need_within(host ? total_ : options_.max_memory, taken);
+    if (!found && !host) static_cast<void>(upscaler_.plan(s, rows));  // throws
     if (!found)
       throw eqsr::Error(
           "memory_budget",
-          too_little_memory(
-              eqsr::say(result.item.from, ": ", size.width, " x ", size.height, " pixels"), total_,
-              options_.max_memory > 0, [&](std::size_t total) {
-                const auto [ahead, behind] = queues(total);
-                return need_within(total, ahead + behind + extra).has_value();
-              }));
+          too_little_memory(eqsr::say(from, ": ", s.new_width, " x ", s.new_height, " pixels"),
+                            total_, options_.max_memory > 0, [&](std::size_t total) {
+                              const auto [ahead, behind] = queues(total);
+                              return need_within(total, ahead + behind + extra).has_value();
+                            }));
     limit(taken);
-    const Upscaler::Need need = *found;
+    found->bytes += taken;
+    return *found;
+  }
+  /// Beside the computation, of a result that is whole.
+  [[nodiscard]] std::size_t result_bytes(const std::filesystem::path& to,
+                                         const Upscaler::Sizes& sizes) const {
+    const eqsr::Size high{sizes.new_height, sizes.new_width};
+    const std::size_t turned =
+        2 * bytes_of(high, sizes.channels) + bytes_of({sizes.height, sizes.width}, sizes.channels);
+    return encoding_bytes(to, high, sizes.channels) + (options_.symmetries ? turned : 0);
+  }
+
+  /// Says what is coming.
+  void plan(const Result& result, const eqsr::Image& image, const eqsr::Target& target, bool rows,
+            std::size_t extra) {
+    const eqsr::Size size = eqsr::resolve(target, image.height, image.width);
+    const Upscaler::Need need = need_of(result.item.from, sizes(image, target), rows, extra);
     progress_.detail(eqsr::say(result.item.from, ": ", image.width, " x ", image.height,
                                " becomes ", size.width, " x ", size.height, "; ",
-                               megabytes(double(need.bytes + taken)), " of memory, ",
+                               megabytes(double(need.bytes)), " of memory, ",
                                std::round(need.flops / 1e7) / 100, " Gflop"));
   }
 
@@ -264,22 +303,24 @@ class Work {
     const eqsr::Image& image = picture.image;
     const eqsr::Size size = eqsr::resolve(target, image.height, image.width);
     const std::filesystem::path to = result->item.to;
-    const eqsr::WriteOptions write{.quality = options_.quality,
+    const eqsr::WriteOptions write{.quality = options_.quality.value_or(95),
                                    .bits = options_.bits != 0 ? options_.bits : picture.bits,
                                    .metadata = picture.metadata};
+    const bool grey = picture.grey;
     done_ = 0;
     share_ = 1;
-    if (!options_.symmetries && !kept && in_rows(to, image)) {
+    if (!options_.symmetries && !kept && in_rows(to, image.channels)) {
       plan(*result, image, target, true, 0);
-      result->rows = std::make_unique<PngWriter>(*result->file, size.width, size.height, 3,
-                                                 write.bits, write.metadata);
+      result->rows = std::make_unique<PngWriter>(*result->file, size.width, size.height,
+                                                 grey ? 1 : 3, write.bits, write.metadata);
       const auto count = static_cast<std::size_t>(size.width) * 3;
       upscaler_.run_rows(
           image.pixels, sizes(image, target), {},
           [&](const float* row) {
             if (result->failed) throw Failed{};
             writer.post(count * sizeof(float),
-                        [result, copy = std::vector<float>(row, row + count)] {
+                        [result, grey, copy = std::vector<float>(row, row + count)]() mutable {
+                          if (grey) eqsr::to_grey(copy.data(), copy.size() / 3, copy.data());
                           result->go_on([&] { result->rows->write_row(copy.data()); });
                         });
           },
@@ -292,21 +333,20 @@ class Work {
       });
       return;
     }
-    const std::size_t encoding = encoding_bytes(size, image.channels);
-    const std::size_t turned =
-        2 * bytes_of(size, image.channels) + bytes_of({image.height, image.width}, image.channels);
-    plan(*result, image, target, false, encoding + (options_.symmetries ? turned : 0));
-    auto high = std::make_shared<const eqsr::Image>(
+    plan(*result, image, target, false, result_bytes(to, sizes(image, target)));
+    auto high = std::make_shared<eqsr::Image>(
         options_.symmetries ? averaged(image, size)
                             : eqsr::Image{size.height, size.width, image.channels,
                                           kept ? upscaler_.run_kept(sizes(image, target), shown_)
                                                : upscaler_.run(image.pixels, sizes(image, target),
                                                                int(options_.alpha), shown_)});
     stop_if_interrupted();
-    const std::size_t held = bytes_of(size, image.channels) + encoding;
-    writer.post(held, [result, to, write, high = std::move(high)] {
+    if (grey) *high = greyed(*high);
+    const std::size_t held =
+        bytes_of(size, image.channels) + encoding_bytes(to, size, image.channels);
+    writer.post(held, [result, to, write, quality = options_.quality, high = std::move(high)] {
       if (interrupted_by == 0)
-        result->go_on([&] { write_picture(*result->file, to, *high, write); });
+        result->go_on([&] { write_picture(*result->file, to, *high, write, quality); });
       result->file.reset();
     });
   }

@@ -50,6 +50,10 @@ class ImageBytes {
          {"This is ", joined(what),
           ", which is not supported. Save it as an ordinary RGB picture, PNG or JPEG."});
   }
+  [[noreturn]] void out_of_memory() const {
+    fail("out_of_memory",
+         {"There is not enough memory to decode the picture. Free some, or cut it."});
+  }
   [[noreturn]] void truncated() const {
     fail("image_truncated", {"The picture ends after ", bytes_.size(),
                              " bytes, before it is complete. Copy or download it again."});
@@ -72,6 +76,11 @@ class ImageBytes {
 using namespace std::string_view_literals;
 inline constexpr std::string_view png_signature = "\x89PNG\r\n\x1a\n"sv;
 inline constexpr std::string_view jpeg_signature = "\xff\xd8"sv;
+
+/// Whether a file starts as a WebP does.
+inline bool is_webp(std::string_view bytes) {
+  return bytes.size() >= 12 && bytes.substr(0, 4) == "RIFF" && bytes.substr(8, 4) == "WEBP";
+}
 
 /// A file that is neither PNG nor JPEG, by the name of what it is where that is known.
 [[noreturn]] inline void refuse_format(std::string_view bytes, std::string_view name) {
@@ -103,7 +112,7 @@ inline constexpr std::string_view jpeg_signature = "\xff\xd8"sv;
   const auto four_at = [&](std::size_t at) {
     return bytes.substr((std::min)(at, bytes.size()), 4);
   };
-  if (four_at(0) == "RIFF" && four_at(8) == "WEBP") picture.unsupported({"a WebP"});
+  if (is_webp(bytes)) picture.unsupported({"a WebP"});
   if (four_at(4) == "ftyp") picture.unsupported({"an AVIF, HEIC or video file"});
   picture.unsupported(
       {"no PNG or JPEG picture (it starts with the bytes ", hex(bytes.substr(0, 8)), ")"});

@@ -20,6 +20,7 @@ struct JpegChannel {
   bool seen = false;                           ///< whether a scan had its DC
   std::vector<std::uint64_t> nonzero{};        ///< of a progressive one: a bit a coefficient
   std::array<signed char, 64> precision = {};  ///< of a progressive one: the lowest bit sent; -1
+  unsigned name = 0;                           ///< `id`, unless several channels have that one
 };
 
 /// What the header of a scan says (T.81, B.2.3), with the tables that it names.

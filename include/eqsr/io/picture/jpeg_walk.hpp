@@ -29,7 +29,6 @@ class JpegWalk : public ImageBytes {
       note({"Its last scans are missing; it is shown as sharp as those before them."});
     if (stray_ > 0) note({stray_, " stray bytes outside of its data are ignored."});
     header_.icc_complete = icc_seen_ == header_.icc_parts.size();
-    header_.ycbcr = channels_.size() == 3 && is_ycbcr();
     return std::move(header_);
   }
 
@@ -46,10 +45,6 @@ class JpegWalk : public ImageBytes {
   }
 
  private:
-  template <class... Parts>
-  void note(const Parts&... parts) {
-    header_.notes.push_back(joined({parts...}));
-  }
   void note(std::initializer_list<Part> parts) { header_.notes.push_back(joined(parts)); }
   [[noreturn]] void fail_truncated(const char* when) const {
     fail("image_truncated", {"The picture ends ", when, ". Copy or download it again."});
@@ -117,6 +112,8 @@ class JpegWalk : public ImageBytes {
     const bool frame = marker >= 0xc0 && marker <= 0xcf && marker != 0xc4 && marker != 0xcc;
     if (frame) {
       read_frame(marker, at, body.size());
+      pieces_.push_back(written_.emplace_back(frame_with_names(segment)));
+      return;
     } else if (marker == 0xc4) {
       read_huffman_tables(body);
     } else if (marker == 0xda) {
@@ -177,12 +174,28 @@ class JpegWalk : public ImageBytes {
     progressive_ = marker == 0xc2;
     for (std::size_t i = at + 6; i < at + length; i += 3)
       channels_.push_back({byte(i), byte(i + 1) >> 4U, byte(i + 1) & 15U, byte(i + 2)});
+    name_channels();
     read_sampling();
     if (on_frame_) on_frame_(header_);
     for (JpegChannel& channel : channels_) {
       channel.precision.fill(-1);
       if (progressive_) channel.nonzero.resize(channel.full_width * full_height(channel));
     }
+  }
+
+  /// Some files give several channels one name; then they come in order.
+  void name_channels() {
+    bool unique = true;
+    for (std::size_t i = 0; i < channels_.size(); ++i)
+      for (std::size_t k = 0; k < i; ++k) unique = unique && channels_[i].id != channels_[k].id;
+    for (std::size_t i = 0; i < channels_.size(); ++i)
+      channels_[i].name = unique ? channels_[i].id : static_cast<unsigned>(i + 1);
+  }
+  [[nodiscard]] std::string frame_with_names(std::string_view segment) const {
+    std::string frame(segment);
+    for (std::size_t i = 0; i < channels_.size(); ++i)
+      frame[10 + 3 * i] = static_cast<char>(channels_[i].name);
+    return frame;
   }
 
   void read_sampling() {
@@ -238,6 +251,7 @@ class JpegWalk : public ImageBytes {
   void read_scan(std::size_t at, std::size_t length) {
     if (channels_.empty()) corrupt({"its data come before its header"});
     // Each scan passes over the whole picture; real ones have about ten.
+    if (scans_ == 0) header_.ycbcr = channels_.size() == 3 && is_ycbcr();
     if (++scans_ > 100) fail("image_limit", {"The picture has more than 100 scans."});
     const std::size_t count = length == 0 ? 0 : byte(at);
     if (count < 1 || count > channels_.size() || length != 4 + 2 * count)
@@ -269,9 +283,9 @@ class JpegWalk : public ImageBytes {
 
   JpegScan::Part read_part(const JpegScan& scan, std::size_t at) {
     for (JpegChannel& channel : channels_) {
-      if (channel.id != byte(at)) continue;
-      for (const JpegScan::Part& part : scan.parts)
-        if (part.channel == &channel) corrupt({"a channel is twice in its data"});
+      // They come in the order of the header.
+      const bool later = scan.parts.empty() || &channel > scan.parts.back().channel;
+      if (channel.id != byte(at) || !later) continue;
       if (channel.table > 3 || !quantised_[channel.table])
         corrupt({"a table of quantisation is missing"});
       const bool dc = scan.first == 0 && scan.high == 0, ac = scan.last > 0;
@@ -317,12 +331,12 @@ class JpegWalk : public ImageBytes {
     std::string header(bytes_.substr(at - 4, 5));
     for (std::size_t i = 0; i < scan.parts.size(); ++i) {
       const unsigned tables = byte(at + 2 + 2 * i);
-      header += bytes_[at + 1 + 2 * i];
+      header += static_cast<char>(scan.parts[i].channel->name);
       header += static_cast<char>((scan.parts[i].dc != nullptr ? tables & 0xf0U : 0) |
                                   (scan.parts[i].ac != nullptr ? tables & 0x0fU : 0));
     }
     header += progressive_ ? bytes_.substr(end, 3) : "\0\x3f\0"sv;
-    pieces_.push_back(scan_headers_.emplace_back(std::move(header)));
+    pieces_.push_back(written_.emplace_back(std::move(header)));
     pieces_.push_back(bytes_.substr(end + 3, at_ - end - 3));
     for (const JpegScan::Part& part : scan.parts) {
       part.channel->seen = part.channel->seen || scan.first == 0;
@@ -364,7 +378,7 @@ class JpegWalk : public ImageBytes {
   bool progressive_ = false, complete_ = false, standard_ = false, jfif_ = false;
   int adobe_ = -1;  // the transform that Adobe's segment names
   std::size_t at_ = 0, interval_ = 0, scans_ = 0, stray_ = 0, icc_seen_ = 0;
-  std::deque<std::string> scan_headers_;  // what the next has of them
+  std::deque<std::string> written_;       // what the next has of our own
   std::vector<std::string_view> pieces_;  // of the essence
 };
 

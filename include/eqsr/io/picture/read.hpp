@@ -97,9 +97,10 @@ inline std::string inflated_profile(std::string_view chunk) {
   return count == static_cast<int>(size) ? profile : std::string();
 }
 
+using Notes = std::function<void(const std::string& note)>;
+
 /// What the file says beside the pixels, as far as it is sound.
-inline ImageMetadata metadata_of(ImageHeader& header, bool grey,
-                                 const std::function<void(const std::string&)>& note) {
+inline ImageMetadata metadata_of(ImageHeader& header, bool grey, const Notes& note) {
   using namespace std::string_view_literals;
   ImageMetadata metadata;
   if (header.is_png && !header.icc_parts.empty()) {
@@ -121,7 +122,7 @@ inline ImageMetadata metadata_of(ImageHeader& header, bool grey,
 /// has one. `bytes` is what that takes beside the essence and the image.
 struct Decoder {
   Image (*decode)(std::string_view essence, const ImageHeader& header, int channels,
-                  const ImageBytes& picture);
+                  const ImageBytes& picture, const Notes& note);
   std::size_t (*bytes)(const ImageHeader& header, int channels);
 };
 
@@ -155,7 +156,7 @@ inline Image decoded_png(std::string_view essence, const ImageHeader& header, in
 
 /// Decodes what was walked through with stb.
 inline Image decoded_by_stb(std::string_view essence, const ImageHeader& header, int channels,
-                            const ImageBytes& picture) {
+                            const ImageBytes& picture, const Notes&) {
   stb_allow(stb_bytes(header, channels) + (header.is_png ? 2 * essence.size() : 0));
   Image image =
       header.is_png ? decoded_png(essence, header, channels) : decoded_jpeg(essence, header);
@@ -194,42 +195,47 @@ inline void expect_room(const ImageHeader& header, const ReadOptions& options, b
   if (options.on_size) options.on_size(size);
 }
 
-/// Decodes a picture with its alpha, if there is any and it is wanted.
+/// A picture of its samples and of what its header says: upright, with the metadata that are sound.
+inline Picture assembled(Image image, ImageHeader header, bool with_alpha, const Notes& note) {
+  Picture picture;
+  picture.image = std::move(image);
+  picture.bits = header.bits == 16 ? 16 : 8;
+  picture.grey = header.channels <= 2;
+  picture.metadata = metadata_of(header, picture.grey, note);
+  const int orientation = exif_orientation(header.exif).value;
+  if (orientation != 1) picture.image = upright(picture.image, orientation);
+  if (orientation >= 5) std::swap(picture.metadata.density.x, picture.metadata.density.y);
+  if (header.alpha && !with_alpha) note("The alpha channel is dropped.");
+  return picture;
+}
+
+/// Decodes a PNG or JPEG with its alpha, if there is any and it is wanted.
 inline Picture decode(std::string_view bytes, const ReadOptions& options, const std::string& name,
                       bool with_alpha, const Decoder& decoder = stb_decoder) {
   const bool is_png = bytes.starts_with(png_signature);
   if (!is_png && !(bytes.size() >= 2 && bytes.starts_with(jpeg_signature)))
     refuse_format(bytes, name);
   const ImageBytes file(bytes, name);
-  const auto note = [&](const std::string& sentence) {
+  const Notes note = [&](const std::string& sentence) {
     if (options.on_note) options.on_note(say(name, ": ", sentence));
   };
   const auto fits = [&](const ImageHeader& header) {
     expect_room(header, options, with_alpha, decoder, file);
   };
-  Picture picture;
   try {
     PngWalk png(bytes, name);
     JpegWalk jpeg(bytes, name);
     ImageHeader header = is_png ? png.read(fits) : jpeg.read(fits);
-    const int channels = header.alpha && with_alpha ? 4 : 3;
     for (const std::string& sentence : header.notes) note(sentence);
     const std::string essence = is_png ? png.essence() : jpeg.essence();
     if (is_png)
       for (const std::string& sentence : png.check_rows(essence)) note(sentence);
-    picture.image = decoder.decode(essence, header, channels, file);
-    picture.bits = header.bits == 16 ? 16 : 8;
-    picture.grey = header.channels <= 2;
-    picture.metadata = metadata_of(header, picture.grey, note);
-    const int orientation = exif_orientation(header.exif).value;
-    if (orientation != 1) picture.image = upright(picture.image, orientation);
-    if (orientation >= 5) std::swap(picture.metadata.density.x, picture.metadata.density.y);
-    if (header.alpha && !with_alpha) note("The alpha channel is dropped.");
+    const int channels = header.alpha && with_alpha ? 4 : 3;
+    Image image = decoder.decode(essence, header, channels, file, note);
+    return assembled(std::move(image), std::move(header), with_alpha, note);
   } catch (const std::bad_alloc&) {
-    file.fail("out_of_memory",
-              {"There is not enough memory to decode the picture. Free some, or cut it."});
+    file.out_of_memory();
   }
-  return picture;
 }
 
 inline std::string read_whole(const std::string& path) {
