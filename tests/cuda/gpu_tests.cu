@@ -3,12 +3,17 @@
 // the files include is included before, outside their namespaces.
 #define DOCTEST_CONFIG_IMPLEMENT
 #include <doctest/doctest.h>
+#include <eqsr/net/composed.hpp>
+#include <eqsr/pixels.hpp>
 
 #include "cuda/contexts.hpp"
 #include "support/golden.hpp"
 #include "support/layers.hpp"
 #include "tiny.hpp"
 
+namespace composed_tests {
+#include "composed.cpp"
+}
 namespace context_tests {
 #include "context.cpp"
 }
