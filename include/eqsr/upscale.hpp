@@ -309,20 +309,25 @@ struct TargetPlanner {
   }
 };
 
-/// The least budget that does for every target.
+}  // namespace detail
+
+/// The least `max_memory` with which several targets of an image of height x width can be computed
+/// from one pass of the trunk.
 template <AnyContext C, Network N>
-std::size_t least_of_targets(const C& ctx, const N& net, const Image& image,
-                             std::span<const Target> targets) {
-  const Size from{image.height, image.width};
-  std::size_t least = 0;
+std::size_t least_memory(const C& ctx, const N& net, int height, int width,
+                         std::span<const Target> targets) {
+  auto dry = dry_run(ctx, Storage::none);
+  net.features(dry, Plane<const float, 3>(nullptr, height, width), 0,
+               Plane<float, N::channels>(nullptr, height, width));
+  const Plan trunk = plan_of(dry);
+  const Size from{height, width};
+  std::size_t least = trunk.workspace + trunk.prepared_bytes + detail::features_bytes<N>(from);
   for (const Target& target : targets) {
-    const Size to = resolve(target, from.height, from.width);
-    least = (std::max)(least, TargetPlanner<C, N>{ctx, net, from, to}.least());
+    const Size to = resolve(target, height, width);
+    least = (std::max)(least, detail::TargetPlanner<C, N>{ctx, net, from, to}.least());
   }
   return least;
 }
-
-}  // namespace detail
 
 /// Runs the trunk alone, conditioned as for `target`. The features serve any number of targets:
 /// `upscale(ctx, net, features, other)`. The condition stays the one of the first, so another
@@ -380,7 +385,7 @@ std::vector<Image> upscale(C& ctx, const N& net, const Image& image,
   return detail::typed([&] {
     std::vector<Image> results;
     if (targets.empty()) return results;
-    const std::size_t later = detail::least_of_targets(ctx, net, image, targets);
+    const std::size_t later = least_memory(ctx, net, image.height, image.width, targets);
     const auto features = features_of(ctx, net, image, targets.front(), later);
     for (const Target& target : targets) results.push_back(upscale(ctx, net, features, target));
     return results;

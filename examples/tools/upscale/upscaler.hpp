@@ -11,6 +11,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace tool {
@@ -38,6 +39,8 @@ class Upscaler {
   /// Bytes that one image may take (0: as the library thinks) and rows at once (0: the same).
   virtual void limit(std::size_t max_memory, int band_height) = 0;
   virtual Need plan(const Sizes& sizes, bool rows) = 0;
+  /// Bytes of this machine's memory that it keeps from one picture to the next.
+  [[nodiscard]] virtual std::size_t held() const = 0;
   /// The whole result, channels last; `alpha` is a value of eqsr::Alpha.
   virtual std::vector<float> run(const std::vector<float>& pixels, const Sizes& sizes, int alpha,
                                  const Progress& progress) = 0;
@@ -84,6 +87,9 @@ class NetUpscaler : public Upscaler {
     const auto plan = rows ? eqsr::plan_upscale_rows(ctx_, net_, s.height, s.width, target(s))
                            : eqsr::plan_upscale(ctx_, net_, s.height, s.width, target(s));
     return {plan.bytes, plan.budget, plan.cost.flops};
+  }
+  [[nodiscard]] std::size_t held() const override {
+    return on_host() ? std::as_const(ctx_).arena().capacity() : 0;
   }
   std::vector<float> run(const std::vector<float>& pixels, const Sizes& s, int alpha,
                          const Progress& progress) override {

@@ -147,14 +147,30 @@ class Work {
     return picture;
   }
 
+  /// The wishes that have something to do. The budget that the first one needs does for all.
+  [[nodiscard]] std::vector<std::size_t> largest_first(const Job& job, int height,
+                                                       int width) const {
+    std::vector<std::pair<std::size_t, std::size_t>> sizes;  // pixels, wish
+    for (std::size_t i = 0; i < job.to.size(); ++i)
+      if (wanted(job.to[i]))
+        sizes.emplace_back(
+            bytes_of(eqsr::resolve(options_.target_for(options_.wishes[i], height, width), height,
+                                   width),
+                     1),
+            i);
+    std::sort(sizes.begin(), sizes.end(), std::greater<>());
+    std::vector<std::size_t> wishes;
+    for (const auto& [pixels, wish] : sizes) wishes.push_back(wish);
+    return wishes;
+  }
+
   /// Compares what reading and each result will take with the budget.
   void expect_room(const Job& job, const eqsr::PictureSize& low) {
     std::error_code unknown;
     const std::uintmax_t file = std::filesystem::file_size(job.from, unknown);
     // The file is in memory twice, as it is and without what no decoder needs.
     const std::size_t reading = low.bytes + (unknown ? 0 : 2 * static_cast<std::size_t>(file));
-    for (std::size_t i = 0; i < job.to.size(); ++i) {
-      if (!wanted(job.to[i])) continue;
+    for (const std::size_t i : largest_first(job, low.height, low.width)) {
       const eqsr::Target target = options_.target_for(options_.wishes[i], low.height, low.width);
       const eqsr::Size size = eqsr::resolve(target, low.height, low.width);
       const bool rows =
@@ -208,6 +224,9 @@ class Work {
         };
         open_target(*result, eqsr::resolve(target(i), image.height, image.width));
         if (options_.share_trunk && image.channels == 3 && !kept) {
+          const std::size_t most = largest_first(job, image.height, image.width).front();
+          const Upscaler::Sizes all = sizes(image, target(most));  // enough for the trunk too
+          (void)need_of(result->item.from, all, false, result_bytes(job.to[most], all));
           limit(ahead_ + behind_);
           upscaler_.keep_trunk(image.pixels, sizes(image, target(0)), shown_);
           kept = true;
@@ -243,7 +262,7 @@ class Work {
   /// `reading` bytes are needed.
   Upscaler::Need need_of(const std::string& from, const Upscaler::Sizes& s, bool rows,
                          std::size_t extra, std::size_t reading = 0) {
-    if (options_.max_memory == 0) total_ = eqsr::free_memory() / 2;
+    if (options_.max_memory == 0) total_ = (eqsr::free_memory() + upscaler_.held()) / 2;
     const std::size_t taken = ahead_ + behind_ + extra;
     const bool host = upscaler_.on_host();
     const auto need_within = [&](std::size_t total, std::size_t beside) {
