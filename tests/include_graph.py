@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who may include whom: the arrows between the folders of include/eqsr point one way.
 
-    core <- layer <- net <- load.hpp <- upscale.hpp <- eqsr.hpp, eqsr.cuh
+    core <- layer <- net <- load.hpp <- upscale.hpp <- alpha.hpp <- pixels.hpp <- eqsr.hpp, eqsr.cuh
     core <- io <- io/weights <- load.hpp
     core <- io <- io/picture <- io/image.hpp             weights and pictures do not meet
     core, layer <- cpu <- eqsr.hpp, instance only        only cpu/ sees Eigen
