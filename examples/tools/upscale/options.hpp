@@ -76,6 +76,21 @@ struct Options {
     size.height = height > 0 ? height : std::max(1, int(std::nearbyint(width * ratio)));
     return size;
   }
+  /// The wish whose result has the most pixels, of those for which `counts(wish)`.
+  template <class F>
+  [[nodiscard]] std::size_t largest_wish(int image_height, int image_width, const F& counts) const {
+    std::size_t largest = 0;
+    std::int64_t most = 0;
+    for (std::size_t i = 0; i < wishes.size(); ++i) {
+      const eqsr::Size size = eqsr::resolve(target_for(wishes[i], image_height, image_width),
+                                            image_height, image_width);
+      const std::int64_t pixels = std::int64_t{size.height} * size.width;
+      if (pixels <= most || !counts(i)) continue;
+      largest = i;
+      most = pixels;
+    }
+    return largest;
+  }
 };
 
 /// Two numbers with an x between them, or one number for both.

@@ -147,38 +147,24 @@ class Work {
     return picture;
   }
 
-  /// The wishes that have something to do. The budget that the first one needs does for all.
-  [[nodiscard]] std::vector<std::size_t> largest_first(const Job& job, int height,
-                                                       int width) const {
-    std::vector<std::pair<std::size_t, std::size_t>> sizes;  // pixels, wish
-    for (std::size_t i = 0; i < job.to.size(); ++i)
-      if (wanted(job.to[i]))
-        sizes.emplace_back(
-            bytes_of(eqsr::resolve(options_.target_for(options_.wishes[i], height, width), height,
-                                   width),
-                     1),
-            i);
-    std::sort(sizes.begin(), sizes.end(), std::greater<>());
-    std::vector<std::size_t> wishes;
-    for (const auto& [pixels, wish] : sizes) wishes.push_back(wish);
-    return wishes;
+  /// The largest result that is wanted: the budget that it needs does for the others.
+  [[nodiscard]] std::size_t largest(const Job& job, const auto& low) const {
+    return options_.largest_wish(low.height, low.width,
+                                 [&](std::size_t i) { return wanted(job.to[i]); });
   }
 
-  /// Compares what reading and each result will take with the budget.
+  /// Compares what reading and the largest result will take with the budget.
   void expect_room(const Job& job, const eqsr::PictureSize& low) {
     std::error_code unknown;
     const std::uintmax_t file = std::filesystem::file_size(job.from, unknown);
     // The file is in memory twice, as it is and without what no decoder needs.
     const std::size_t reading = low.bytes + (unknown ? 0 : 2 * static_cast<std::size_t>(file));
-    for (const std::size_t i : largest_first(job, low.height, low.width)) {
-      const eqsr::Target target = options_.target_for(options_.wishes[i], low.height, low.width);
-      const eqsr::Size size = eqsr::resolve(target, low.height, low.width);
-      const bool rows =
-          !options_.symmetries && !options_.share_trunk && in_rows(job.to[i], low.channels);
-      const Upscaler::Sizes sizes{low.height, low.width, low.channels, size.height, size.width};
-      (void)need_of(job.from.string(), sizes, rows, rows ? 0 : result_bytes(job.to[i], sizes),
-                    reading);
-    }
+    const std::size_t i = largest(job, low);
+    const Upscaler::Sizes s =
+        sizes(low, options_.target_for(options_.wishes[i], low.height, low.width));
+    const bool rows =
+        !options_.symmetries && !options_.share_trunk && in_rows(job.to[i], low.channels);
+    (void)need_of(job.from.string(), s, rows, rows ? 0 : result_bytes(job.to[i], s), reading);
   }
 
   /// Nothing if the picture is too large to be read before its turn.
@@ -224,9 +210,9 @@ class Work {
         };
         open_target(*result, eqsr::resolve(target(i), image.height, image.width));
         if (options_.share_trunk && image.channels == 3 && !kept) {
-          const std::size_t most = largest_first(job, image.height, image.width).front();
-          const Upscaler::Sizes all = sizes(image, target(most));  // enough for the trunk too
-          (void)need_of(result->item.from, all, false, result_bytes(job.to[most], all));
+          const std::size_t most = largest(job, image);  // its budget does for the trunk too
+          const Upscaler::Sizes s = sizes(image, target(most));
+          (void)need_of(result->item.from, s, false, result_bytes(job.to[most], s));
           limit(ahead_ + behind_);
           upscaler_.keep_trunk(image.pixels, sizes(image, target(0)), shown_);
           kept = true;
@@ -248,7 +234,7 @@ class Work {
     result.file.emplace(result.item.to, existing_);
   }
 
-  [[nodiscard]] static Upscaler::Sizes sizes(const eqsr::Image& image, const eqsr::Target& target) {
+  [[nodiscard]] static Upscaler::Sizes sizes(const auto& image, const eqsr::Target& target) {
     const eqsr::Size size = eqsr::resolve(target, image.height, image.width);
     return {image.height, image.width, image.channels, size.height, size.width};
   }
