@@ -109,7 +109,7 @@ class Effects(unittest.TestCase):
         for words, sentence in (
                 (("--raw", "8x6", "-x"), "--symmetries has no effect on frames"),
                 (("-i", "a.png", "-o", "b.png", "-f", "jpg"), "its name says the format"),
-                (("-i", "a.png", "-o", "b.jpg", "--bits", "16"), "only PNG has a choice of bits"),
+                (("-i", "a.png", "-o", "b.jpg", "--bits", "16"), "no choice of bits"),
                 (("-i", "a.png", "-o", "b.png", "--shard", "1/2"), "on a single picture"),
                 (("-i", "a.png", "-o", "b.png", "--precision", "bf16"), "on the CPU"),
                 (("-i", "p", "-o", "out", "--share-trunk"), "with one scale")):

@@ -73,9 +73,10 @@ class Inputs(Folder):
         self.refused("-i", "Photo.png", "-o", "photo.png", words=("never replaced",))
         self.refused("-i", "Photo.png", "-o", "./PHOTO.PNG", words=("never replaced",))
         self.put("Pictures/a.png", "Pictures/Sub/b.png")
-        for name in ("pictures", "PICTURES/", "new/../pictures"):
+        for name in ("pictures", "PICTURES/", "new/../pictures", self.folder / "pictures"):
             self.refused("-i", "Pictures", "-o", name, "-r", words=("same folder",))
-        self.refused("-i", "Pictures/Sub", "-o", "Pictures/sub", words=("same folder",))
+        for name in ("Pictures/sub", "pictures/sub", "pictures/SUB/"):
+            self.refused("-i", "Pictures/Sub", "-o", name, words=("same folder",))
         self.refused("-i", "Pictures/a.png", "-o", "pictures/", words=("never replaced",))
         self.put("d/IMG.JPG")
         self.refused("-i", "d/IMG.JPG", "-o", "d", "-f", "jpg", words=("never replaced",))

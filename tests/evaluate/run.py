@@ -134,7 +134,7 @@ class Evaluate(unittest.TestCase):
     def test_what_is_there(self):
         """Tables, curves and pictures are replaced only if that is asked for, pictures of a set never."""
         given = (self.set, "--no-network", "-s", "2", "-q")
-        outputs = ("-o", "a.csv", "--save-inputs", "low", "--save-results", "high")
+        outputs = ("-o", "a.csv", "--save-inputs", "low/", "--save-results", "new/../high")
         self.run_tool(*given, *outputs)
         (self.folder / "low/set/x2/photo.png").write_bytes(b"kept")
         self.run_tool(*given, *outputs, code=2, words=("3 results are there already", "--overwrite"))

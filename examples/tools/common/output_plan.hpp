@@ -3,6 +3,7 @@
 #include <eqsr/core/check.hpp>
 #include <eqsr/io/output_file.hpp>
 
+#include <algorithm>
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -43,33 +44,15 @@ inline eqsr::Existing existing_for(IfThere policy, bool in_folder) {
 /// Where a file is or will be: the nearest folder that exists, and the folded names below it.
 using Place = std::pair<std::optional<FileIdentity>, std::string>;
 
-/// The place of a folder. One that differs from a folder that exists in case or Unicode form alone
-/// is that folder, as it is on the disk of a Mac.
-inline Place place_of_folder(const std::filesystem::path& folder) {
+/// An output folder as it will be: without a slash at the end, and without ways through folders
+/// that are not there.
+inline std::filesystem::path output_folder(std::filesystem::path folder) {
   namespace fs = std::filesystem;
-  if (const auto identity = identity_of(folder)) return {identity, ""};
-  std::error_code unknown;
-  fs::path above = fs::weakly_canonical(fs::absolute(folder), unknown);
-  std::vector<fs::path> missing;
-  while (above.has_relative_path() && !identity_of(above)) {
-    missing.insert(missing.begin(), above.filename());
-    above = above.parent_path();
-  }
-  std::string below;
-  for (const fs::path& name : missing) {
-    const std::string wanted = folded(name.string());
-    if (below.empty()) {
-      fs::path same;
-      for (const auto& entry : fs::directory_iterator(above, unknown))
-        if (folded(entry.path().filename().string()) == wanted) same = entry.path();
-      if (!same.empty() && fs::is_directory(same, unknown)) {
-        above = same;
-        continue;
-      }
-    }
-    below += wanted + "/";
-  }
-  return {identity_of(above), below};
+  if (!folder.has_filename() && folder.has_relative_path()) folder = folder.parent_path();
+  EQSR_EXPECTS(!fs::is_symlink(folder) || fs::exists(folder), "usage", printable(folder.string()),
+               ": This is a link that leads nowhere. Remove it, or choose another output folder.");
+  const bool ways = std::find(folder.begin(), folder.end(), "..") != folder.end();
+  return fs::exists(folder) || !ways ? folder : fs::weakly_canonical(folder);
 }
 
 /// Everything that a run reads and writes.
@@ -83,6 +66,10 @@ class OutputPlan {
     input_places_.emplace(place_of(path), path);
   }
   void add_target(Target target) { targets_.push_back(std::move(target)); }
+
+  /// The place of a folder. One that differs from a folder that exists in case or Unicode form
+  /// alone is that folder, as it is on the disk of a Mac.
+  const Place& place_of_folder(const std::filesystem::path& folder) { return known(folder).place; }
 
   /// Throws `usage` with the first reason why nothing must be written.
   void check() {
@@ -120,12 +107,43 @@ class OutputPlan {
     throw eqsr::Error("usage", sentence);
   }
 
-  Place place_of(const Path& path) {
-    const Path parent = path.has_parent_path() ? path.parent_path() : Path(".");
-    auto [at, is_new] = folders_.try_emplace(parent);
-    if (is_new) at->second = place_of_folder(parent);
-    return {at->second.first, at->second.second + folded(path.filename().string())};
+  static Path parent_of(const Path& path) {
+    return path.has_parent_path() ? path.parent_path() : Path(".");
   }
+  /// The place of a folder, and the name by which it is there; empty if it is not.
+  struct Known {
+    Place place;
+    Path name;
+  };
+  const Known& known(const Path& folder) {
+    const auto at = folders_.find(folder);
+    if (at != folders_.end()) return at->second;
+    Known found{{identity_of(folder), ""}, folder};
+    if (!found.place.first && folder.has_relative_path()) {
+      const Known& parent = known(parent_of(folder));
+      const std::string name = folded(folder.filename().string());
+      found = {parent.place, parent.name.empty() ? Path() : folder_like(parent.name, name)};
+      if (found.name.empty())
+        found.place.second += name + "/";
+      else
+        found.place.first = identity_of(found.name);
+    }
+    return folders_.emplace(folder, found).first->second;
+  }
+  Place place_of(const Path& path) {
+    Place place = place_of_folder(parent_of(path));
+    place.second += folded(path.filename().string());
+    return place;
+  }
+  /// The folder in `parent` whose name folds to `name`, or an empty path.
+  static Path folder_like(const Path& parent, const std::string& name) {
+    std::error_code unknown;
+    for (const auto& entry : std::filesystem::directory_iterator(parent, unknown))
+      if (folded(entry.path().filename().string()) == name && entry.is_directory(unknown))
+        return entry.path();
+    return {};
+  }
+
   /// The folders between the output folder and the file are folders, or not there yet.
   void expect_folders(const Target& target) {
     if (target.folder.empty() || !looked_at_.insert(target.to.parent_path()).second) return;
@@ -228,7 +246,7 @@ class OutputPlan {
   std::string remedy_;
   std::map<FileIdentity, Path> inputs_;
   std::map<Place, Path> input_places_;
-  std::map<Path, Place> folders_;
+  std::map<Path, Known> folders_;
   std::set<Path> looked_at_;
   std::vector<Target> targets_;
 };

@@ -56,7 +56,7 @@ fs::path saved_as(const fs::path& root, const std::string& set, const Scale& sca
 void make_room(const EvaluateOptions& options, const std::vector<Set>& sets) {
   OutputPlan plan(options.if_there, "Give --overwrite to replace what is there.");
   if (!options.weights.empty()) plan.add_input(options.weights);
-  const fs::path& results = options.save_results;
+  const fs::path &inputs = options.save_inputs, &results = options.save_results;
   for (const Set& set : sets)
     for (const fs::path& picture : set.pictures) {
       plan.add_input(picture);
@@ -64,7 +64,7 @@ void make_room(const EvaluateOptions& options, const std::vector<Set>& sets) {
         const auto add = [&](const fs::path& root, const char* suffix) {
           plan.add_target({saved_as(root, set.name, scale, picture, suffix), picture, root});
         };
-        if (!options.save_inputs.empty()) add(options.save_inputs, "");
+        if (!inputs.empty()) add(inputs, "");
         if (!results.empty()) add(results, "_bicubic");
         if (!results.empty() && !options.no_network) add(results, "");
       }
@@ -225,7 +225,9 @@ Report new_report(const EvaluateOptions& options, const std::string& weights) {
            border, weights}};
 }
 
-int run(const EvaluateOptions& options) {
+int run(EvaluateOptions options) {
+  for (fs::path* folder : {&options.save_inputs, &options.save_results})
+    if (!folder->empty()) *folder = output_folder(*folder);
   std::vector<Set> sets;
   for (const fs::path& folder : options.folders) sets.push_back(set_of(folder));
   make_room(options, sets);

@@ -2,7 +2,6 @@
 #pragma once
 #include <eqsr/core/check.hpp>
 
-#include <algorithm>
 #include <filesystem>
 #include <map>
 #include <string>
@@ -38,19 +37,6 @@ inline Job job_of(std::filesystem::path from, const std::filesystem::path& to,
     job.to.push_back(to.parent_path() /
                      (to.stem().string() + wish.suffix + to.extension().string()));
   return job;
-}
-
-/// The output folder as it will be: without a slash at the end, and without ways through folders
-/// that are not there.
-inline std::filesystem::path output_folder(std::filesystem::path folder) {
-  if (!folder.has_filename() && folder.has_relative_path()) folder = folder.parent_path();
-  EQSR_EXPECTS(!std::filesystem::is_symlink(folder) || std::filesystem::exists(folder), "usage",
-               folder.string(),
-               ": This is a link that leads nowhere. Remove it, or choose another "
-               "output folder.");
-  const bool ways = std::find(folder.begin(), folder.end(), "..") != folder.end();
-  return std::filesystem::exists(folder) || !ways ? folder
-                                                  : std::filesystem::weakly_canonical(folder);
 }
 
 /// Sides that are asked for must be such as the format can hold.
@@ -113,7 +99,7 @@ inline Jobs list_jobs(const Options& options) {
         into_folder ? out : fs::path(), true);
     return jobs;
   }
-  if (place_of_folder(out) == Place(identity_of(in), ""))
+  if (jobs.plan.place_of_folder(out) == Place(identity_of(in), ""))
     refuse("Input and output are the same folder. Choose another one for the output.");
 
   const PictureFolder folder = pictures_in(in, options.recursive, out);
