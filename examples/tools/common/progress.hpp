@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "failure.hpp"
 #include "text.hpp"
 
 namespace tool {
@@ -19,12 +20,6 @@ namespace tool {
 /// How progress is told: one line on a terminal that fills up, a line each tenth, or an object of
 /// JSON a line on the standard output.
 enum class Style { none, bar, plain, json };
-
-/// Why a picture failed.
-struct Failure {
-  std::string code;  ///< of eqsr::Error, or empty
-  std::string sentence;
-};
 
 /// One result on its way.
 struct Item {

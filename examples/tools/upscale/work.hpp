@@ -9,7 +9,6 @@
 #include <functional>
 #include <future>
 #include <memory>
-#include <new>
 #include <optional>
 #include <span>
 #include <tuple>
@@ -17,6 +16,7 @@
 #include <vector>
 
 #include "behind.hpp"
+#include "common/failure.hpp"
 #include "common/interrupt.hpp"
 #include "common/memory.hpp"
 #include "common/picture/read_picture.hpp"
@@ -27,24 +27,6 @@
 #include "upscaler.hpp"
 
 namespace tool {
-
-/// Runs `f`; what it throws becomes a code word and a sentence for the user.
-template <class F>
-std::optional<Failure> failure_of(const std::string& file, F&& f) {
-  try {
-    f();
-    return {};
-  } catch (const std::bad_alloc&) {
-    return Failure{"out_of_memory",
-                   file + ": There is not enough memory. Choose a smaller size, or free memory."};
-  } catch (const eqsr::Error& error) {
-    const std::string sentence = error.what();
-    const bool named = sentence.find(file) != std::string::npos;
-    return Failure{std::string(error.code()), named ? sentence : file + ": " + sentence};
-  } catch (const std::exception& error) {
-    return Failure{"", error.what()};
-  }
-}
 
 /// The bytes of an image in memory.
 inline std::size_t bytes_of(eqsr::Size size, int channels) {
