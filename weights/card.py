@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Publishes a training: weights, kept state, logs, curve and the figures of the model card, in one command.
+"""Publishes a training: its row in the model card, its log, the curve, and with --ship its weights.
 
-    card.py path/to/stage1-work path/to/stage2-work --evaluate build/release/examples/evaluate --data path/to/sets
+    card.py decay path/to/work --evaluate build/release/examples/evaluate --data path/to/sets --ship
+    card.py stable path/to/work        the log alone: weights of the stable phase are not shipped
+    card.py                            README.md and the curve again, from train/logs
 
-The last folder's state becomes eqsr-lite.safetensors and train/state-lite.pt. Set5 of --data is measured with every
-stage's weights. Without folders only the figures that train/logs holds are written into README.md again.
+Rows are named decay, second_l1, second_mse; one that is there already is replaced. Set5 and Set14 of --data are measured.
 """
 
 import argparse
@@ -26,42 +27,42 @@ import curve  # noqa: E402
 LOGS = HERE / "train/logs"
 WEIGHTS = HERE / "eqsr-lite.safetensors"
 SCALES = ("2", "3", "4")
+SETS = ("Set5", "Set14")
 GOALS = ("SRCNN", "VDSR", "EDSR-LIIF")  # columns of docs/published.csv: the least, the goal, and the goal with a GPU
+ROWS = {"v1": "v1", "decay": "stable and decay", "second_l1": "second stage, L1", "second_mse": "second stage, squared error"}
 
 
-def set5(tool, data, weights):
-    """{scale: {method: PSNR Y}} by the tool."""
-    with tempfile.TemporaryDirectory() as folder:
-        report = Path(folder) / "report.json"
-        subprocess.run([tool, Path(data) / "Set5", "-s", ",".join(SCALES), "-m", weights, "-o", report], check=True,
-                       stdout=subprocess.DEVNULL)
+def measure(tool, folder, weights):
+    """{scale: [PSNR Y of the weights, of bicubic]} by the tool, by its default protocol."""
+    with tempfile.TemporaryDirectory() as temporary:
+        report = Path(temporary) / "report.json"
+        subprocess.run([tool, folder, "-s", ",".join(SCALES), "-m", weights, "-o", report], check=True, stdout=subprocess.DEVNULL)
         rows = json.loads(report.read_text())["rows"]
-    return {s: {"bicubic" if row["method"] == "bicubic" else "ours": round(row["psnr_y"], 3) for row in rows if row["scale"] == s}
-            for s in SCALES}
+    found = {(row["scale"], row["method"] == "bicubic"): round(row["psnr_y"], 3) for row in rows}
+    return {s: [found[s, False], found[s, True]] for s in SCALES}
 
 
-def summary(work, args, earlier):
-    """What the card says of a stage; its weights are exported to a temporary file and measured."""
-    import torch
-    from export import export, keep
-    state = torch.load(work / "state.pt", map_location="cpu", weights_only=True)
-    entries = curve.read(work / "log.jsonl")
-    validations = [e["validation"] for e in entries if "validation" in e]
-    last = work == args.works[-1]
+def publish(name, work, args, rows):
+    """Keeps the log of a training, and with a row's name its figures."""
+    import state as states
+    from export import export
+    state, entries = states.read(work / "state.pt"), curve.read(work / "log.jsonl")
+    index = [log for log in json.loads((LOGS / "index.json").read_text()) if log["file"] != f"{name}.jsonl"]
+    index.append({"file": f"{name}.jsonl", "batch": state["stage"]["batch"]})
+    shutil.copy(work / "log.jsonl", LOGS / f"{name}.jsonl")
+    (LOGS / "index.json").write_text(json.dumps(index, indent=1) + "\n")
+    if name not in ROWS:
+        return rows
     with tempfile.TemporaryDirectory() as folder:
-        weights = WEIGHTS if last else Path(folder) / "stage.safetensors"
-        if last:
-            state = {**state, "step": state["step"] + earlier}
-            if "begun" in state:
-                state["begun"] += earlier
-            keep(state, HERE / "train/state-lite.pt")
+        weights = WEIGHTS if args.ship else Path(folder) / "weights.safetensors"
         export(state, weights)
-        measured = set5(args.evaluate, args.data, weights)
-    stage = state["stage"]
-    return {"steps": state["step"] - state.get("begun", 0), "seconds": state["seconds"],
-            "patch": stage["patch"], "batch": stage["batch"], "rate": stage["rate"], "ema": stage["ema"],
-            "bf16": stage["bf16"], "sources": stage.get("sources"), "resamplers": stage.get("resamplers", ["pillow"]),
-            "validation": [validations[0], validations[-1]], "set5": measured}
+        measured = {s: measure(args.evaluate.resolve(), args.data / s, weights) for s in SETS}
+    held_out = [entry["validation"] for entry in entries if "validation" in entry][-1]
+    row = {"name": name, "steps": state["step"], "patches": curve.by_patches(curve.load(LOGS))[-1][-1][0],
+           "hours": round(state["seconds"] / 3600, 2), "held_out": held_out, **measured,
+           "mode": " on ".join(state["mode"]), "shipped": args.ship}
+    rows = [{**r, "shipped": r.get("shipped") and not args.ship} for r in rows if r["name"] != name] + [row]
+    return sorted(rows, key=lambda r: list(ROWS).index(r["name"]))
 
 
 def published():
@@ -71,41 +72,35 @@ def published():
     return {name: [float(rows["Set5", s][name]) for s in SCALES] for name in GOALS}
 
 
-def stage_table(stages):
-    text = ("| | steps | patches a step | input pixels | rate | sources | inputs by | hours | held-out x2 / x3 / x4 | Set5 x2 / x3 / x4 |\n"
-            "|---|---|---|---|---|---|---|---|---|---|\n")
-    for number, s in enumerate(stages, 1):
-        held = " / ".join(f"{ours:.2f}" for ours, _ in s["validation"][-1].values())
-        psnr = " / ".join(f"{s['set5'][scale]['ours']:.2f}" for scale in SCALES)
-        sources = ", ".join(s["sources"] or ["all"])
-        text += (f"| stage {number} | {s['steps']} | {s['batch']} | {s['patch']} x {s['patch']} | {s['rate']:g} | {sources} | "
-                 f"{', '.join(s['resamplers'])} | {s['seconds'] / 3600:.2f} | {held} | {psnr} |\n")
+def stage_table(rows):
+    text = "| | steps | patches seen | held-out x2 / x3 / x4 | Set14 x2 / x3 / x4 | Set5 x2 / x3 / x4 |\n|---|---|---|---|---|---|\n"
+    for name, title in ROWS.items():
+        row = next((r for r in rows if r["name"] == name), None)
+        if not row:
+            text += f"| {title} | not trained yet | | | | |\n"
+            continue
+        values = (" / ".join(f"{row[s][scale][0]:.2f}" for scale in SCALES) for s in ("held_out", "Set14", "Set5"))
+        bold = "**" if row.get("shipped") else ""
+        text += f"| {bold}{title}{bold} | {row['steps']} | {row['patches']} | {' | '.join(values)} |\n"
     return text
 
 
-def quality_table(stages):
-    final = stages[-1]["set5"]
+def quality_table(row):
     text = "| Set5, PSNR Y | x2 | x3 | x4 |\n|---|---|---|---|\n"
-    marks = published()
-    ours = [final[s]["ours"] for s in SCALES]
-    rows = {"bicubic": [final[s]["bicubic"] for s in SCALES], "**eqsr-lite**": ours,
-            **{f"{name}, published": values for name, values in marks.items()}}
-    for name, values in rows.items():
+    marks, ours = published(), [row["Set5"][s][0] for s in SCALES]
+    lines = {"bicubic": [row["Set5"][s][1] for s in SCALES], "**eqsr-lite**": ours,
+             **{f"{name}, published": values for name, values in marks.items()}}
+    for name, values in lines.items():
         text += f"| {name} | " + " | ".join(f"{v:.2f}" for v in values) + " |\n"
     reached = [name for name, values in marks.items() if all(round(a, 2) >= b for a, b in zip(ours, values))]
     return (text + "\nIt was trained on a CPU alone, for which SRCNN is the least and VDSR the goal. At all three scales it is at or "
             f"above: {' and '.join(reached) or 'neither'}. [Sources](../docs/published.csv).\n")
 
 
-def facts(stages, hardware):
+def facts(row):
     digest = hashlib.sha256(WEIGHTS.read_bytes()).hexdigest()
-    steps, hours = sum(s["steps"] for s in stages), sum(s["seconds"] for s in stages) / 3600
-    seen = sum(s["steps"] * s["batch"] for s in stages)
-    ema = stages[-1]["ema"]
-    return (f"| average | exponential, {ema:g} a step |\n"
-            f"| training | {steps} steps, {seen} patches, {hours:.1f} hours; L1, Adam, "
-            f"{'bfloat16' if stages[-1]['bf16'] else 'float32'} |\n"
-            f"| hardware | {hardware} |\n| SHA-256 | `{digest}` |\n")
+    return (f"| training | {row['steps']} steps, {row['patches']} patches; {ROWS[row['name']]}; Adam, exponential average |\n"
+            f"| SHA-256 | `{digest}` |\n")
 
 
 def fill(text, name, content):
@@ -119,32 +114,24 @@ def fill(text, name, content):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("works", nargs="*", type=Path, help="work folders of train.py, one a stage, in order")
+    parser.add_argument("name", nargs="?", choices=["stable", *list(ROWS)[1:]])
+    parser.add_argument("work", nargs="?", type=Path, help="work folder of train.py")
     parser.add_argument("--evaluate", type=Path, help="the evaluation tool")
-    parser.add_argument("--data", type=Path, help="the folder that holds Set5")
-    parser.add_argument("--hardware", default="two CPU cores (AMD EPYC, Zen 4) shared with other work")
-    parser.add_argument("--earlier-steps", type=int, default=0, help="steps of a training that stage 1 went on from")
+    parser.add_argument("--data", type=Path, help="the folder that holds Set5 and Set14")
+    parser.add_argument("--ship", action="store_true", help="its weights become eqsr-lite.safetensors")
     args = parser.parse_args()
-    LOGS.mkdir(exist_ok=True)
-    if args.works:
-        if not args.evaluate or not args.data:
-            parser.error("Stages are measured: give --evaluate and --data.")
-        args.evaluate = args.evaluate.resolve()
-        stages = [summary(work, args, args.earlier_steps) for work in args.works]
-        for number, work in enumerate(args.works, 1):
-            shutil.copy(work / "log.jsonl", LOGS / f"stage{number}.jsonl")
-        (LOGS / "stages.json").write_text(json.dumps({"hardware": args.hardware, "earlier_steps": args.earlier_steps,
-                                                      "stages": stages}, indent=1) + "\n")
-    kept = json.loads((LOGS / "stages.json").read_text())
-    stages = kept["stages"]
-    stages[0]["steps"] += kept["earlier_steps"]
-    logs = sorted(LOGS.glob("stage*.jsonl"))
-    (HERE / "curve.svg").write_text(curve.draw([curve.read(log) for log in logs]))
+    rows = json.loads((LOGS / "rows.json").read_text())
+    if args.name:
+        if not args.work or (args.name in ROWS and not (args.evaluate and args.data)):
+            parser.error("Name the work folder; for a row --evaluate and --data too, since it is measured.")
+        rows = publish(args.name, args.work, args, rows)
+        (LOGS / "rows.json").write_text(json.dumps(rows, indent=1) + "\n")
+    shipped = next((row for row in rows if row.get("shipped")), rows[0])
+    (HERE / "curve.svg").write_text(curve.draw(curve.load(LOGS)))
     card = HERE / "README.md"
-    text = card.read_text()
-    text = fill(text, "facts", "| | |\n|---|---|\n" + facts(stages, kept["hardware"]))
-    text = fill(text, "stages", stage_table(stages))
-    card.write_text(fill(text, "quality", quality_table(stages)))
+    text = fill(card.read_text(), "facts", "| | |\n|---|---|\n" + facts(shipped))
+    text = fill(text, "stages", stage_table(rows))
+    card.write_text(fill(text, "quality", quality_table(shipped)))
     print("wrote", card)
 
 

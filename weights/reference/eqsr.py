@@ -14,8 +14,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+import operators
 from geometry import encode, plane_tables, query_tables, tensor
-from layers import Group, conv3x3, layer_norm
+from layers import Group, conv3x3
 from upsampler import Upsampler
 
 MEAN = (0.4488, 0.4371, 0.4040)
@@ -106,21 +107,27 @@ class Eqsr(nn.Module):
         x = x.index_select(2, plane["reflect_y"]).index_select(3, plane["reflect_x"])
         x = x.contiguous(memory_format=torch.channels_last).permute(0, 2, 3, 1)
         first = conv3x3(x, self.conv_first.weight, self.conv_first.bias)
-        y = layer_norm(first, self.patch_embed.norm)
+        y = operators.layer_norm(first, self.patch_embed.norm)
         for group in self.layers:
             y = group(y, plane)
-        y = conv3x3(layer_norm(y, self.norm), self.conv_after_body.weight, self.conv_after_body.bias) + first
+        y = conv3x3(operators.layer_norm(y, self.norm), self.conv_after_body.weight, self.conv_after_body.bias) + first
         return y[:, :h, :w]
 
-    def compute(self, x, tables):
-        mean = self.mean.to(x.dtype).view(3, 1, 1)
-        style = tables["style"].to(x.dtype).expand(x.shape[0], -1)
-        f = self.trunk(x - mean, {**tables, "style": style})
+    def features(self, x, plane):
+        """The trunk's features of an image; `plane` holds one encoded style for each of the batch."""
+        return self.trunk(x - self.mean.to(x.dtype).view(3, 1, 1), plane)
+
+    def enlarge(self, x, f, tables):
+        """The result from an image and its features."""
         rgb = self.upsample(f, tables).permute(0, 3, 1, 2)
         if self.config.image_skip == "none":
-            return rgb + mean
+            return rgb + self.mean.to(x.dtype).view(3, 1, 1)
         grid = tables["grid"].to(x.dtype).expand(x.shape[0], -1, -1, -1)
         return rgb + F.grid_sample(x, grid, mode="bicubic", padding_mode="border", align_corners=False)
+
+    def compute(self, x, tables):
+        style = tables["style"].to(x.dtype).expand(x.shape[0], -1)
+        return self.enlarge(x, self.features(x, {**tables, "style": style}), tables)
 
     def forward(self, x, target, t=None):
         return self.compute(x, self.prepare(tuple(x.shape[2:]), tuple(target), x.device, t))

@@ -11,9 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-
-def layer_norm(x, module):
-    return F.layer_norm(x, x.shape[-1:], module.weight, module.bias, 1e-5)
+import operators
 
 
 def pointwise(x, module):
@@ -42,7 +40,7 @@ class Mlp(nn.Module):
         self.fc2 = nn.Linear(hidden, channels)
 
     def forward(self, x):
-        return self.fc2(F.gelu(self.fc1(x)))
+        return self.fc2(operators.gelu(self.fc1(x)))
 
 
 class WindowAttention(nn.Module):
@@ -71,11 +69,10 @@ class Hab(nn.Module):
         self.attn = WindowAttention(c, config.heads, config.window)
         self.mlp = Mlp(c, int(c * config.mlp_ratio))
 
-    def forward(self, x, plane):
-        b, h, w, c = x.shape
+    def attend(self, y, plane):
+        b, h, w, c = y.shape
         m, heads = self.window, self.heads
         bias = table_bias(self.attn.relative_position_bias_table, plane["bias_index"], m * m, m * m)
-        y = layer_norm(x, self.norm1)
         if self.shift:
             y = torch.roll(y, (-self.shift, -self.shift), (1, 2))
             bias = bias + plane["mask"].to(bias.dtype)                              # [windows, heads, m*m, m*m]
@@ -85,10 +82,11 @@ class Hab(nn.Module):
         q, k, v = self.attn.qkv(y).view(-1, m * m, 3, heads, c // heads).permute(2, 0, 3, 1, 4)
         y = attention(q, k, v, bias).transpose(1, 2).reshape(-1, m * m, c)
         y = self.attn.proj(y).view(b, h // m, w // m, m, m, c).transpose(2, 3).reshape(b, h, w, c)
-        if self.shift:
-            y = torch.roll(y, (self.shift, self.shift), (1, 2))
-        x = x + y
-        return x + self.mlp(layer_norm(x, self.norm2))
+        return torch.roll(y, (self.shift, self.shift), (1, 2)) if self.shift else y
+
+    def forward(self, x, plane):
+        x = x + self.attend(operators.layer_norm(x, self.norm1), plane)
+        return x + self.mlp(operators.layer_norm(x, self.norm2))
 
 
 class Ocab(nn.Module):
@@ -104,11 +102,11 @@ class Ocab(nn.Module):
         self.relative_position_bias_table = nn.Parameter(torch.zeros((m + self.outer - 1) ** 2, config.heads))
         self.mlp = Mlp(c, int(c * config.mlp_ratio))
 
-    def forward(self, x, plane):
-        b, h, w, c = x.shape
+    def attend(self, y, plane):
+        b, h, w, c = y.shape
         m, mo, heads = self.window, self.outer, self.heads
         pad = (mo - m) // 2
-        qkv = self.qkv(layer_norm(x, self.norm1))
+        qkv = self.qkv(y)
         q = qkv[..., :c].reshape(b, h // m, m, w // m, m, heads, c // heads)
         q = q.permute(0, 1, 3, 5, 2, 4, 6).reshape(-1, heads, m * m, c // heads)
         kv = F.pad(qkv[..., c:], (0, 0, pad, pad, pad, pad)).unfold(1, mo, m).unfold(2, mo, m)
@@ -116,8 +114,11 @@ class Ocab(nn.Module):
         bias = table_bias(self.relative_position_bias_table, plane["overlap_bias_index"], m * m, mo * mo)
         y = attention(q, kv[:, 0], kv[:, 1], bias)
         y = y.reshape(b, h // m, w // m, heads, m, m, c // heads).permute(0, 1, 4, 2, 5, 3, 6).reshape(b, h, w, c)
-        x = x + self.proj(y)
-        return x + self.mlp(layer_norm(x, self.norm2))
+        return self.proj(y)
+
+    def forward(self, x, plane):
+        x = x + self.attend(operators.layer_norm(x, self.norm1), plane)
+        return x + self.mlp(operators.layer_norm(x, self.norm2))
 
 
 class ModulatedConv(nn.Module):
@@ -162,8 +163,9 @@ class ModMbConv(nn.Module):
 
     def forward(self, x, style):
         a = pointwise(x, self.net1)
-        b = a + self.net2(self.norm1(a), style)
-        return b + pointwise(self.net3[0](self.norm2(b)), self.net3[1])
+        b = a + self.net2(operators.gelu(operators.layer_norm(a, self.norm1[0])), style)
+        y = operators.gelu(operators.layer_norm(b, self.norm2[0]))
+        return b + pointwise(self.net3[0](y), self.net3[1])
 
 
 class ResidualGroup(nn.Module):

@@ -7,31 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from layers import conv3x3, layer_norm, pointwise
-
-
-def involution(z, kernel, factor):
-    """out[c](p) = sum_q factor[q](p) kernel[c/8][q](p) z[c](p+q), zeros outside.
-
-    z [b,H,W,C], kernel [b,H,W,C/8,9], factor [H,W,9]: nine shifted multiply-adds. Without gradients they run in place on
-    a few rows at a time, which stay in the cache.
-    """
-    b, h, w, c = z.shape
-    z = F.pad(z, (0, 0, 1, 1, 1, 1)).view(b, h + 2, w + 2, c // 8, 8)
-    factor = factor.to(kernel.dtype)[:, :, None]
-    if torch.is_grad_enabled():
-        kernel, out = kernel * factor, 0
-        for q in range(9):
-            out = out + kernel[..., q, None] * z[:, q // 3:q // 3 + h, q % 3:q % 3 + w]
-        return out.reshape(b, h, w, c)
-    out = z.new_zeros(b, h, w, c // 8, 8)
-    rows = h if z.is_cuda else 8
-    for y in range(0, h, rows):
-        end = min(y + rows, h)
-        part = kernel[:, y:end] * factor[y:end]
-        for q in range(9):
-            out[:, y:end].addcmul_(part[..., q, None], z[:, y + q // 3:end + q // 3, q % 3:q % 3 + w])
-    return out.view(b, h, w, c)
+import operators
+from layers import conv3x3, pointwise
 
 
 class Involution(nn.Module):
@@ -44,7 +21,7 @@ class Involution(nn.Module):
         """z [b,H,W,L]; factor [H,W,9], the distance factor of each neighbour."""
         k = F.relu(conv3x3(z, self.seblock[0].weight, self.seblock[0].bias))
         k = pointwise(k, self.seblock[2]).unflatten(-1, (-1, 9))
-        return involution(z, k, factor)
+        return operators.involution(z, k, factor)
 
 
 class BodyNorm(nn.Module):
@@ -71,7 +48,7 @@ class KrigingFfn(nn.Module):
         self.CA = ChannelAttention(channels)
 
     def forward(self, x):
-        y = pointwise(F.gelu(pointwise(x, self.conv1)), self.conv2)
+        y = pointwise(operators.gelu(pointwise(x, self.conv1)), self.conv2)
         gate = F.conv1d(y.mean((1, 2))[:, None], self.CA.conv.weight, padding=self.CA.conv.padding[0])
         return y * gate[:, 0, None, None]
 
@@ -86,8 +63,8 @@ class InvolutionBlock(nn.Module):
         self.ffn = KrigingFfn(channels)
 
     def forward(self, x, factor):
-        x = x + pointwise(self.attn(pointwise(layer_norm(x, self.norm1.body), self.conv1), factor), self.conv2)
-        return x + self.ffn(layer_norm(x, self.norm2.body))
+        x = x + pointwise(self.attn(pointwise(operators.layer_norm(x, self.norm1.body), self.conv1), factor), self.conv2)
+        return x + self.ffn(operators.layer_norm(x, self.norm2.body))
 
 
 class Rbf(nn.Module):

@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Draws training logs as SVG, one stage after another: curve.py stage1.jsonl [stage2.jsonl ...] curve.svg
+"""Draws training logs as SVG: curve.py path/to/logs curve.svg
 
-Left axis: L1 error of the training batches; right axis: gain over bicubic (dB, mean of x2, x3, x4) on the held-out photos.
+Above, the gain over bicubic (dB, mean of x2, x3, x4) on the held-out photos against the patches seen; below, the rate.
+`index.json` of the folder names the logs in order, each with its patches a step, and how much its steps are numbered too low.
 """
 
 import json
+import math
 import sys
 from pathlib import Path
 
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 320, 60, 50, 20, 40
+WIDTH, LEFT, RIGHT = 640, 60, 20
+GAIN, RATE = (24, 210), (240, 310)  # top and bottom of the two diagrams
+BLUE, ORANGE = "#1f6fb2", "#c2571a"
 
 
 def read(path):
@@ -22,77 +26,76 @@ def read(path):
     return kept
 
 
-def smooth(values, weight=0.8):
-    out = []
-    for v in values:
-        out.append(v if not out else weight * out[-1] + (1 - weight) * v)
-    return out
-
-
 def gain(entry):
     """Gain of a validation entry over bicubic interpolation, in dB."""
     return sum(ours - bicubic for ours, bicubic in entry["validation"].values()) / len(entry["validation"])
+
+
+def by_patches(logs):
+    """[(patches seen, entry), ...] of each (entries, patches a step): a log goes on from the one before that has its step."""
+    done, parts = [], []  # (first step, patches before it, patches a step)
+    for entries, batch in logs:
+        first = entries[0]["step"]
+        begun = max((part for part in done if part[0] <= first), key=lambda part: part[0], default=(0, 0, batch))
+        before = begun[1] + (first - begun[0]) * begun[2]
+        done.append((first, before, batch))
+        parts.append([(before + (entry["step"] - first) * batch, entry) for entry in entries])
+    return parts
 
 
 def ticks(low, high, count=5):
     return [low + (high - low) * i / (count - 1) for i in range(count)]
 
 
-def draw(stages):
-    """SVG of stages, each the entries of a log; a stage whose steps begin anew is moved behind the one before."""
-    errors, gains, borders, offset, last = [], [], [], 0, 0
-    for entries in stages:
-        if min(e["step"] for e in entries) < last - offset:
-            offset = last
-        errors.append([(offset + e["step"], e["error"]) for e in entries if "error" in e])
-        gains += [(offset + e["step"], gain(e)) for e in entries if "validation" in e]
-        last = offset + max(e["step"] for e in entries)
-        borders.append(last)
-    smoothed = [list(zip([s for s, _ in part], smooth([v for _, v in part]))) for part in errors if part]
-    values = [v for part in smoothed for _, v in part]
-    low, high = min(values) * 0.95, max(values) * 1.02
-    first = min([s for part in smoothed for s, _ in part] + [s for s, _ in gains])
-    bottom, top = min(g for _, g in gains), max(g for _, g in gains)
-    bottom, top = bottom - 0.1 * (top - bottom) - 0.01, top + 0.1 * (top - bottom) + 0.01
+def text(at, to, content, anchor="middle", colour="#444"):
+    return f'<text x="{at:.1f}" y="{to:.1f}" text-anchor="{anchor}" fill="{colour}">{content}</text>'
 
-    def x(step):
-        return LEFT + (WIDTH - LEFT - RIGHT) * (step - first) / max(last - first, 1)
 
-    def y(fraction):
-        return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * fraction
+def draw(logs):
+    """SVG of logs, each its entries and the patches of a step."""
+    parts = by_patches(logs)
+    gains = [[(n, gain(e)) for n, e in part if "validation" in e] for part in parts]
+    rates = [[(n, math.log10(e["rate"])) for n, e in part if e.get("rate")] for part in parts]
+    most = max(n for part in parts for n, _ in part)
+    svg = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} 350" font-family="sans-serif" font-size="11">',
+           f'<rect width="{WIDTH}" height="350" fill="#fff"/>']
+    for title, lines, (top, bottom), colour, name in (
+            ("gain over bicubic on held-out photos, dB", gains, GAIN, ORANGE, "{:.2f}".format),
+            ("rate", rates, RATE, BLUE, lambda v: f"{10 ** v:.0e}")):
+        values = [v for part in lines for _, v in part] or [0.0]
+        low, high = min(values), max(max(values), min(values) + 0.01)
 
-    def line(points, colour):
-        path = " ".join(f"{a:.1f},{b:.1f}" for a, b in points)
-        return f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.5"/>'
+        def place(n, v):
+            return LEFT + (WIDTH - LEFT - RIGHT) * n / most, bottom - (bottom - top) * (v - low) / (high - low)
 
-    def text(at, to, content, anchor="middle", colour="#444"):
-        return f'<text x="{at:.1f}" y="{to:.1f}" text-anchor="{anchor}" fill="{colour}">{content}</text>'
-
-    svg = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" font-size="11">',
-           f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>']
-    for v in ticks(0, 1):
-        svg.append(f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y(v):.1f}" y2="{y(v):.1f}" stroke="#ddd"/>')
-        svg.append(text(LEFT - 6, y(v) + 4, f"{low + (high - low) * v:.4f}", "end", "#1f6fb2"))
-        svg.append(text(WIDTH - RIGHT + 6, y(v) + 4, f"{bottom + (top - bottom) * v:.2f}", "start", "#c2571a"))
-        svg.append(text(x(first + (last - first) * v), HEIGHT - BOTTOM + 16, f"{first + (last - first) * v:.0f}"))
-    for border in borders[:-1]:
-        svg.append(f'<line x1="{x(border):.1f}" x2="{x(border):.1f}" y1="{TOP}" y2="{HEIGHT - BOTTOM}" stroke="#888" '
-                   'stroke-dasharray="4 3"/>')
-        svg.append(text(x(border) - 4, TOP + 10, "next stage", "end"))
-    svg += [line([(x(s), y((v - low) / (high - low))) for s, v in part], "#1f6fb2") for part in smoothed]
-    points = [(x(s), y((g - bottom) / (top - bottom))) for s, g in gains]
-    svg.append(line(points, "#c2571a"))
-    svg += [f'<circle cx="{a:.1f}" cy="{b:.1f}" r="2.5" fill="#c2571a"/>' for a, b in points]
-    svg.append(text(LEFT, 13, "L1 error of training batches", "start", "#1f6fb2"))
-    svg.append(text(WIDTH - RIGHT, 13, "gain over bicubic on held-out photos, dB", "end", "#c2571a"))
-    svg.append(text(WIDTH / 2, HEIGHT - 6, "steps") + "</svg>")
+        for v in ticks(low, high, 5 if colour == ORANGE else 3):
+            svg.append(f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{place(0, v)[1]:.1f}" y2="{place(0, v)[1]:.1f}" stroke="#ddd"/>')
+            svg.append(text(LEFT - 6, place(0, v)[1] + 4, name(v), "end", colour))
+        for part in lines:
+            points = [place(n, v) for n, v in part]
+            path = " ".join(f"{a:.1f},{b:.1f}" for a, b in points)
+            svg.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.5"/>')
+            if colour == ORANGE:
+                svg += [f'<circle cx="{a:.1f}" cy="{b:.1f}" r="2.5" fill="{colour}"/>' for a, b in points]
+        svg.append(text(LEFT, top - 10, title, "start", colour))
+    for n in ticks(0, most):
+        svg.append(text(LEFT + (WIDTH - LEFT - RIGHT) * n / most, RATE[1] + 16, f"{n / 1000:.0f}"))
+    svg.append(text(WIDTH / 2, 344, "thousand patches seen") + "</svg>")
     return "\n".join(svg) + "\n"
 
 
+def load(folder):
+    """What `draw` takes, of a folder of logs."""
+    logs = []
+    for log in json.loads((Path(folder) / "index.json").read_text()):
+        entries = read(Path(folder) / log["file"])
+        logs.append(([{**e, "step": e["step"] + log.get("shift", 0)} for e in entries], log["batch"]))
+    return logs
+
+
 def main():
-    *logs, target = sys.argv[1:]
-    with open(target, "w") as out:
-        out.write(draw([read(log) for log in logs]))
+    folder, target = sys.argv[1:]
+    Path(target).write_text(draw(load(folder)))
 
 
 if __name__ == "__main__":

@@ -61,7 +61,7 @@ def validate(net, folder, names, device, size=240):
     images = []
     for name in names:
         image = np.asarray(Image.open(Path(folder) / name).convert("RGB"))
-        y, x = (image.shape[0] - size) // 2, (image.shape[1] - size) // 2
+        y, x = (max(n - size, 0) // 2 for n in image.shape[:2])
         images.append(image[y:y + size, x:x + size])
     return {s: [round(float(v), 3) for v in compare(net, images, s, device)] for s in (2, 3, 4)}
 

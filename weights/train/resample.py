@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The two bicubic reductions that published super-resolution data are made with, on 8-bit images.
+"""Reductions of 8-bit images: the two bicubic ones that published super-resolution data are made with, and Pillow's others.
 
-Both widen the kernel (a = -0.5) by the factor of reduction. They differ in the border, which MATLAB mirrors and Pillow
+The bicubic ones widen the kernel (a = -0.5) by the factor of reduction. They differ in the border, which MATLAB mirrors and Pillow
 leaves out, and in rounding; the difference is about a grey level, which a network notices.
 """
 
 import math
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 from PIL import Image
@@ -50,8 +50,9 @@ def matlab(image, height, width):
     return columns(rows(image)) if height / h <= width / w else rows(columns(image))
 
 
-def pillow(image, height, width):
-    return np.asarray(Image.fromarray(image).resize((width, height), Image.BICUBIC))
+def pillow(image, height, width, method=Image.BICUBIC):
+    return np.asarray(Image.fromarray(image).resize((width, height), method))
 
 
-RESAMPLERS = {"matlab": matlab, "pillow": pillow}
+RESAMPLERS = {"matlab": matlab, "pillow": pillow, "box": partial(pillow, method=Image.BOX),
+              "bilinear": partial(pillow, method=Image.BILINEAR), "lanczos": partial(pillow, method=Image.LANCZOS)}

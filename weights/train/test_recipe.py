@@ -2,10 +2,13 @@
 """Tests of the recipe on a folder of noise: test_recipe.py (a minute on one core)."""
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
+import unittest.mock
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +19,9 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
 import curve  # noqa: E402
-from photos import Patches, build_cache  # noqa: E402
+import modes  # noqa: E402
+import state as states  # noqa: E402
+from photos import Batches, Patches, build_cache  # noqa: E402
 from resample import RESAMPLERS  # noqa: E402
 
 STORED = HERE.parent.parent / "tests/evaluate"
@@ -33,52 +38,75 @@ class Recipe(unittest.TestCase):
         self.photos.mkdir()
         random = np.random.default_rng(1)
         held = (HERE / "held_out.txt").read_text().split()
-        for name in ("soft_1.png", "sharp_1.png", "sharp_2.png", *held):
-            Image.fromarray(random.integers(0, 256, (250, 260, 3)).astype(np.uint8)).save(self.photos / name, format="PNG")
+        for name, size in [*((f"{n}.png", 250) for n in ("soft_1", "sharp_1", "sharp_2")), *((n, 40) for n in held)]:
+            Image.fromarray(random.integers(0, 256, (size, size + 10, 3)).astype(np.uint8)).save(self.photos / name, format="PNG")
 
-    def train(self, stage, *arguments):
+    def train(self, stage, *arguments, interrupt=False):
         path = self.folder / "stage.json"
-        settings = {"configuration": SMALL, "hours": 1, "seed": 1, "patch": 16, "batch": 4, "groups": 2, "max_scale": 3,
-                    "rate": 1e-3, "floor": 0.01, "warmup": 2, "betas": [0.9, 0.99], "clip": 1.0, "ema": 0.9, "bf16": True,
-                    "save_minutes": 9, "validate_minutes": 9, **stage}
+        settings = {"configuration": SMALL, "seed": 1, "patch": 16, "batch": 4, "groups": 2, "max_scale": 3,
+                    "rate": 1e-3, "warmup": 2, "stable": 1000, "betas": [0.9, 0.99], "clip": 1.0, "ema": 0.9,
+                    "save_minutes": 9, "validate_steps": 1000, **stage}
         path.write_text(json.dumps(settings))
-        run = subprocess.run([sys.executable, HERE / "train.py", path, "--photos", self.photos, "--threads", "1", *arguments],
-                             capture_output=True, text=True, check=False)
-        return run.returncode, run.stdout + run.stderr
+        mode = [] if "--mode" in arguments else ["--mode", "float32-1-eager"]
+        run = subprocess.Popen([sys.executable, HERE / "train.py", path, "--photos", self.photos, *mode, *arguments],
+                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        said = ""
+        if interrupt:
+            while "parameters, from step" not in said and run.poll() is None:
+                said += run.stdout.readline()
+            time.sleep(0.3)
+            run.terminate()
+        said += run.communicate()[0]
+        return run.returncode, said
 
     def test_resamplers(self):
         noise = np.asarray(Image.open(STORED / "noise.png"))
-        for name, reduce in RESAMPLERS.items():
+        for name in ("matlab", "pillow"):
+            reduce = RESAMPLERS[name]
             for h, w in ((7, 12), (61, 53), (34, 9)):
                 wanted = np.asarray(Image.open(STORED / f"{name}_noise_{w}x{h}.png"))
                 np.testing.assert_array_equal(reduce(noise, h, w), wanted, f"{name} {w}x{h}")
 
     def test_sources_and_patches(self):
         build_cache(self.photos, self.folder / "cache", ["sharp_2.png"])
-        patches = Patches(self.folder / "cache", 1, ["sharp"], ["matlab", "pillow"])
+        patches = Patches(self.folder / "cache", ["sharp"], ["matlab", "pillow"])
         self.assertEqual([entry[0] for entry in patches.entries], ["sharp_1.png"])
-        low, high = patches.batch(3, 16, 2.4)
-        self.assertEqual((low.shape, high.shape), ((3, 3, 16, 16), (3, 3, 38, 38)))
+        low, high = patches(np.random.default_rng(1), 16, 2.4)
+        self.assertEqual((low.shape, high.shape), ((3, 16, 16), (3, 38, 38)))
         with self.assertRaises(SystemExit):
-            Patches(self.folder / "cache", 1, ["none"])
+            Patches(self.folder / "cache", ["none"])
+
+    def test_batches_do_not_depend_on_processes(self):
+        build_cache(self.photos, self.folder / "cache", [])
+        stage = {"seed": 5, "groups": 2, "batch": 6, "patch": 16, "max_scale": 3}
+        patches = Patches(self.folder / "cache")
+
+        def seen(world):
+            parts = [Batches(stage, patches, rank, world)(7) for rank in range(world)]
+            return sorted(image.tobytes() for part in parts for _, targets in part for image in targets)
+
+        self.assertEqual(len(seen(1)), 6)
+        for world in (2, 3, 4):
+            self.assertEqual(seen(world), seen(1))
+        self.assertNotEqual(seen(1), sorted(image.tobytes() for _, ts in Batches(stage, patches)(8) for image in ts))
 
     def test_stages(self):
         one, two, three = (self.folder / name for name in ("one", "two", "three"))
-        code, said = self.train({"sources": ["sharp"]}, "--work", one, "--steps", "4")
+        code, said = self.train({"sources": ["sharp"], "stable": 2}, "--work", one)
         self.assertEqual(code, 0, said)
         first = torch.load(one / "state.pt", weights_only=True)
         self.assertEqual((first["step"], first["begun"]), (4, 0))
 
-        code, said = self.train({"resamplers": ["matlab", "pillow"]}, "--work", two, "--initial", one / "state.pt", "--steps", "3")
+        code, said = self.train({"resamplers": ["matlab", "pillow"], "stable": 1}, "--work", two, "--initial", one / "state.pt")
         self.assertEqual(code, 0, said)
         second = torch.load(two / "state.pt", weights_only=True)
         self.assertEqual((second["step"], second["begun"]), (7, 4))
         entries = curve.read(two / "log.jsonl")
         self.assertEqual([e["step"] for e in entries], [4, 7])
-        self.assertIn("polyline", curve.draw([curve.read(one / "log.jsonl") + [{"step": 2, "error": 0.1}], entries]))
+        self.assertIn("polyline", curve.draw([(curve.read(one / "log.jsonl"), 4), (entries, 4)]))
 
         weights = self.folder / "weights.safetensors"
-        subprocess.run([sys.executable, HERE.parent / "export.py", two / "state.pt", weights, "--state", self.folder / "kept.pt"],
+        subprocess.run([sys.executable, HERE.parent / "export.py", two / "state.pt", weights],
                        check=True)
         code, said = self.train({}, "--work", three, "--initial", weights, "--steps", "1")
         self.assertEqual(code, 0, said)
@@ -87,6 +115,114 @@ class Recipe(unittest.TestCase):
         start = curve.read(three / "log.jsonl")[0]
         self.assertEqual(start["validation"], entries[-1]["validation"])  # the average is what is exported
 
+    def test_interrupted(self):
+        """Thirty steps interrupted twice, by a limit and by a signal at any place, equal thirty uninterrupted ones."""
+        stage = {"stable": 18, "decay": 10, "batch": 8}
+        for mode in ("float32-1-eager", "float32-2-native"):
+            with self.subTest(mode):
+                whole, parts = self.folder / f"whole-{mode}", self.folder / f"parts-{mode}"
+                code, said = self.train(stage, "--work", whole, "--mode", mode)
+                self.assertEqual(code, 0, said)
+                self.assertIn("The schedule of 30 steps is over", said)
+                self.train(stage, "--work", parts, "--mode", mode, "--steps", "7")
+                self.assertEqual(states.read(parts / "state.pt")["step"], 7)
+                code, said = self.train(stage, "--work", parts, "--mode", mode, interrupt=True)
+                self.assertEqual(code, 0, said)
+                self.train(stage, "--work", parts, "--mode", mode)
+                self.same(states.read(whole / "state.pt"), states.read(parts / "state.pt"))
+                code, said = self.train(stage, "--work", parts, "--mode", mode)  # nothing is left to do
+                self.assertEqual((code, states.read(parts / "state.pt")["step"]), (0, 30), said)
+
+    def same(self, a, b, path=""):
+        """Nested states, equal bit for bit; only the time they took may differ."""
+        if isinstance(a, dict):
+            self.assertEqual(a.keys(), b.keys(), path)
+            for name in a:
+                if name != "seconds":
+                    self.same(a[name], b[name], f"{path}/{name}")
+        elif torch.is_tensor(a):
+            self.assertTrue(torch.equal(a, b), path)
+        else:
+            self.assertEqual(a, b, path)
+
+    def test_branch(self):
+        stable, branch = self.folder / "stable", self.folder / "branch"
+        self.train({}, "--work", stable, "--steps", "22")
+        code, said = self.train({}, "--work", branch, "--initial", stable / "state.pt", "--decay", "4")
+        self.assertEqual(code, 0, said)
+        kept, shipped = states.read(stable / "state.pt"), states.read(branch / "state.pt")
+        self.assertEqual((kept["step"], shipped["step"], shipped["schedule"]["decay"]), (22, 26, 4))
+        code, said = self.train({}, "--work", self.folder / "long", "--initial", stable / "state.pt", "--decay", "15")
+        self.assertNotEqual(code, 0)
+        self.assertIn("a fifth", said)
+        self.assertNotIn("Traceback", said)
+
+    def test_rounded(self):
+        work = self.folder / "work"
+        self.train({}, "--work", work, "--steps", "12")
+        subprocess.run([sys.executable, HERE / "state.py", work / "state.pt", work / "rounded.pt"], check=True)
+        state, rounded = states.read(work / "state.pt"), states.read(work / "rounded.pt")
+        self.assertLess((work / "rounded.pt").stat().st_size, 0.8 * (work / "state.pt").stat().st_size)
+        self.same(state["net"], rounded["net"])
+        for name, value in state["average"].items():  # a rounded difference is much nearer than a rounded value
+            self.assertLessEqual(float((rounded["average"][name] - value).abs().max()), float((value - state["net"][name]).abs().max()) / 256)
+        for number, entry in state["adam"]["state"].items():
+            for name in states.MOMENTS:
+                torch.testing.assert_close(rounded["adam"]["state"][number][name], entry[name], rtol=2 ** -8, atol=0)
+        self.assertEqual({**state, "net": 0, "average": 0, "adam": 0}, {**rounded, "net": 0, "average": 0, "adam": 0})
+        run = subprocess.run([sys.executable, HERE / "state.py", work / "state.pt", work / "small.pt", "--limit", "1000"],
+                             capture_output=True, text=True, check=False)
+        self.assertIn("more than 1000", run.stderr)
+        self.assertFalse((work / "small.pt").exists())
+        code, said = self.train({}, "--work", self.folder / "on", "--initial", work / "rounded.pt", "--decay", "2")
+        self.assertEqual(code, 0, said)
+
+    def test_native(self):
+        """The operations of native/ give the values and the gradients of PyTorch's."""
+        program = """
+import sys
+sys.path[:0] = sys.argv[1:3]
+import torch, eqsr, native, synthetic
+def gradients(config):
+    net, x = synthetic.fill(eqsr.Eqsr(config)), torch.cat([synthetic.image(n, 21, 30) for n in "ab"])
+    out = net(x, (45, 51))
+    (out - 0.5).square().mean().backward()
+    return {"out": out.detach()} | {n: p.grad for n, p in net.named_parameters()}
+odd = eqsr.Config(channels=20, depths=(2, 3), heads=2, window=4, latent=24, frequencies=4)
+wanted = [gradients(c) for c in (eqsr.lite(), odd)]
+native.install()
+for threads in (1, 3):
+    torch.set_num_threads(threads)
+    for config, plain in zip((eqsr.lite(), odd), wanted):
+        found = gradients(config)
+        for name, value in plain.items():
+            error = (found[name] - value).abs().max() / value.abs().max().clamp_min(1e-12)
+            assert error < 2e-5, (name, error)
+"""
+        run = subprocess.run([sys.executable, "-c", program, HERE, HERE.parent / "reference"], capture_output=True, text=True, check=False)
+        self.assertEqual(run.returncode, 0, run.stderr)
+
+    def test_fastest_mode(self):
+        code, said = self.train({}, "--work", self.folder / "w", "--steps", "1", "--mode", "float32-9")
+        self.assertNotEqual(code, 0)
+        self.assertIn("precision-processes-code", said)
+        found = modes.candidates("cpu", ["avx2"], "g++")
+        self.assertEqual({mode.precision for mode in found}, {"float32"})
+        self.assertEqual({mode.code for mode in found}, {"native", "compiled"})
+        self.assertEqual({mode.precision for mode in modes.candidates("cpu", ["avx512_bf16"], None)}, set(modes.PRECISIONS))
+        with unittest.mock.patch.object(modes, "run", self.slow), unittest.mock.patch.object(modes, "cores", lambda: 4):
+            self.assertEqual(str(modes.fastest([], "cpu", lambda _: None)), "float32-4-native")
+
+    @staticmethod
+    def slow(command, mode, stdout, **_):
+        stdout.write(f"{modes.TRIAL} {1 / mode.processes + (mode.code != 'native') + (mode.precision != 'float32')}")
+        return int(mode.code == "eager")
+
+    def test_curve_counts_patches(self):
+        stable, branch = [{"step": 10}, {"step": 30}], [{"step": 20}, {"step": 25}]
+        self.assertEqual([[n for n, _ in part] for part in curve.by_patches([(stable, 16), (branch, 8)])],
+                         [[160, 480], [320, 360]])
+
     def test_mistakes_are_said(self):
         code, said = self.train({"sources": ["none"]}, "--work", self.folder / "w", "--steps", "1")
         self.assertNotEqual(code, 0)
@@ -94,4 +230,5 @@ class Recipe(unittest.TestCase):
 
 
 if __name__ == "__main__":
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # threads that wait for each other are slow on a busy machine
     unittest.main()

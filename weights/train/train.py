@@ -1,21 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
 """Trains EQSR on photographs: train.py path/to/stage.json --photos path/to/photos --work path/to/folder
 
-Stops after the stage's `hours` of training time (or --steps) and may be interrupted at any point: the same command goes on
-from the last saved state. The learning rate follows the training time, which counts no pause longer than a minute.
---initial begins a stage where another one ended: with its state, moments included, or with a weights file alone.
-Several processes: `torchrun --nproc-per-node N train.py ...`; the step's sub-batches are dealt out among them. On a busy
-CPU, one process of one thread a core (--threads 1) is faster than one process of several threads.
+The rate follows the steps (schedule.py). It may be interrupted at any point, by SIGTERM or Ctrl-C without losing a step: the
+same command goes on from the saved state, exactly as if it had not been interrupted. When the schedule is over it ends.
+
+    --initial STATE           begins the stage with the average and the moments of another one's state
+    --initial FILE            begins it with a .safetensors file; moments start from nothing
+    --initial STATE --resume  goes on where that state was saved, in a work folder of its own
+    --initial STATE --decay   branches off from a stable state: the rate falls, and the weights are ready to be shipped
+
+At first it times a few steps each way that this machine may be used (modes.py) and takes the fastest; --mode names one.
+On several GPUs: torchrun --nproc-per-node N train.py ... --mode bfloat16-1-eager.
 """
 
 import argparse
 import json
-import math
 import os
 import signal
+import statistics
 import sys
 import time
-from datetime import datetime
+from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -27,9 +33,13 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "reference"))
 
 import eqsr  # noqa: E402
-import upsampler  # noqa: E402
+import modes  # noqa: E402
+import state as states  # noqa: E402
 from evaluate import validate  # noqa: E402
-from photos import Patches, Prefetch, build_cache  # noqa: E402
+from photos import Batches, Patches, Prefetch, build_cache  # noqa: E402
+from schedule import Schedule  # noqa: E402
+
+LOSSES = {"l1": torch.abs, "mse": torch.square}
 
 
 def initialise(net):
@@ -51,37 +61,9 @@ def initialise(net):
             torch.nn.init.zeros_(net.upsample.to_rgb[1].bias)
 
 
-def rate(stage, progress, step):
-    """Linear warm-up over the stage's first steps, then a cosine over its planned training time down to `floor`."""
-    cosine = 0.5 + 0.5 * math.cos(math.pi * min(progress, 1.0))
-    return stage["rate"] * min(1.0, (step + 1) / stage["warmup"]) * (stage["floor"] + (1 - stage["floor"]) * cosine)
-
-
-class Batches:
-    """This process's share of a step's `groups` sub-batches, whose scales are stratified over [1, max_scale]."""
-
-    def __init__(self, stage, cache, seed, rank=0, world=1):
-        self.stage = stage
-        self.patches = Patches(cache, seed, stage.get("sources", [""]), stage.get("resamplers", ["pillow"]))
-        self.shares = [g for g in range(stage["groups"]) if share(g, world) == rank]
-
-    def __call__(self):
-        s, step = self.stage, []
-        for g in self.shares:
-            scale = 1 + (s["max_scale"] - 1) * (g + self.patches.random.random()) / s["groups"]
-            step.append(self.patches.batch(s["batch"] // s["groups"], s["patch"], scale))
-        return step
-
-
-def share(g, world):
-    """Deals sub-batches out forwards and backwards in turn, so that large and small scales even out."""
-    turn, place = divmod(g, world)
-    return place if turn % 2 == 0 else world - 1 - place
-
-
 class Trainer:
-    def __init__(self, stage, args):
-        self.stage, self.args = stage, args
+    def __init__(self, stage, args, mode):
+        self.stage, self.args, self.mode, self.schedule = stage, args, mode, Schedule.of(stage)
         self.rank = int(os.environ.get("RANK", 0))
         self.world = int(os.environ.get("WORLD_SIZE", 1))
         self.device = torch.device(args.device)
@@ -97,109 +79,143 @@ class Trainer:
         self.average = {n: p.detach().clone() for n, p in self.net.named_parameters()}
         self.adam = torch.optim.Adam(self.net.parameters(), lr=0.0, betas=tuple(stage["betas"]),
                                      fused=True)
-        self.step, self.begun, self.seconds, self.progress, self.stopping = 0, 0, 0.0, 0.0, 0.0
-        self.until = datetime.fromisoformat(args.until).timestamp() if args.until else None
-        self.compute = torch.compile(self.net.compute, dynamic=True) if args.compile else self.net.compute
-
-    def done(self):
-        """The part of the stage that is trained; with --until, of what will be if nothing interrupts from now on."""
-        if self.args.steps:
-            return (self.step + 1 - self.begun) / self.args.steps
-        if self.until is None:
-            return self.seconds / (3600 * self.stage["hours"])
-        return self.seconds / (self.seconds + max(self.until - time.time(), 0.001))
+        self.step, self.begun, self.seconds, self.stopping = 0, 0, 0.0, 0.0
+        self.loss = LOSSES[stage.get("loss", "l1")]
+        self.features, self.enlarge = (torch.compile(f, dynamic=True) if mode.code == "compiled" else f
+                                       for f in (self.net.features, self.net.enlarge))
 
     def stop(self, *_):
         self.stopping = 1.0
 
     def save(self, path):
-        state = {"net": self.net.state_dict(), "average": self.average, "adam": self.adam.state_dict(),
-                 "step": self.step, "begun": self.begun, "seconds": self.seconds, "stage": self.stage}
-        torch.save(state, f"{path}.part")
-        os.replace(f"{path}.part", path)
+        states.write({"net": self.net.state_dict(), "average": self.average, "adam": self.adam.state_dict(),
+                      "step": self.step, "begun": self.begun, "seconds": self.seconds, "stage": self.stage,
+                      "schedule": asdict(self.schedule), "mode": [str(self.mode), modes.processor()]}, path)
 
-    def load(self, path, restart):
-        """Goes on from a state; `restart` keeps its weights and moments but begins this stage's clock anew."""
-        state = torch.load(path, map_location=self.device, weights_only=True)
-        self.net.load_state_dict(state["average" if restart else "net"])
+    def load(self, state):
+        """Goes on exactly where `state` was saved; a branch keeps its schedule, else the stage file's holds."""
+        self.net.load_state_dict(state["net"])
         self.average = {n: p.to(self.device) for n, p in state["average"].items()}
         self.adam.load_state_dict(state["adam"])
-        self.step = state["step"]
-        self.begun, self.seconds = (self.step, 0.0) if restart else (state.get("begun", 0), state["seconds"])
+        self.step, self.begun, self.seconds = state["step"], state["begun"], state["seconds"]
+        kept = Schedule(**state["schedule"]) if "schedule" in state else self.schedule
+        self.schedule = kept if kept.decay else self.schedule
 
-    def load_weights(self, path):
+    def begin(self, state):
+        """Begins this stage with the average and the moments of another one's state."""
+        self.load({**state, "net": state["average"], "begun": state["step"], "seconds": 0.0,
+                   "schedule": asdict(self.schedule)})
+        self.adam.param_groups[0]["betas"] = tuple(self.stage["betas"])
+
+    def begin_weights(self, path):
         """Begins from a weights file: the average starts there, Adam's moments start from nothing."""
         with safe_open(path, "pt") as file:
             self.net.load_state_dict({name: file.get_tensor(name).float() for name in file.keys()})
             self.step = self.begun = max(1, int((file.metadata() or {}).get("steps", 1)))
         self.average = {n: p.detach().clone() for n, p in self.net.named_parameters()}
 
-    def backward(self, inputs, targets):
-        """Accumulates the gradient of one sub-batch's L1 error; returns the error."""
-        x = torch.from_numpy(inputs).to(self.device).float() / 255
-        y = torch.from_numpy(targets).to(self.device).float() / 255
-        tables = self.net.prepare(tuple(x.shape[2:]), tuple(y.shape[2:]), self.device)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.stage["bf16"]):
-            out = self.compute(x, tables)
-        loss = (out.float() - y).abs().mean() / self.stage["groups"]
-        loss.backward()
-        return loss.item()
+    def backward(self, batches):
+        """The gradient of the step's error, of this process's share; returns that share of the error."""
+        def floats(arrays):
+            return [torch.from_numpy(a).to(self.device).float() / 255 for a in arrays]
+
+        inputs, targets = (floats(arrays) for arrays in zip(*batches))
+        tables = [self.net.prepare(tuple(x.shape[2:]), tuple(y.shape[2:]), self.device) for x, y in zip(inputs, targets)]
+        style = torch.cat([t["style"].float().expand(len(x), -1) for x, t in zip(inputs, tables)])
+        error = 0.0
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.mode.precision == "bfloat16"):
+            # Inputs have one size: the trunk takes them together.
+            features = self.features(torch.cat(inputs), {**tables[0], "style": style})
+            for x, y, f, t in zip(inputs, targets, features.split([len(x) for x in inputs]), tables):
+                difference = self.enlarge(x, f, t).float() - y
+                error = error + self.loss(difference).mean() * (len(x) / self.stage["batch"])
+        error.backward()
+        return error.item()
 
     def exchange(self, error):
-        """Sums gradients and errors over the processes; they follow the first one's clock and stop together."""
-        self.progress = self.done()
+        """Sums gradients and errors over the processes, which stop together."""
         if self.world == 1:
             return error
         gradients = [p.grad for p in self.net.parameters()]
-        clock = (self.seconds, self.progress) if self.rank == 0 else (0.0, 0.0)
-        flat = torch.cat([g.flatten() for g in gradients] + [torch.tensor([error, *clock, self.stopping], device=self.device)])
+        flat = torch.cat([g.flatten() for g in gradients] + [torch.tensor([error, self.stopping], device=self.device)])
         dist.all_reduce(flat)
-        error, self.seconds, self.progress, self.stopping = flat[-4:].tolist()
-        for p, part in zip(gradients, flat[:-4].split([g.numel() for g in gradients])):
+        error, self.stopping = flat[-2:].tolist()
+        for p, part in zip(gradients, flat[:-2].split([g.numel() for g in gradients])):
             p.copy_(part.view_as(p))
         return error
 
     def update(self, batches):
         """One optimiser step; returns the mean error."""
-        error = self.exchange(sum(self.backward(x, y) for x, y in batches))
+        error = self.exchange(self.backward(batches))
         norm = torch.nn.utils.clip_grad_norm_(self.net.parameters(), self.stage["clip"])
         if torch.isfinite(norm):
-            self.adam.param_groups[0]["lr"] = rate(self.stage, self.progress, self.step - self.begun)
+            self.adam.param_groups[0]["lr"] = self.schedule(self.step - self.begun)
             self.adam.step()
-            decay = self.stage["ema"] if self.begun else min(self.stage["ema"], (1 + self.step) / (10 + self.step))
-            torch._foreach_lerp_(list(self.average.values()), [p.detach() for p in self.net.parameters()], 1 - decay)
+            keep = average_weight(self.stage["ema"], self.schedule, self.step, self.begun)
+            torch._foreach_lerp_(list(self.average.values()), [p.detach() for p in self.net.parameters()], 1 - keep)
         self.adam.zero_grad()
         self.step += 1
         return error
 
+    def batches(self, work):
+        stage = self.stage
+        patches = Patches(work / "photos", stage.get("sources", [""]), stage.get("resamplers", ["pillow"]), stage.get("degrade"))
+        return Prefetch(Batches(stage, patches, self.rank, self.world), self.step)
+
+    def trial(self, work, steps):
+        """Median seconds of a step, after one that is not counted."""
+        batches, times = self.batches(work), []
+        for _ in range(1 + steps):
+            start = time.time()
+            self.update(next(batches))
+            times.append(time.time() - start)
+        return statistics.median(times[1:])
+
     def run(self, work, log):
-        state = work / "state.pt"
-        seed = self.stage["seed"], self.rank, self.step
-        batches = Prefetch(Batches(self.stage, work / "photos", seed, self.rank, self.world))
-        errors, saved, validated = [], time.time(), time.time()
+        state, end = work / "state.pt", self.begun + self.schedule.steps
+        if self.args.steps:
+            end = min(end, self.step + self.args.steps)
+        if self.step >= end:
+            print(self.end(), flush=True)
+            return
+        batches = self.batches(work)
+        errors, saved = [], time.time()
         if self.rank == 0 and self.step == self.begun > 0:
             log(step=self.step, seconds=0.0, validation=self.validation())
-        signal.signal(signal.SIGTERM, self.stop)
-        while self.progress < 1 and not self.stopping:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self.stop)
+        while self.step < end and not self.stopping:
             start = time.time()
             errors.append(self.update(next(batches)))
-            self.seconds += min(time.time() - start, 60.0)
+            self.seconds += time.time() - start
             if self.rank:
                 continue
+            done = self.step - self.begun
             if self.step % 50 == 0:
                 log(step=self.step, seconds=round(self.seconds, 1), date=round(time.time()), error=round(float(np.mean(errors)), 6),
-                    rate=self.adam.param_groups[0]["lr"])
+                    rate=self.schedule(done - 1), phase=self.schedule.phase(done - 1))
                 errors.clear()
-            if time.time() - validated > 60 * self.stage["validate_minutes"]:
+            if done % self.stage["validate_steps"] == 0 and self.step < end:
                 log(step=self.step, seconds=round(self.seconds, 1), validation=self.validation())
-                validated = time.time()
             if time.time() - saved > 60 * self.stage["save_minutes"]:
                 self.save(state)
                 saved = time.time()
-        if not self.rank:
-            self.save(state)
-            if not self.stopping:
-                log(step=self.step, seconds=round(self.seconds, 1), validation=self.validation())
+        if self.rank:
+            return
+        self.save(state)
+        if self.over():
+            log(step=self.step, seconds=round(self.seconds, 1), validation=self.validation())
+        print(self.end(), flush=True)
+
+    def over(self):
+        return self.schedule.phase(self.step - self.begun) == "over"
+
+    def end(self):
+        """What is said last."""
+        if not self.over():
+            return f"Saved at step {self.step}; the same command goes on from there."
+        further = "" if self.schedule.decay else " Raise `stable` in the stage's file to go on, or branch off with --decay."
+        return f"The schedule of {self.schedule.steps} steps is over, at step {self.step}.{further}"
 
     def validation(self):
         """PSNR of the averaged weights on a crop of each held-out photo."""
@@ -210,45 +226,89 @@ class Trainer:
         return result
 
 
+def average_weight(ema, schedule, step, begun):
+    """What a step keeps of the average: less at the very beginning and in a decay, whose early weights are worse."""
+    if not begun:
+        ema = min(ema, (1 + step) / (10 + step))
+    return min(ema, 1 - 10 / max(schedule.decay, 11)) if schedule.phase(step - begun) == "decay" else ema
+
+
 def held_out():
     return (HERE / "held_out.txt").read_text().split()
 
 
-def main():
+def arguments():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("stage", type=Path)
     parser.add_argument("--photos", type=Path, required=True, help="folder of photographs")
     parser.add_argument("--work", type=Path, required=True, help="folder for the cache, the log and the state")
     parser.add_argument("--initial", type=Path, help="a state or a .safetensors file to begin from where --work has no state")
-    parser.add_argument("--steps", type=int, help="end after so many steps instead of after the stage's hours")
-    parser.add_argument("--until", help="end at this time (2030-01-31T12:00:00Z) instead of after the stage's hours")
+    parser.add_argument("--steps", type=int, help="stop after so many steps; the same command goes on")
+    parser.add_argument("--resume", action="store_true", help="go on from the state --initial instead of beginning a stage")
+    parser.add_argument("--decay", type=int, nargs="?", const=0, metavar="STEPS",
+                        help="branch off: let the rate of the stable state --initial fall, over a seventh of its stable steps "
+                             "if not told")
+    parser.add_argument("--mode", help="precision-processes-code instead of the fastest: float32-2-native")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--compile", action="store_true", help="torch.compile")
-    parser.add_argument("--native", action="store_true", help="compiled involution for the CPU")
-    args = parser.parse_args()
-    stage = json.loads(args.stage.read_text())
-    torch.set_num_threads(args.threads)
-    torch.set_flush_denormal(True)
-    if args.native:
-        import native
-        upsampler.involution = native.involution()
-    if int(os.environ.get("WORLD_SIZE", 1)) > stage["groups"]:
-        raise SystemExit(f"{args.stage}: {stage['groups']} groups cannot be dealt to {os.environ['WORLD_SIZE']} processes. "
-                         "Raise groups, or start fewer processes.")
-    args.work.mkdir(parents=True, exist_ok=True)
-    trainer = Trainer(stage, args)
-    if trainer.rank == 0 and not (args.work / "photos.index").exists():
-        build_cache(args.photos, args.work / "photos", held_out())
-    if trainer.world > 1:
-        dist.barrier()
+    parser.add_argument("--trial", type=int, help=argparse.SUPPRESS)  # time so many steps, keep nothing
+    return parser.parse_args()
+
+
+def choose(args):
+    """The mode of --mode, that of the state if it is from this processor, or the fastest."""
+    with suppress(FileNotFoundError):
+        name, processor = states.read(args.work / "state.pt").get("mode", (None, None))
+        if processor == modes.processor():
+            print(f"mode {name}, as before", flush=True)
+            return modes.Mode.of(name)
+    mode = modes.fastest(sys.argv, args.device, lambda text: print(text, flush=True))
+    print(f"mode {mode}", flush=True)
+    return mode
+
+
+def load(trainer, args):
+    """Fills the trainer from the work folder's state, or from --initial."""
     if (args.work / "state.pt").exists():
-        trainer.load(args.work / "state.pt", restart=False)
+        trainer.load(states.read(args.work / "state.pt"))
+        if args.decay and args.decay != trainer.schedule.decay:
+            raise ValueError(f"{args.work} holds a training with a decay of {trainer.schedule.decay} steps, not {args.decay}. "
+                             "Give a branch a --work folder of its own.")
     elif args.initial and args.initial.suffix == ".safetensors":
-        trainer.load_weights(args.initial)
+        trainer.begin_weights(args.initial)
+    elif args.initial and args.resume:
+        trainer.load(states.read(args.initial))
+    elif args.initial and args.decay is None:
+        trainer.begin(states.read(args.initial))
     elif args.initial:
-        trainer.load(args.initial, restart=True)
-    print(sum(p.numel() for p in trainer.net.parameters()), "parameters, from step", trainer.step, flush=True)
+        state = states.read(args.initial)
+        trainer.load(state)
+        trainer.schedule = trainer.schedule.branch(state["step"] - state["begun"], args.decay or None)
+    elif args.decay is not None:
+        raise ValueError("--decay branches off from a state. Name it with --initial.")
+
+
+def main():
+    args = arguments()
+    stage = json.loads(args.stage.read_text())
+    args.work.mkdir(parents=True, exist_ok=True)
+    worker = "RANK" in os.environ
+    if not worker and not (args.work / "photos.index").exists():
+        build_cache(args.photos, args.work / "photos", held_out())
+    mode = modes.Mode.of(args.mode) if args.mode else choose(args)
+    if not worker and mode.processes > 1:
+        raise SystemExit(modes.run(sys.argv, mode))
+    torch.set_num_threads(mode.threads)
+    torch.set_flush_denormal(True)
+    if mode.code == "native":
+        import native
+        native.install()
+    trainer = Trainer(stage, args, mode)
+    load(trainer, args)
+    if args.trial:
+        print(modes.TRIAL, trainer.trial(args.work, args.trial), flush=True)
+        return
+    if trainer.rank == 0:
+        print(sum(p.numel() for p in trainer.net.parameters()), "parameters, from step", trainer.step, flush=True)
 
     def log(**entry):
         with open(args.work / "log.jsonl", "a") as out:
@@ -259,4 +319,7 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except ValueError as error:
+        raise SystemExit(f"{error}") from None

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Involution and its gradients in one pass each, for training on a CPU.
 // z, out [b,h,w,g,8]; k [b,h,w,g,9]; f [h,w,9]; out(p) = sum_q f(p,q) k(p,q) z(p+q), zeros outside.
-#include <torch/extension.h>
-
-using torch::Tensor;
+#include "native.hpp"
 
 namespace {
 
@@ -18,12 +16,13 @@ inline void neighbours(const Shape& s, int64_t b, int64_t y, int64_t x, Use use)
                 use((dy + 1) * 3 + dx + 1, (b * s.h + y + dy) * s.w + x + dx);
 }
 
-Tensor forward(Tensor z, Tensor k, Tensor f) {
-    const Shape s{z.size(0), z.size(1), z.size(2), z.size(3)};
-    Tensor out = torch::zeros_like(z);
-    const float *zp = z.data_ptr<float>(), *kp = k.data_ptr<float>(), *fp = f.data_ptr<float>();
-    float* op = out.data_ptr<float>();
-    at::parallel_for(0, s.b * s.h, 1, [&](int64_t begin, int64_t end) {
+}  // namespace
+
+extern "C" void involution_forward(float* op, const float* zp, const float* kp, const float* fp, int64_t images, int64_t h,
+                                   int64_t w, int64_t g, int64_t threads) {
+    const Shape s{images, h, w, g};
+    parallel(s.b * s.h, threads, [&](int64_t begin, int64_t end) {
+        std::fill(op + begin * w * g * 8, op + end * w * g * 8, 0.f);
         for (int64_t row = begin; row < end; ++row)
             for (int64_t x = 0; x < s.w; ++x) {
                 const int64_t b = row / s.h, y = row % s.h, p = row * s.w + x;
@@ -36,15 +35,15 @@ Tensor forward(Tensor z, Tensor k, Tensor f) {
                 });
             }
     });
-    return out;
 }
 
-std::vector<Tensor> backward(Tensor d, Tensor z, Tensor k, Tensor f) {
-    const Shape s{z.size(0), z.size(1), z.size(2), z.size(3)};
-    Tensor dz = torch::zeros_like(z), dk = torch::zeros_like(k), df = torch::zeros_like(f);
-    const float *dp = d.data_ptr<float>(), *zp = z.data_ptr<float>(), *kp = k.data_ptr<float>(), *fp = f.data_ptr<float>();
-    float *dzp = dz.data_ptr<float>(), *dkp = dk.data_ptr<float>(), *dfp = df.data_ptr<float>();
-    at::parallel_for(0, s.h, 1, [&](int64_t begin, int64_t end) {
+extern "C" void involution_backward(float* dzp, float* dkp, float* dfp, const float* dp, const float* zp, const float* kp,
+                                    const float* fp, int64_t images, int64_t h, int64_t w, int64_t g, int64_t threads) {
+    const Shape s{images, h, w, g};
+    std::fill(dzp, dzp + s.b * s.h * s.w * s.g * 8, 0.f);
+    std::fill(dkp, dkp + s.b * s.h * s.w * s.g * 9, 0.f);
+    std::fill(dfp, dfp + s.h * s.w * 9, 0.f);
+    parallel(s.h, threads, [&](int64_t begin, int64_t end) {
         for (int64_t y = begin; y < end; ++y)
             for (int64_t b = 0; b < s.b; ++b)
                 for (int64_t x = 0; x < s.w; ++x) {
@@ -69,12 +68,5 @@ std::vector<Tensor> backward(Tensor d, Tensor z, Tensor k, Tensor f) {
                     });
                 }
     });
-    return {dz, dk, df};
 }
 
-}  // namespace
-
-PYBIND11_MODULE(TORCH_EXTENSION_NAME, m) {
-    m.def("forward", &forward);
-    m.def("backward", &backward);
-}
