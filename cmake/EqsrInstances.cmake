@@ -13,17 +13,21 @@ endif()
 set(avx2_flags -mavx2 -mfma)
 set(avx512_flags ${avx2_flags} -mavx512f -mavx512bw -mavx512vl -mavx512dq)
 
-foreach(config base lite)
-  set(target eqsr_${config}_cpu)
-  set(sources "")
-  foreach(abi IN LISTS abis)
-    set(source ${PROJECT_BINARY_DIR}/instances/${config}_${abi}.cpp)
-    file(CONFIGURE OUTPUT ${source} CONTENT "#include <eqsr/eqsr.hpp>
+function(eqsr_instance_source source config)
+  file(CONFIGURE OUTPUT ${source} CONTENT "#include <eqsr/eqsr.hpp>
 #include <eqsr/instance.hpp>
 namespace eqsr {
 EQSR_CPU_INSTANCE(, ${config})
 }
 ")
+endfunction()
+
+foreach(config base lite)
+  set(target eqsr_${config}_cpu)
+  set(sources "")
+  foreach(abi IN LISTS abis)
+    set(source ${PROJECT_BINARY_DIR}/instances/${config}_${abi}.cpp)
+    eqsr_instance_source(${source} ${config})
     set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "${${abi}_flags}")
     list(APPEND sources ${source})
   endforeach()
@@ -35,6 +39,20 @@ EQSR_CPU_INSTANCE(, ${config})
   string(TOUPPER ${config} upper)
   target_compile_definitions(${target} INTERFACE EQSR_LINKED_${upper}_CPU)
 endforeach()
+
+# Both, with the flags of our own programs and for their instruction set alone: tools, examples and
+# tests share them instead of compiling them again.
+function(eqsr_own_networks)
+  set(sources "")
+  foreach(config base lite)
+    list(APPEND sources ${PROJECT_BINARY_DIR}/instances/own_${config}.cpp)
+    eqsr_instance_source(${PROJECT_BINARY_DIR}/instances/own_${config}.cpp ${config})
+  endforeach()
+  add_library(eqsr_own_networks STATIC EXCLUDE_FROM_ALL ${sources})
+  target_link_libraries(eqsr_own_networks PUBLIC eqsr)
+  target_compile_definitions(eqsr_own_networks INTERFACE EQSR_LINKED_BASE_CPU EQSR_LINKED_LITE_CPU)
+  eqsr_native_target(eqsr_own_networks)
+endfunction()
 
 foreach(config IN LISTS EQSR_INSTANCES)
   if(NOT TARGET eqsr::${config}_cpu)
