@@ -2,6 +2,9 @@
 #include <doctest/doctest.h>
 
 #include "cuda/contexts.hpp"
+#if !defined(__CUDACC__)
+#include <eqsr/cpu/simd.hpp>  // both backends in one file
+#endif
 
 using namespace eqsr_test;
 using eqsr::Context;

@@ -10,7 +10,7 @@ namespace cpu {
 [[gnu::noinline]] inline void involution(Context<Cpu>& ctx, const float* x, Index height,
                                          Index width, int channels, const float* kernels,
                                          const float* factors, float* y) {
-  const int per_pixel = channels / involution_group * involution_taps;
+  const int per_pixel = InvolutionShape{channels}.kernels();
   for_each_row(ctx, height, [&](Index h) {
     with_isa(ctx.isa(), [&](auto simd) {
       for (Index w = 0; w < width; ++w) {

@@ -1,8 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <eqsr/cpu/kriging_bands.hpp>  // KrigingTile
-#include <eqsr/layer/bands.hpp>        // Bands
+#include <eqsr/cpu/kriging_tile.hpp>  // KrigingTile
+#include <eqsr/layer/bands.hpp>       // Bands
 
+/// The target-resolution stage, with exact means over the whole image. Three words for its pieces:
+/// a *tile* is what one thread works on, a *band* the rows that are worked on at once, and a *part*
+/// the rows that one of several processes computes.
+///
+/// Each involution block ends in a gate that needs a mean over the whole target image, so the stage
+/// runs three times over the image: up to the first mean, up to the second, up to the colours. What
+/// one pass leaves for the next is the `Storage` policy; the arithmetic is the same. Row sums are
+/// added tile by tile, then row by row, so no result depends on bands, threads or policies.
 namespace eqsr { inline namespace EQSR_ABI { namespace cpu {
 
 /// The three passes over the target image.
@@ -10,36 +18,35 @@ class KrigingPasses {
  public:
   /// Rows that are worked on at once, an even number unless it is all: enough tiles for all
   /// threads, unless the band's height is given.
-  static Index slab_rows(Index rows, Index W, Index band_height, int threads) {
+  static Index band_rows(Index rows, Index W, Index band_height, int threads) {
     const Index across = tiles(W, KrigingTile::width), wanted = 8 * Index{threads};
-    const Index bands = std::clamp<Index>((wanted + across - 1) / across, 1, 8);
-    const Index slab = band_height > 0 ? (band_height + 1) / 2 * 2 : bands * KrigingTile::height;
-    return (std::min)(rows, slab);
+    const Index down = std::clamp<Index>((wanted + across - 1) / across, 1, 8);
+    const Index band = band_height > 0 ? (band_height + 1) / 2 * 2 : down * KrigingTile::height;
+    return (std::min)(rows, band);
   }
   /// The temporaries, with the planes that the storage policy keeps.
   struct Scratch {
     float* tiles;      ///< of each thread
-    double* partial;   ///< sums of the hidden layer: a slab's rows, tile by tile
+    double* partial;   ///< sums of the hidden layer: a band's rows, tile by tile
     double* total;     ///< and those of the image so far
     double* row_sums;  ///< and those of each row of a part, else null
     float* gate[2];    ///< of each block
-    float* rgb;        ///< a slab of colours, null where the whole image has memory
-    float *x, *z;      ///< planes, null where they are not kept
+    float* rgb;        ///< a band of colours, null where the whole image has memory
+    KeptPlanes planes;
   };
   template <class C>
   static Scratch scratch(Scope<C>& memory, const Bands& bands, int L) {
     const C& ctx = memory.context();
     const Index W = bands.width, kept = kept_rows(bands).size();
-    const Index slab = slab_rows(kept, W, ctx.band_height, ctx.threads());
-    const Index plane = (kept + slab + 1) * W * L, across = tiles(W, KrigingTile::width);
+    const Index band = band_rows(kept, W, ctx.band_height, ctx.threads());
+    const Index plane = (kept + band + 1) * W * L, across = tiles(W, KrigingTile::width);
     return {memory.floats(ctx.threads() * KrigingTile::scratch(L)),
-            memory.doubles(slab * across * 2 * L),
+            memory.doubles(band * across * 2 * L),
             memory.doubles(2 * L),
             bands.part.meet ? memory.doubles((bands.last() - bands.first()) * 2 * L) : nullptr,
             {memory.floats(L), memory.floats(L)},
-            bands.whole ? nullptr : memory.floats(slab * W * 3),
-            bands.storage == Storage::none ? nullptr : memory.floats(plane),
-            bands.storage == Storage::both ? memory.floats(plane) : nullptr};
+            bands.whole ? nullptr : memory.floats(band * W * 3),
+            kept_planes(memory, bands.storage, plane)};
   }
 
   KrigingPasses(Context<Cpu>& ctx, const Scratch& scratch, const KrigingImage& image,
@@ -47,11 +54,10 @@ class KrigingPasses {
       : ctx_(ctx),
         image_(image),
         bands_(bands),
-        storage_(bands.storage),
         L_(image.L),
         rows_{bands.first(), bands.last()},
         kept_(kept_rows(bands)),
-        slab_(slab_rows(kept_.size(), image.W, ctx.band_height, ctx.threads())),
+        band_(band_rows(kept_.size(), image.W, ctx.band_height, ctx.threads())),
         across_(tiles(image.W, KrigingTile::width)),
         scratch_(scratch.tiles),
         partial_(scratch.partial),
@@ -59,20 +65,20 @@ class KrigingPasses {
         row_sums_(scratch.row_sums),
         gate_{scratch.gate[0], scratch.gate[1]},
         rgb_(scratch.rgb),
-        x_(scratch.x),
-        z_(scratch.z) {}
+        x_(scratch.planes.x),
+        z_(scratch.planes.z) {}
 
   void run() {
     first_pass();
     finish_gate(0);
-    if (storage_ == Storage::one) gate_plane();
+    if (x_ && !z_) gate_plane();
     second_pass();
     finish_gate(1);
     third_pass();
   }
 
  private:
-  [[nodiscard]] double first_end() const { return storage_ == Storage::none ? 0.2 : 0.4; }
+  [[nodiscard]] double first_end() const { return x_ ? 0.4 : 0.2; }
   static Index tiles(Index extent, Index size) { return (extent + size - 1) / size; }
 
   /// Rows of the image, from an even one on.
@@ -90,15 +96,15 @@ class KrigingPasses {
   using Sums = FunctionRef<double*(Index row)>;
   using Work = FunctionRef<void(KrigingTile& tile, const Rect& rect, Sums sums)>;
 
-  /// Calls `work(tile, rect, sums)` for every tile of every slab of `range`, and `after(y, rows)`
-  /// when a slab is done. `begin` and `end` are the pass's share of the work, for the progress.
+  /// Calls `work(tile, rect, sums)` for every tile of every band of `range`, and `after(y, rows)`
+  /// when a band is done. `begin` and `end` are the pass's share of the work, for the progress.
   [[gnu::noinline]] void for_each_tile(const Range& range, double begin, double end, Work work,
                                        FunctionRef<void(Index y, Index rows)> after) {
     std::fill_n(total_, 2 * L_, 0.0);
-    for (Index y = range.begin; y < range.end; y += slab_) {
+    for (Index y = range.begin; y < range.end; y += band_) {
       const double done = double(y - range.begin) / double(range.size());
       ctx_.checkpoint(begin + (end - begin) * done, "upsampling");
-      const Index rows = (std::min)(slab_, range.end - y);
+      const Index rows = (std::min)(band_, range.end - y);
       ctx_.parallel_for(tiles(rows, KrigingTile::height) * across_, [&](Index task, int thread) {
         const Index top = y + task / across_ * KrigingTile::height;
         const Index left = task % across_ * KrigingTile::width;
@@ -113,7 +119,7 @@ class KrigingPasses {
     }
   }
 
-  /// Adds the sums of a slab's rows: tiles from left to right, then row by row. Those of a part
+  /// Adds the sums of a band's rows: tiles from left to right, then row by row. Those of a part
   /// wait for the total of the rows above.
   void add_rows(Index y, Index rows) {
     for (Index row = y; row < y + rows; ++row) {
@@ -160,10 +166,10 @@ class KrigingPasses {
   /// Pass 1: block 1 up to its hidden layer's mean; keeps x, and z where both are stored.
   void first_pass() {
     for_each_tile(
-        storage_ == Storage::none ? rows_ : kept_, 0, first_end(),
+        x_ ? kept_ : rows_, 0, first_end(),
         [&](KrigingTile& tile, const Rect& r, Sums sums) {
           const PixelRows u = tile.head(r.grown(1, image_.H, image_.W));
-          const PixelRows out = storage_ == Storage::none ? PixelRows{} : ahead(x_);
+          const PixelRows out = x_ ? ahead(x_) : PixelRows{};
           tile.convolve(image_.block[0], u, r, out,
                         [&](Index row, const float* x) { second_half(tile, 0, row, r, x, sums); });
         },
@@ -176,8 +182,7 @@ class KrigingPasses {
     const BlockWeights& block = image_.block[b];
     tile.hidden(block, x, r.w);
     tile.sum_hidden(r.w, sums(row));
-    if (storage_ != Storage::both) return;
-    tile.contracted(block, r.w, (b == 0 ? ahead(z_) : plane(z_)).at(row, r.x));
+    if (z_) tile.contracted(block, r.w, (b == 0 ? ahead(z_) : plane(z_)).at(row, r.x));
   }
 
   /// Between the passes where z must be computed again, once a pixel: x becomes ReLU(x + gate z).
@@ -199,22 +204,20 @@ class KrigingPasses {
     for_each_tile(
         rows_, first_end() + 0.05, 0.8,
         [&](KrigingTile& tile, const Rect& r, Sums sums) {
-          const PixelRows in = storage_ == Storage::none  ? recompute(tile, r)
-                               : storage_ == Storage::one ? ahead(x_)
-                                                          : gated(tile, r);
-          const PixelRows out = storage_ == Storage::none ? PixelRows{} : plane(x_);
+          const PixelRows in = !x_ ? recompute(tile, r) : !z_ ? ahead(x_) : gated(tile, r);
+          const PixelRows out = x_ ? plane(x_) : PixelRows{};
           tile.convolve(image_.block[1], in, r, out,
                         [&](Index row, const float* x) { second_half(tile, 1, row, r, x, sums); });
         },
         [&](Index y, Index rows) { add_rows(y, rows); });
   }
 
-  /// Pass 3: the second gate and the colours, handed on slab by slab.
+  /// Pass 3: the second gate and the colours, handed on band by band.
   void third_pass() {
     const BlockWeights& block = image_.block[1];
     const auto colours = [&](Index row) {
       return bands_.whole ? bands_.whole + row * image_.W * 3
-                          : rgb_ + (row - rows_.begin) % slab_ * image_.W * 3;
+                          : rgb_ + (row - rows_.begin) % band_ * image_.W * 3;
     };
     for_each_tile(
         rows_, 0.8, 1,
@@ -222,7 +225,7 @@ class KrigingPasses {
           const auto finish = [&](Index row, const float* x, const float* z) {
             tile.finish(x, z, gate_[1], row, r.x, r.w, colours(row) + r.x * 3);
           };
-          if (storage_ != Storage::none) {
+          if (x_) {
             for (Index row = r.y; row < r.y + r.h; ++row) {
               const float* x = plane(x_).at(row, r.x);
               finish(row, x, stored_z(tile, 1, row, r, x));
@@ -264,23 +267,22 @@ class KrigingPasses {
 
   /// contract(hidden) of a stored x: stored too, or computed again.
   const float* stored_z(KrigingTile& tile, int b, Index row, const Rect& r, const float* x) {
-    if (storage_ == Storage::both) return plane(z_).at(row, r.x);
+    if (z_) return plane(z_).at(row, r.x);
     tile.hidden(image_.block[b], x, r.w);
     return tile.contracted(image_.block[b], r.w);
   }
   [[nodiscard]] PixelRows plane(float* data) const { return {data, kept_.begin, 0, image_.W, L_}; }
-  /// What the second block reads: in the same memory, one slab and a row ahead of what it writes.
+  /// What the second block reads: in the same memory, one band and a row ahead of what it writes.
   [[nodiscard]] PixelRows ahead(float* data) const {
-    return plane(data + (slab_ + 1) * image_.W * L_);
+    return plane(data + (band_ + 1) * image_.W * L_);
   }
 
   Context<Cpu>& ctx_;
   const KrigingImage& image_;
   const Bands& bands_;
-  Storage storage_;
   int L_;
   Range rows_, kept_;
-  Index slab_, across_;
+  Index band_, across_;
   float* scratch_;
   double* partial_;
   double* total_;

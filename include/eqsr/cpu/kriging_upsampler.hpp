@@ -54,20 +54,20 @@ HeadTables head_tables(Scope<C>& memory, Index source, Index H, Index W, int L) 
 
 /// The parameters of an involution block, packed.
 BlockWeights block_weights(AnyContext auto& ctx, const auto& block) {
-  return {block.norm1.weight.data(),
-          block.norm1.bias.data(),
-          block.norm2.weight.data(),
-          block.norm2.bias.data(),
-          packed_linear(ctx, block.conv1),
-          packed_linear(ctx, block.involution.expand),
-          packed_linear(ctx, block.conv2),
-          packed_linear(ctx, block.expand),
-          packed_linear(ctx, block.contract),
-          packed_3x3(ctx, block.involution.reduce),
-          block.contract.weight.data(),
-          block.contract.bias.data(),
-          block.attention.weight.data(),
-          static_cast<int>(block.attention.weight.template extent<'k'>())};
+  return {.norm1_weight = block.norm1.weight.data(),
+          .norm1_bias = block.norm1.bias.data(),
+          .norm2_weight = block.norm2.weight.data(),
+          .norm2_bias = block.norm2.bias.data(),
+          .conv1 = packed_linear(ctx, block.conv1),
+          .kernels = packed_linear(ctx, block.involution.expand),
+          .conv2 = packed_linear(ctx, block.conv2),
+          .expand = packed_linear(ctx, block.expand),
+          .contract = packed_linear(ctx, block.contract),
+          .reduce = packed_3x3(ctx, block.involution.reduce),
+          .contract_weight = block.contract.weight.data(),
+          .contract_bias = block.contract.bias.data(),
+          .attention = block.attention.weight.data(),
+          .attention_taps = static_cast<int>(block.attention.weight.template extent<'k'>())};
 }
 
 }  // namespace cpu
@@ -105,7 +105,7 @@ struct Kernel<op::KrigingHead, Cpu> {
   }
 };
 
-/// Three passes over tiles of the target image; see kriging_bands.hpp.
+/// Three passes over tiles of the target image; see kriging_tile.hpp.
 template <>
 struct Kernel<op::KrigingUpsampler, Cpu> {
   /// One axis of the target: its tables, the factors of the distance, the encoded offsets.

@@ -27,7 +27,7 @@ class KrigingPasses {
     float *mean, *gate[2];          ///< of the hidden layer, and of each block
     float* above;                   ///< the last row above the band
     float* rgb;                     ///< a band, null where the whole image has memory
-    float *plane_x, *plane_z;       ///< planes, null where they are not kept
+    KeptPlanes planes;
     MlpScratch mlp;
   };
   template <class C>
@@ -46,8 +46,7 @@ class KrigingPasses {
             {memory.floats(L), memory.floats(L)},
             rows(1),
             bands.whole ? nullptr : memory.floats(band * W * 3),
-            bands.storage == Storage::none ? nullptr : rows(H),
-            bands.storage == Storage::both ? rows(H) : nullptr,
+            kept_planes(memory, bands.storage, H * W * L),
             mlp_scratch(memory, {.count = wide * W,
                                  .channels = L,
                                  .hidden = 2 * L,
@@ -61,7 +60,6 @@ class KrigingPasses {
         image_(image),
         block_{&blocks[0], &blocks[1]},
         bands_(bands),
-        storage_(bands.storage),
         L_(image.L),
         band_(band_rows(image.H, image.W, ctx.band_height)),
         line_(image.W * image.L),
@@ -76,14 +74,14 @@ class KrigingPasses {
         above_(scratch.above),
         sums_(scratch.sums),
         rgb_(scratch.rgb),
-        plane_x_(scratch.plane_x),
-        plane_z_(scratch.plane_z) {}
+        plane_x_(scratch.planes.x),
+        plane_z_(scratch.planes.z) {}
 
   /// `weight` (3, L) and `bias` (3) are those of to_rgb.
   void run(const float* weight, const float* bias) {
     for_each_band(0, [&](Index y, Index end) { first_pass(y, end); });
     finish_gate(0);
-    if (storage_ != Storage::none)
+    if (plane_x_)
       for_each_band(1, [&](Index y, Index end) {
         apply_gate(ctx_, image_, at(plane_x_, y), stored_z(0, y, end), gate_[0], end - y);
       });
@@ -150,16 +148,15 @@ class KrigingPasses {
   }
 
   void first_pass(Index y, Index end) {
-    const bool keeps = storage_ != Storage::none;
-    float* x = keeps ? at(plane_x_, y) : x_;
+    float* x = plane_x_ ? at(plane_x_, y) : x_;
     first_block(y, end, {x, y});
-    counted(0, y, end, x, storage_ == Storage::both ? at(plane_z_, y) : nullptr);
+    counted(0, y, end, x, plane_z_ ? at(plane_z_, y) : nullptr);
   }
 
   /// Block 2's x takes the place of its input, band by band, with the last row of the input kept
   /// for the next band.
   void second_pass(Index y, Index end) {
-    if (storage_ == Storage::none) {
+    if (!plane_x_) {
       recompute_second(y, end);
       counted(1, y, end, u_, nullptr);
       return;
@@ -170,12 +167,12 @@ class KrigingPasses {
     first_product(ctx_, block, at(plane_x_, y), (bottom - y) * image_.W, normed_, at(a_, y - top));
     ctx_.copy(above_, at(plane_x_, end - 1), static_cast<std::size_t>(line_) * sizeof(float));
     involve(ctx_, image_, block, {a_, top}, {plane_x_, 0}, {plane_x_, 0}, y, end);
-    counted(1, y, end, at(plane_x_, y), storage_ == Storage::both ? at(plane_z_, y) : nullptr);
+    counted(1, y, end, at(plane_x_, y), plane_z_ ? at(plane_z_, y) : nullptr);
   }
 
   void third_pass(Index y, Index end, const float* weight, const float* bias) {
     const float *x = nullptr, *z = nullptr;
-    if (storage_ == Storage::none) {
+    if (!plane_x_) {
       recompute_second(y, end);
       perceptron(ctx_, mlp_, *block_[1], u_, (end - y) * image_.W, z_);
       x = u_;
@@ -192,7 +189,7 @@ class KrigingPasses {
 
   /// The perceptron's output for stored rows: stored too, or computed again.
   const float* stored_z(int b, Index y, Index end) {
-    if (storage_ == Storage::both) return at(plane_z_, y);
+    if (plane_z_) return at(plane_z_, y);
     perceptron(ctx_, mlp_, *block_[b], at(plane_x_, y), (end - y) * image_.W, z_);
     return z_;
   }
@@ -201,7 +198,6 @@ class KrigingPasses {
   const KrigingImage& image_;
   const BlockWeights* block_[2];
   const Bands& bands_;
-  Storage storage_;
   int L_;
   Index band_, line_;
   MlpScratch mlp_;

@@ -50,6 +50,18 @@ struct Bands {
   }
 };
 
+/// The planes of latent channels that the passes over a target image keep for each other: the one
+/// place where the policy is asked.
+struct KeptPlanes {
+  float* x;  ///< a block up to its perceptron, or null: computed again
+  float* z;  ///< the perceptron's output, or null: computed again
+};
+template <class C>
+KeptPlanes kept_planes(Scope<C>& memory, Storage policy, Index floats) {
+  return {policy == Storage::none ? nullptr : memory.floats(floats),
+          policy == Storage::both ? memory.floats(floats) : nullptr};
+}
+
 /// The whole of y, with what the context keeps between the passes.
 template <AnyContext C>
 Bands whole_image(const C& ctx, Plane<float, 3> y) {

@@ -6,6 +6,21 @@ namespace eqsr { inline namespace EQSR_ABI {
 
 /// Channels that share one kernel of an involution, and the taps of that kernel.
 inline constexpr int involution_group = 8, involution_taps = 9, involution_reduction = 4;
+static_assert(
+    involution_group == 8 && involution_taps == 9,
+    "eqsr: involutions are the paper's, of 3 x 3 taps and groups of 8 channels: the kernels "
+    "of the backends are written for them.");
+
+/// What an involution of some channels is made of.
+struct InvolutionShape {
+  int channels;
+
+  [[nodiscard]] constexpr int groups() const { return channels / involution_group; }
+  /// Numbers that predict one pixel's kernels.
+  [[nodiscard]] constexpr int kernels() const { return groups() * involution_taps; }
+  /// Channels that the kernels are predicted from.
+  [[nodiscard]] constexpr int reduced() const { return channels / involution_reduction; }
+};
 
 namespace op {
 /// Involution: each pixel brings its own 3x3 kernels, one for every 8 channels.
@@ -52,8 +67,8 @@ template <int C, class B>
 struct Involution {
   static_assert(C % involution_group == 0,
                 "eqsr: Involution: channels must be a multiple of 8. Change Config::latent.");
-  static constexpr int Reduced = C / involution_reduction;
-  static constexpr int Kernels = C / involution_group * involution_taps;
+  static constexpr int Reduced = InvolutionShape{C}.reduced();
+  static constexpr int Kernels = InvolutionShape{C}.kernels();
   using backend = B;
   using input = On<B, Plane<const float, C>>;
   using output = On<B, Plane<float, C>>;

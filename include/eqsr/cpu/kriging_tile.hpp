@@ -7,13 +7,8 @@
 
 #include <vector>  // vector
 
-/// The target-resolution stage in bands of rows, with exact global means.
-///
-/// Each involution block ends in a gate that needs a mean over the whole target image, so the
-/// stage runs three times over the image: up to the first mean, up to the second, up to the
-/// colours. What one pass leaves for the next is the `Storage` policy; the arithmetic is the same.
-/// The work unit is a tile whose activations stay in the second-level cache. Row sums are added
-/// tile by tile, then row by row, so no result depends on bands, threads or policies.
+/// The target-resolution stage on one tile of 16 x 64 pixels, whose activations stay in the
+/// second-level cache. kriging_passes.hpp runs it over the image.
 namespace eqsr { inline namespace EQSR_ABI { namespace cpu {
 
 /// The parameters of one involution block in the order of the kernels.
@@ -74,7 +69,7 @@ class KrigingTile {
 
   static Index scratch(int L) {
     return most_rows * most_columns * Index{L} * 3 + most_columns * scratch_per_pixel(L) +
-           WinogradTiles::scratch(L, L / 4, most_columns / 2);
+           WinogradTiles::scratch(L, InvolutionShape{L}.reduced(), most_columns / 2);
   }
 
   KrigingTile(Isa isa, const KrigingImage& image, float* memory) : isa_(isa), image_(image) {
@@ -89,8 +84,8 @@ class KrigingTile {
     z_ = x_ + line;
     hidden_ = z_ + line;
     kernels_ = hidden_ + 2 * line;
-    reduced_ = kernels_ + most_columns * 9 * (image.L / 8);
-    winograd_ = reduced_ + most_columns * 2 * (image.L / 4);
+    reduced_ = kernels_ + most_columns * InvolutionShape{image.L}.kernels();
+    winograd_ = reduced_ + most_columns * 2 * InvolutionShape{image.L}.reduced();
   }
 
   /// The head's output on a rectangle.
@@ -126,7 +121,7 @@ class KrigingTile {
       reduce(block, a_ + (y - even.y) * pitch, pitch, even.w);
       for (Index row = (std::max)(y, r.y); row < (std::min)(y + 2, r.y + r.h); ++row) {
         const Index left = r.x - even.x;
-        const int reduced = L / 4;
+        const int reduced = InvolutionShape{L}.reduced();
         product(reduced_ + ((row - y) * even.w + left) * reduced, r.w, reduced, *block.kernels,
                 kernels_);
         involve(a_ + (row - even.y) * pitch + left * L, pitch, row, r);
@@ -183,7 +178,8 @@ class KrigingTile {
 
  private:
   static Index scratch_per_pixel(int L) {
-    return 6 * Index{L} + 9 * Index{L / 8} + 2 * Index{L / 4};
+    const InvolutionShape shape{L};
+    return 6 * Index{L} + shape.kernels() + 2 * Index{shape.reduced()};
   }
   void head_row(Index row, Index x, Index count, float* u) const {
     const int L = image_.L;
@@ -219,7 +215,7 @@ class KrigingTile {
   }
   /// ReLU of the 3x3 convolution that precedes the kernels, for two rows of `count` pixels.
   void reduce(const BlockWeights& block, const float* a, Index pitch, Index count) const {
-    const int L = image_.L, reduced = L / 4;
+    const int L = image_.L, reduced = InvolutionShape{L}.reduced();
     const Output y{.data = reduced_,
                    .row_stride = reduced,
                    .bias = block.reduce->bias.data(),
@@ -230,7 +226,7 @@ class KrigingTile {
   }
   /// `a` is where the neighbours of the row's first pixel begin.
   void involve(const float* a, Index pitch, Index row, const Rect& r) const {
-    const int L = image_.L, per_pixel = L / 8 * 9;
+    const int L = image_.L, per_pixel = InvolutionShape{L}.kernels();
     with_isa(isa_, [&](auto simd) {
       for (Index c = 0; c < r.w; ++c) {
         float factors[9];
