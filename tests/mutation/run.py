@@ -27,11 +27,14 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 # Each header with the unit tests that are responsible for it.
 HEADERS = {
-    "bytes.hpp": ["dtype", "json"], "json.hpp": ["json", "safetensors"],
-    "safetensors.hpp": ["safetensors"], "zip.hpp": ["zip"], "pickle.hpp": ["pickle", "pth"],
-    "pickle_names.hpp": ["pickle", "pth"], "pickle_values.hpp": ["pickle", "pth"],
-    "pth.hpp": ["pth", "pickle"], "pth_legacy.hpp": ["pth"], "png_walk.hpp": ["png", "image"],
-    "jpeg_walk.hpp": ["jpeg", "image"], "image_metadata.hpp": ["jpeg", "image"],
+    "bytes.hpp": ["dtype", "json"], "weights/json.hpp": ["json", "safetensors"],
+    "weights/safetensors.hpp": ["safetensors"], "weights/zip.hpp": ["zip"],
+    "weights/pickle.hpp": ["pickle", "pth"], "weights/pickle_names.hpp": ["pickle", "pth"],
+    "weights/pickle_values.hpp": ["pickle", "pth"], "weights/pth.hpp": ["pth", "pickle"],
+    "weights/pth_legacy.hpp": ["pth"], "picture/metadata.hpp": ["jpeg", "png_chunks", "image"],
+    "picture/png_walk.hpp": ["png", "png_chunks", "image"],
+    "picture/jpeg_walk.hpp": ["jpeg", "image"], "picture/jpeg_scan.hpp": ["jpeg"],
+    "picture/jpeg_huffman.hpp": ["jpeg"],
 }
 COMMON = ("doctest/doctest.h", "algorithm", "filesystem", "fstream", "functional", "locale", "map",
           "memory", "set", "span", "sstream", "string", "thread", "variant", "vector")
