@@ -97,6 +97,30 @@ class Evaluate(unittest.TestCase):
         self.assertAlmostEqual(coloured - plain, 1.32, delta=0.05)
         self.assertEqual(self.run_tool(*given).stderr, "")
 
+    def test_degradations(self):
+        """Spoilt inputs cost what they should, the same each time, and the report says by what."""
+        def psnr(*arguments):
+            return self.rows(self.set, "--no-network", "-s", "2", *arguments)["set", "2", "bicubic"]["psnr_y"]
+        clean = psnr()
+        for weak, strong in (("blur:0.8", "blur:1.5"), ("noise:3", "noise:12")):
+            self.assertGreater(clean, psnr("--degrade", weak))
+            self.assertGreater(psnr("--degrade", weak), psnr("--degrade", strong))
+        noise = psnr("--degrade", "noise:5")
+        self.assertEqual(noise, psnr("--degrade", "noise:5", "--seed", "1"))
+        self.assertNotEqual(noise, psnr("--degrade", "noise:5", "--seed", "2"))
+        self.assertEqual(psnr("--degrade", "noise:5,blur:1.2"), psnr("--degrade", "blur:1.2", "--degrade", "noise:5"))
+        for wrong in ("blur", "blur:0", "noise:x", "jpeg:0", "jpeg:75:411", "jpeg:75.5", "rain:3", "blur:1,blur:2"):
+            self.run_tool(self.set, "--no-network", "--degrade", wrong, code=2, words=("--degrade",))
+        run = subprocess.run([TOOL, self.set, "--no-network", "-s", "2", "--degrade", "jpeg:75", "-f", "json"],
+                             capture_output=True, text=True, check=False)
+        if run.returncode == 2:
+            self.assertIn("libjpeg", run.stderr)
+            return
+        self.assertRegex(json.loads(run.stdout)["degraded"], r"^jpeg:75 \(libjpeg.* [0-9.]+\)$")
+        worst, bad, full = (psnr("--degrade", text) for text in ("jpeg:20", "jpeg:75", "jpeg:75:444"))
+        self.assertTrue(worst < bad < full < clean, (worst, bad, full, clean))
+        self.assertEqual(bad, psnr("--degrade", "jpeg:75:420"))
+
     def test_every_option_is_tested(self):
         text = self.run_tool("--help").stdout
         self.assertGreater(len(listed(text)), 10)

@@ -114,7 +114,10 @@ Judged judge(const Picture& picture, const Scale& scale, const EvaluateOptions& 
   const Filter filter = protocol.filter_for(scale);
   Border border = protocol.border_for(scale);
   if (options.border) border = {*options.border, *options.border};
-  const Case made = make_case(picture.bytes, scale, filter);
+  Case made = make_case(picture.bytes, scale, filter);
+  if (!options.degradations.empty())
+    made.low = degraded_input(made, filter, options.degradations,
+                              seed_of(options.seed, path.filename().string(), scale.text));
   expect_room(made, border, scale);
   const eqsr::Image truth = image_of(made.truth), low = image_of(made.low);
   if (!options.save_inputs.empty())
@@ -222,7 +225,7 @@ Report new_report(const EvaluateOptions& options, const std::string& weights) {
            !filter                     ? "matlab (x2; x3; x4) and pillow"
            : *filter == Filter::matlab ? "matlab"
                                        : "pillow",
-           border, weights}};
+           border, weights, sentence(options.degradations)}};
 }
 
 int run(EvaluateOptions options) {

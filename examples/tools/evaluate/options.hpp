@@ -2,12 +2,16 @@
 #pragma once
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "common/output_plan.hpp"
+#include "degrade.hpp"
 #include "protocol.hpp"
 #include "report.hpp"
 
@@ -19,6 +23,8 @@ struct EvaluateOptions {
   std::vector<Scale> scales;
   Protocol protocol;
   std::optional<int> border;
+  std::vector<Degradation> degradations;
+  std::uint64_t seed = 1;
   bool grey_as_rgb = false, no_network = false, sweep = false, quiet = false;
   int threads = 0;
   std::filesystem::path weights, save_inputs, save_results, plot;
@@ -64,6 +70,53 @@ inline std::vector<Scale> parse_sweep(const std::string& text) {
   return scales;
 }
 
+/// "blur:1.2", "noise:5", "jpeg:75" or "jpeg:75:444".
+inline Degradation parse_degradation(const std::string& text) {
+  Degradation made{.text = text};
+  const std::size_t colon = text.find(':');
+  const std::string name = text.substr(0, colon);
+  std::string value = colon == std::string::npos ? "" : text.substr(colon + 1);
+  double least = 0, most = 0;
+  if (name == "blur") {
+    least = 0.1, most = 20;
+  } else if (name == "noise") {
+    made.kind = Degradation::Kind::noise;
+    least = 0.1, most = 100;
+  } else if (name == "jpeg") {
+    made.kind = Degradation::Kind::jpeg;
+    least = 1, most = 100;
+    const std::size_t end = value.size() < 4 ? value.size() : value.size() - 4;
+    made.full_colour = value.substr(end) == ":444";
+    if (made.full_colour || value.substr(end) == ":420") value.resize(end);
+  }
+  const bool good = most > 0 && CLI::detail::lexical_cast(value, made.amount) &&
+                    made.amount >= least && made.amount <= most &&
+                    (name != "jpeg" || made.amount == std::floor(made.amount));
+  if (!good)
+    throw CLI::ValidationError(
+        "--degrade", "\"" + text +
+                         "\" is no degradation; give blur:1.2 (0.1 to 20 pixels of the truth), "
+                         "noise:5 (0.1 to 100 levels), jpeg:75 or jpeg:75:444 (quality 1 to 100).");
+  if (made.kind == Degradation::Kind::jpeg && jpeg_encoder().empty())
+    throw CLI::ValidationError("--degrade",
+                               "This program was built without a JPEG encoder. Install libjpeg "
+                               "(Debian: apt install libjpeg-dev) and build it again.");
+  return made;
+}
+
+/// Each kind once at most, in the order in which they happen.
+inline std::vector<Degradation> parse_degradations(const std::vector<std::string>& texts) {
+  std::vector<Degradation> all;
+  for (const std::string& text : texts) all.push_back(parse_degradation(text));
+  const auto before = [](const Degradation& a, const Degradation& b) { return a.kind < b.kind; };
+  std::stable_sort(all.begin(), all.end(), before);
+  for (std::size_t i = 1; i < all.size(); ++i)
+    if (all[i].kind == all[i - 1].kind)
+      throw CLI::ValidationError("--degrade", all[i - 1].text + " and " + all[i].text +
+                                                  " are of one kind. Give one of them.");
+  return all;
+}
+
 /// Fills `options`; the result is an exit code when the program is to end here (help, mistakes).
 inline std::optional<int> parse(int argc, char** argv, EvaluateOptions& options) {
   CLI::App app{"Measures PSNR and SSIM of EQSR weights, and of bicubic interpolation beside them.",
@@ -87,6 +140,12 @@ inline std::optional<int> parse(int argc, char** argv, EvaluateOptions& options)
       }()));
   app.add_option("--inputs", inputs, "The filter that makes inputs: matlab, pillow or protocol")
       ->check(CLI::IsMember({"matlab", "pillow", "protocol"}));
+  std::vector<std::string> degradations;
+  auto* d = app.add_option("--degrade", degradations,
+                           "Spoil the inputs: blur:1.2, noise:5, jpeg:75 or jpeg:75:444; see below")
+                ->delimiter(',')
+                ->allow_extra_args(false);
+  app.add_option("--seed", options.seed, "Of the noise; 1 if not given")->needs(d);
   auto* b =
       app.add_option("--border", border, "Pixels that do not count, instead of the protocol's")
           ->check(CLI::Range(0, 10000));
@@ -118,7 +177,11 @@ inline std::optional<int> parse(int argc, char** argv, EvaluateOptions& options)
       "The truth is cropped so that its size is the input's times the scale (ties to even), then\n"
       "reduced to the input. Scales x2, x3, x4 of eqsr and liif take MATLAB's filter, others\n"
       "Pillow's; basicsr always takes MATLAB's. The bicubic rows enlarge by the same filter.\n"
-      "PSNR and SSIM are means over pictures; Y is that of BT.601.\n\nProtocols:\n";
+      "PSNR and SSIM are means over pictures; Y is that of BT.601.\n\n"
+      "Degradations, several with commas between, happen in this order: blur of the truth before\n"
+      "it is reduced (a Gaussian's deviation in its pixels), then noise (deviation in levels of\n"
+      "255) and JPEG (quality; 4:2:0, or 4:4:4) of the input. Bicubic sees the same inputs.\n\n"
+      "Protocols:\n";
   for (const Protocol& known : protocols())
     about += "  " + known.name + std::string(12 - known.name.size(), ' ') +
              std::string(known.text) + "\n";
@@ -137,6 +200,7 @@ inline std::optional<int> parse(int argc, char** argv, EvaluateOptions& options)
       options.scales = parse_sweep(sweep);
     else
       for (const std::string& text : scales) options.scales.push_back(parse_scale(text));
+    options.degradations = parse_degradations(degradations);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }

@@ -45,6 +45,11 @@ struct Row {
 /// What the rows were measured with.
 struct Setting {
   std::string protocol, inputs, border, weights;
+  std::string degraded{};  ///< by what, with the encoder; nothing if inputs are clean
+
+  [[nodiscard]] std::string inputs_by() const {
+    return inputs + (degraded.empty() ? "" : " + " + degraded);
+  }
 };
 
 /// How PSNR of Y falls over a sweep of scales.
@@ -146,6 +151,7 @@ inline std::string json_text(const Report& report) {
   const Setting& setting = report.setting;
   const nlohmann::json all = {{"protocol", setting.protocol},
                               {"inputs", setting.inputs},
+                              {"degraded", setting.degraded},
                               {"border", setting.border},
                               {"weights", setting.weights},
                               {"rows", rows},
@@ -159,8 +165,8 @@ inline std::string csv_text(const Report& report) {
   std::string text = "protocol,inputs,border";
   for (const std::string& name : columns()) text += "," + name;
   for (const Row& row : report.rows) {
-    text +=
-        "\n" + report.setting.protocol + "," + report.setting.inputs + "," + report.setting.border;
+    text += "\n" + report.setting.protocol + "," + report.setting.inputs_by() + "," +
+            report.setting.border;
     for (const std::string& cell : cells(row)) text += "," + quoted(cell);
   }
   return text + "\n";
@@ -174,7 +180,7 @@ inline std::string table_text(const Report& report, bool markdown) {
   for (const auto& line : lines)
     for (std::size_t i = 0; i < line.size(); ++i) width[i] = std::max(width[i], line[i].size());
   const Setting& setting = report.setting;
-  std::string text = "Protocol " + setting.protocol + ", inputs by " + setting.inputs +
+  std::string text = "Protocol " + setting.protocol + ", inputs by " + setting.inputs_by() +
                      ", border " + setting.border + "\n\n";
   for (std::size_t n = 0; n < lines.size(); ++n) {
     for (std::size_t i = 0; i < width.size(); ++i) {

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <new>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -39,8 +40,10 @@ class JpegEncoder {
     std::free(bytes_);
   }
 
-  /// Grey or RGB; colours have their full resolution above a quality of 90.
-  void start(int width, int height, int channels, int quality) {
+  /// Grey or RGB; colours have their full resolution above a quality of 90, if nothing else is
+  /// said.
+  void start(int width, int height, int channels, int quality,
+             std::optional<bool> full_colour = {}) {
     guarded([&] {
       jpeg_create_compress(&info_);
       created_ = true;
@@ -51,7 +54,7 @@ class JpegEncoder {
       info_.in_color_space = channels == 1 ? JCS_GRAYSCALE : JCS_RGB;
       jpeg_set_defaults(&info_);
       jpeg_set_quality(&info_, quality, TRUE);
-      if (channels == 3 && quality > 90)
+      if (channels == 3 && full_colour.value_or(quality > 90))
         info_.comp_info[0].h_samp_factor = info_.comp_info[0].v_samp_factor = 1;
       jpeg_start_compress(&info_, TRUE);
     });
