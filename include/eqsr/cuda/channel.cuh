@@ -57,7 +57,7 @@ struct Kernel<op::ChannelMean, Cuda> {
   };
   template <int C>
   static Scratch scratch(auto& memory, Plane<const float, C> x, Channels<float, C>) {
-    return {memory.doubles(x.template extent<'h'>() * C)};
+    return Scratch{memory.doubles(x.template extent<'h'>() * C)};  // nvcc loses bare braces
   }
   template <int C>
   static void run(Context<Cuda>& ctx, const Scratch& scratch, Plane<const float, C> x,
