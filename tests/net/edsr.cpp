@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <sstream>
 
-#include "edsr.hpp"
+#include "../../examples/edsr.hpp"
 #include "support/contexts.hpp"
 #include "support/golden.hpp"
 
