@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Builds and runs the tests: tests/run.sh [PRESET], where PRESET is release (the default), debug,
-# asan, ci or clang-asan of CMakePresets.json. The output ends with the test runner's own lines.
+# asan or ci of CMakePresets.json. The output ends with the test runner's own lines.
 set -eu
 cd "$(dirname "$0")/.."
 preset=${1:-release}
@@ -10,7 +10,6 @@ preset=${1:-release}
 need g++ cmake ninja-build python3 libeigen3-dev libstb-dev libcli11-dev doctest-dev \
   nlohmann-json3-dev libbenchmark-dev libspng-dev libjpeg62-turbo-dev libwebp-dev \
   libutf8proc-dev libopenmpi-dev openmpi-bin pkg-config
-[ "$preset" != clang-asan ] || need clang
 
 echo "Building the tests in build/$preset"
 cmake --preset "$preset"
