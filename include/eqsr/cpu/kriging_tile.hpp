@@ -2,6 +2,7 @@
 #pragma once
 #include <eqsr/core/function_ref.hpp>  // FunctionRef
 #include <eqsr/cpu/conv2d.hpp>         // pack_3x3
+#include <eqsr/layer/involution.hpp>   // InvolutionShape
 #include <eqsr/layer/layer_norm.hpp>   // layer_norm_epsilon
 #include <eqsr/layer/query_grid.hpp>   // ConstQueryAxis
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <eqsr/layer/bands.hpp>    // Bands
 #include <eqsr/layer/bicubic.hpp>  // op::Bicubic
 #include <eqsr/layer/channel.hpp>  // op::ChannelShift
 
