@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Builds and runs the tests: tests/run.sh [PRESET], where PRESET is release (the default), debug,
-# asan or ci of CMakePresets.json. The output ends with the test runner's own lines.
+# asan, ci or ci-asan of CMakePresets.json. The output ends with the test runner's own lines.
 set -eu
 cd "$(dirname "$0")/.."
 preset=${1:-release}
