@@ -61,5 +61,8 @@ TEST_CASE("samples: an image to grey") {
   CHECK(grey.width == 2);
   CHECK(grey.channels == 1);
   CHECK(same_bits(grey.pixels, {0.299f, 0.25f}));
+  const eqsr::Image rgba{1, 1, 4, {1, 0, 0, 0.5f}};
+  CHECK(eqsr::grey_image(rgba).channels == 2);
+  CHECK(same_bits(eqsr::grey_image(rgba).pixels, {0.299f, 0.5f}));
   CHECK(error_of([&] { (void)eqsr::grey_image(grey); }).starts_with("bad_argument: An image of 1"));
 }

@@ -10,14 +10,6 @@ using namespace eqsr_test;
 using eqsr::Context;
 
 namespace {
-/// Small enough to run some hundreds of times.
-inline constexpr eqsr::Config nano{.channels = 8,
-                                   .depths = {2},
-                                   .heads = 2,
-                                   .window = 4,
-                                   .latent = 8,
-                                   .frequencies = 2,
-                                   .image_skip = eqsr::ImageSkip::bicubic};
 using Net = eqsr::Net<nano, Cuda>;
 
 eqsr::Image picture(int height, int width) {

@@ -19,6 +19,15 @@ using eqsr::Cuda;
 using eqsr::Precision;
 using eqsr::Reference;
 
+/// A network small enough to run some hundreds of times.
+inline constexpr eqsr::Config nano{.channels = 8,
+                                   .depths = {2},
+                                   .heads = 2,
+                                   .window = 4,
+                                   .latent = 8,
+                                   .frequencies = 2,
+                                   .image_skip = eqsr::ImageSkip::bicubic};
+
 /// Where the layers of a context keep their parameters: the specification has them on the host.
 template <class B>
 using MemoryOf = std::conditional_t<std::is_same_v<B, Cuda>, Cuda, Cpu>;

@@ -52,13 +52,6 @@ TEST_CASE("cuda plan: the workspace of every operator, to the byte") {
 }
 
 TEST_CASE("cuda plan: the workspace and the prepared forms of a network, to the byte") {
-  constexpr eqsr::Config nano{.channels = 8,
-                              .depths = {2},
-                              .heads = 2,
-                              .window = 4,
-                              .latent = 8,
-                              .frequencies = 2,
-                              .image_skip = eqsr::ImageSkip::bicubic};
   const eqsr::Target target{.height = 17, .width = 7};
   eqsr::Image image = eqsr::blank_image(4, 5);
   image.pixels = image_map("input", 4, 5).values;

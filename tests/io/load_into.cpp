@@ -60,6 +60,15 @@ Outcome load_dict(const eqsr::StateDict& dict, const std::string& name = "weight
   eqsr::write_safetensors(folder.path(name), dict);
   return load_file(folder.path(name));
 }
+/// What opening says: code and sentence, or nothing.
+std::string sentence(const std::string& bytes) {
+  try {
+    (void)open_bytes(bytes);
+  } catch (const eqsr::Error& error) {
+    return error.code() + ": " + error.what();
+  }
+  return {};
+}
 bool says(const std::string& sentence, const std::string& words) {
   return sentence.find(words) != std::string::npos;
 }
@@ -150,14 +159,6 @@ TEST_CASE("the index of shards is named") {
 
 TEST_CASE("TorchScript is named, whether its code is compressed or not") {
   const std::string object = p::whole(p::dict(w));
-  const auto sentence = [](const std::string& bytes) -> std::string {
-    try {
-      (void)open_bytes(bytes);
-    } catch (const eqsr::Error& error) {
-      return error.code() + ": " + error.what();
-    }
-    return {};
-  };
   for (const std::string entry : {"m/code/__torch__/net.py", "m/constants.pkl"}) {
     for (const std::uint16_t method : {std::uint16_t{0}, std::uint16_t{8}}) {
       Zip z = zip({{entry, "text"}, {"m/data.pkl", object}, {"m/data/0", two}});
@@ -170,14 +171,6 @@ TEST_CASE("TorchScript is named, whether its code is compressed or not") {
 
 TEST_CASE("a pickled module is named, in both kinds of file") {
   const std::string state = p::dict(p::text("training") + "\x88" + p::text("_parameters") + "}");
-  const auto sentence = [](const std::string& bytes) -> std::string {
-    try {
-      (void)open_bytes(bytes);
-    } catch (const eqsr::Error& error) {
-      return error.code() + ": " + error.what();
-    }
-    return {};
-  };
   for (const auto& [module, name] :
        {std::pair{"__main__", "Net"}, std::pair{"torch.nn.modules.conv", "Conv2d"},
         std::pair{"basicsr.archs.eqsr_arch", "EQSR"}}) {

@@ -62,18 +62,6 @@ inline std::size_t encoding_bytes(const std::filesystem::path& path, eqsr::Size 
          static_cast<std::size_t>(pixel);
 }
 
-/// RGB to one channel; the fourth, transparency, becomes the second.
-inline eqsr::Image greyed(const eqsr::Image& image) {
-  const auto channels = static_cast<std::size_t>(image.channels);
-  eqsr::Image grey = eqsr::blank_image(image.height, image.width, image.channels - 2);
-  float* out = grey.pixels.data();
-  for (std::size_t i = 0; i < image.pixels.size(); i += channels) {
-    *out++ = eqsr::luma(&image.pixels[i]);
-    if (channels == 4) *out++ = image.pixels[i + 3];
-  }
-  return grey;
-}
-
 /// Encodes a picture in the format that `path` says, into its open file.
 inline void write_picture(eqsr::OutputFile& file, const std::filesystem::path& path,
                           const eqsr::Image& image, const eqsr::WriteOptions& options,

@@ -328,7 +328,7 @@ class Work {
                                                : upscaler_.run(image.pixels, sizes(image, target),
                                                                int(options_.alpha), shown_)});
     stop_if_interrupted();
-    if (grey) *high = greyed(*high);
+    if (grey) *high = eqsr::grey_image(*high);
     const std::size_t held =
         bytes_of(size, image.channels) + encoding_bytes(to, size, image.channels);
     writer.post(held, [result, to, write, quality = options_.quality, high = std::move(high)] {

@@ -44,12 +44,17 @@ inline void to_grey(const float* rgb, std::size_t pixels, float* grey) {
   for (std::size_t i = 0; i < pixels; ++i) grey[i] = luma(rgb + 3 * i);
 }
 
-/// An RGB image as an image of one channel.
-inline Image grey_image(const Image& rgb) {
-  EQSR_EXPECTS(rgb.channels == 3, "bad_argument", "An image of ", rgb.channels,
-               " channels is no RGB image. Give it three.");
-  Image grey = blank_image(rgb.height, rgb.width, 1);
-  to_grey(rgb.pixels.data(), grey.pixels.size(), grey.pixels.data());
+/// The grey of an image: RGB becomes one channel, RGB and alpha become grey and alpha.
+inline Image grey_image(const Image& colour) {
+  EQSR_EXPECTS(colour.channels == 3 || colour.channels == 4, "bad_argument", "An image of ",
+               colour.channels, " channels is no RGB image. Give it three, or four with alpha.");
+  Image grey = blank_image(colour.height, colour.width, colour.channels - 2);
+  float* out = grey.pixels.data();
+  const auto channels = static_cast<std::size_t>(colour.channels);
+  for (std::size_t i = 0; i < colour.pixels.size(); i += channels) {
+    *out++ = luma(&colour.pixels[i]);
+    if (channels == 4) *out++ = colour.pixels[i + 3];
+  }
   return grey;
 }
 
