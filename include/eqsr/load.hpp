@@ -95,8 +95,9 @@ inline void expect_derived_indices(const StateDict& dict, const Config& config) 
 /// `bad_config` if it states another configuration, `bad_index` if its derived buffers are wrong.
 /// What was noticed beside goes to `limits.on_note`, a sentence each.
 template <Config config, AnyContext C>
-Net<config, typename C::backend> load(C&, const std::string& path, const Limits& limits = {}) {
+Net<config, typename C::backend> load(C& ctx, const std::string& path, const Limits& limits = {}) {
   return detail::typed([&] {
+    ctx.select();
     const StateDict dict = StateDict::open(path, limits);
     detail::expect_configuration(dict, config);
     detail::expect_derived_indices(dict, config);

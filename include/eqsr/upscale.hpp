@@ -111,7 +111,7 @@ namespace detail {
 template <AnyContext C>
 std::size_t budget_of(const C& ctx) {
   if (ctx.max_memory > 0) return ctx.max_memory;
-  const std::size_t available = Memory<typename C::backend>::available();
+  const std::size_t available = ctx.available();
   return available == unlimited_memory ? available / 2 : (available + ctx.arena().capacity()) / 2;
 }
 

@@ -43,13 +43,13 @@ class ContextBase {
   void reserve(std::size_t bytes) { arena_.reserve(bytes); }
   /// Threads that kernels may use at once; each has scratch of its own.
   [[nodiscard]] int threads() const { return 1; }
+  /// Bytes that may still be allocated where the context computes.
+  [[nodiscard]] std::size_t available() const { return Memory<B>::available(); }
+  /// From here on, what this thread allocates in the memory of B lies where the context computes.
+  void select() const {}
 
   /// Layers call this between blocks of work.
-  void checkpoint(double done, std::string_view stage) {
-    EQSR_EXPECTS(!stop.stop_requested(), "cancelled", "The run was cancelled during ", stage,
-                 ". The network and the context can be used again.");
-    if (on_progress) on_progress(begin_ + done * (end_ - begin_), stage);
-  }
+  void checkpoint(double done, std::string_view stage) { report(overall(done), stage); }
 
   /// The form T of parameters with this stamp, of `bytes` bytes: made by `build()` or kept from an
   /// earlier call. A dry run counts the bytes and gives null.
@@ -57,6 +57,15 @@ class ContextBase {
   const T* prepare(const Prepared& prepared, std::uint64_t stamp, std::size_t /*bytes*/,
                    const Build& build) const {
     return &prepared.get<T>(stamp, build);
+  }
+
+ protected:
+  /// The share of the whole work that is done where a checkpoint says `done`.
+  [[nodiscard]] double overall(double done) const { return begin_ + done * (end_ - begin_); }
+  void report(double done, std::string_view stage) {
+    EQSR_EXPECTS(!stop.stop_requested(), "cancelled", "The run was cancelled during ", stage,
+                 ". The network and the context can be used again.");
+    if (on_progress) on_progress(done, stage);
   }
 
  private:
