@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Why products are packed here and not left to Eigen: the same layer by both, beside the count of
 // elements whose bits change when a row is computed in a batch of another size.
-#include <eqsr/cpu/eigen.hpp>
+#include <eqsr/cpu/core/eigen.hpp>
 
 #include "common.hpp"
 

@@ -87,8 +87,8 @@ void time_what(const std::string& what, Sizes s) {
   if (what == "base") return time_net<eqsr::base>(what, s);
   if (what == "lite") return time_net<eqsr::lite>(what, s);
   constexpr int C = 180;
-  s.h = int(eqsr::padded(s.h, 16));
-  s.w = int(eqsr::padded(s.w, 16));
+  s.h = int(eqsr::round_up(s.h, 16));
+  s.w = int(eqsr::round_up(s.w, 16));
   Map<C> x(s.h, s.w), y(s.h, s.w);
   const eqsr::Plane<const float, C> in = std::as_const(x).view();
   const eqsr::Plane<float, C> out = y.view();

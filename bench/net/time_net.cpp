@@ -73,7 +73,7 @@ double plain_flops(int height, int width, eqsr::Size size) {
   constexpr double block = 6 * L * L + 9 * L * L / 4 + L / 4 * 9 * L / 8 + 9 * L;
   constexpr double pixel = (C + 2 * config.encoded()) * L + 2 * block + 3 * L;
   const double tokens =
-      double(eqsr::padded(height, config.window)) * double(eqsr::padded(width, config.window));
+      double(eqsr::round_up(height, config.window)) * double(eqsr::round_up(width, config.window));
   return 2 * (token * tokens + pixel * double(size.height) * double(size.width));
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <eqsr/cpu/context.hpp>  // Context<Cpu>
-#include <eqsr/cpu/eigen.hpp>    // map
+#include <eqsr/cpu/core/context.hpp>  // Context<Cpu>
+#include <eqsr/cpu/core/eigen.hpp>    // map
 
 #include "layer_scale.hpp"
 

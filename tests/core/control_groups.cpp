@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Trees of /proc and /sys as containers and batch systems have them.
 #include <eqsr/core/free_memory.hpp>
-#include <eqsr/cpu/threads.hpp>
+#include <eqsr/cpu/core/threads.hpp>
 
 #include <doctest/doctest.h>
 

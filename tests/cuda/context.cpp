@@ -3,7 +3,7 @@
 
 #include "cuda/contexts.hpp"
 #if !defined(__CUDACC__)
-#include <eqsr/cpu/simd.hpp>  // both backends in one file
+#include <eqsr/cpu/core/simd.hpp>  // both backends in one file
 #endif
 
 using namespace eqsr_test;

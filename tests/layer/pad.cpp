@@ -16,9 +16,9 @@ TEST_CASE("pad: positions beyond the end are reflected again and again") {
   CHECK(positions(1, 4) == std::vector<Index>{0, 0, 0, 0});
   CHECK(positions(2, 5) == std::vector<Index>{0, 1, 0, 1, 0});
   CHECK(positions(4, 12) == std::vector<Index>{0, 1, 2, 3, 2, 1, 0, 1, 2, 3, 2, 1});
-  CHECK(eqsr::padded(1, 8) == 8);
-  CHECK(eqsr::padded(8, 8) == 8);
-  CHECK(eqsr::padded(9, 8) == 16);
+  CHECK(eqsr::round_up(1, 8) == 8);
+  CHECK(eqsr::round_up(8, 8) == 8);
+  CHECK(eqsr::round_up(9, 8) == 16);
 }
 
 TEST_CASE_TEMPLATE("pad: 2 x 3 to 4 x 8 by hand, and back", Ctx, EQSR_CONTEXTS) {
@@ -39,7 +39,7 @@ TEST_CASE("pad: the CPU agrees exactly at awkward sizes") {
     const Map<24> x(h, w, "pad.input");
     CHECK(on_cpu(
         [&](auto& ctx) {
-          Map<24> y(eqsr::padded(x.h, 16), eqsr::padded(x.w, 16));
+          Map<24> y(eqsr::round_up(x.h, 16), eqsr::round_up(x.w, 16));
           eqsr::launch<op::ReflectPad>(ctx, x.in(), y.out());
           return y.values;
         },

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A process that forks: its child has a copy of the context, but none of its threads.
-#include <eqsr/cpu/context.hpp>
+#include <eqsr/cpu/core/context.hpp>
 
 #include <doctest/doctest.h>
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <eqsr/core/backend.hpp>  // DryRun
+#include <eqsr/core/math.hpp>     // round_up
 #include <eqsr/core/tensor.hpp>   // Memory
 
 #include <algorithm>  // max
@@ -19,9 +20,7 @@ template <class B>
 class Arena {
  public:
   static constexpr std::size_t alignment = arena_alignment;
-  static constexpr std::size_t rounded(std::size_t bytes) {
-    return (bytes + alignment - 1) / alignment * alignment;
-  }
+  static constexpr std::size_t rounded(std::size_t bytes) { return round_up(bytes, alignment); }
 
   Arena() = default;
   Arena(const Arena&) = delete;
@@ -102,7 +101,7 @@ class Arena<DryRun<B>> {
   using Mark = std::size_t;
   [[gnu::noinline]] void* allocate(std::size_t bytes) {
     void* memory = reinterpret_cast<void*>(arena_alignment + in_use_);
-    in_use_ += (bytes + arena_alignment - 1) / arena_alignment * arena_alignment;
+    in_use_ += round_up(bytes, arena_alignment);
     peak_ = (std::max)(peak_, in_use_);
     return memory;
   }

@@ -35,7 +35,7 @@ not. Compile with g++ or clang++."
 #include <stop_here>
 #endif
 
-#include <eqsr/cpu/target.hpp>  // EQSR_TARGET
+#include <eqsr/core/target.hpp>  // EQSR_TARGET
 
 #define EQSR_ABI_NAME(major, minor, target) v##major##_##minor##_##target
 #define EQSR_ABI_EXPAND(major, minor, target) EQSR_ABI_NAME(major, minor, target)

@@ -121,12 +121,13 @@ class View {
   std::array<Index, std::size_t{dynamic_rank == 0 ? 1 : dynamic_rank}> extents_{};
 };
 
-/// Tokens: one row of C channels a pixel.
-template <class T, int C>
+/// Tokens: one row of C channels a pixel. Here and below no C stands for a number of channels that
+/// is known at run time: kernels are written for those, so that each is compiled once.
+template <class T, int C = dynamic>
 using Rows = View<T, Axis<'m'>, Axis<'c', C>>;
 
 /// A feature map, channels last. It is the same memory as `Rows` of h*w tokens.
-template <class T, int C>
+template <class T, int C = dynamic>
 using Plane = View<T, Axis<'h'>, Axis<'w'>, Axis<'c', C>>;
 
 /// The tokens of a plane.

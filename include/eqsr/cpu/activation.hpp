@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <eqsr/cpu/pack.hpp>          // with_isa
+#include <eqsr/cpu/core/rows.hpp>     // for_each_chunk
 #include <eqsr/layer/activation.hpp>  // op::Activate
 
 namespace eqsr { inline namespace EQSR_ABI {
@@ -10,11 +10,9 @@ namespace cpu {
 [[gnu::noinline]] inline void activate(Context<Cpu>& ctx, Activation kind, const float* x,
                                        const float* addend, Index count, float* y) {
   constexpr Index block = 4096;  // a multiple of every vector's width
-  ctx.parallel_for((count + block - 1) / block, [&](Index task, int) {
-    const Index at = task * block;
+  for_each_chunk(ctx, count, block, [&](Index first, Index size, int) {
     with_isa(ctx.isa(), [&](auto simd) {
-      simd.activate_row(x + at, addend ? addend + at : nullptr, (std::min)(block, count - at), kind,
-                        y + at);
+      simd.activate_row(x + first, addend ? addend + first : nullptr, size, kind, y + first);
     });
   });
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <eqsr/cpu/pack.hpp>       // for_each_row
+#include <eqsr/cpu/core/rows.hpp>  // for_each_row
 #include <eqsr/layer/channel.hpp>  // op::ChannelMean
 
 namespace eqsr { inline namespace EQSR_ABI {
@@ -24,10 +24,9 @@ namespace cpu {
 [[gnu::noinline]] inline void channel_scale(Context<Cpu>& ctx, const float* x, const float* gate,
                                             const float* residual, Index count, int channels,
                                             float* y) {
-  constexpr Index group = 64;
-  ctx.parallel_for((count + group - 1) / group, [&](Index block, int) {
+  for_each_chunk(ctx, count, 64, [&](Index first, Index size, int) {
     with_isa(ctx.isa(), [&](auto simd) {
-      for (Index m = block * group; m < (std::min)(count, (block + 1) * group); ++m)
+      for (Index m = first; m < first + size; ++m)
         simd.scale_row(x + m * channels, gate, residual ? residual + m * channels : nullptr,
                        channels, y + m * channels);
     });

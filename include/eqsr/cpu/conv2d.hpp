@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <eqsr/cpu/winograd.hpp>  // WinogradTiles
-#include <eqsr/layer/conv2d.hpp>  // op::Conv2d
+#include <eqsr/cpu/core/winograd.hpp>  // WinogradTiles
+#include <eqsr/layer/conv2d.hpp>       // op::Conv2d
 
 namespace eqsr { inline namespace EQSR_ABI {
 namespace cpu {
@@ -11,8 +11,8 @@ struct Halo {
   Index h, w;
   int channels;
 
-  [[nodiscard]] Index rows() const { return (h + 1) / 2 * 2 + 2; }
-  [[nodiscard]] Index pitch() const { return ((w + 1) / 2 * 2 + 2) * channels; }
+  [[nodiscard]] Index rows() const { return round_up(h, 2) + 2; }
+  [[nodiscard]] Index pitch() const { return (round_up(w, 2) + 2) * channels; }
   [[nodiscard]] Index size() const { return rows() * pitch(); }
 };
 
@@ -61,22 +61,21 @@ ConvolutionScratch convolution_scratch(Scope<C>& memory, Index h, Index w, int i
   const float* bordered = scratch.bordered;
   copy_with_halo(ctx, x, halo, scale, scratch.bordered);
   const Index each = WinogradTiles::scratch(weights.inputs, weights.outputs, convolution_tiles);
-  const Index across = (w + 1) / 2, tiles = (h + 1) / 2 * across;
-  ctx.parallel_for(
-      (tiles + convolution_tiles - 1) / convolution_tiles, [&](Index task, int thread) {
-        const Index first = task * convolution_tiles;
-        const auto patch = [&](Index t) {
-          const Index tile = first + t;
-          return bordered + tile / across * 2 * halo.pitch() + tile % across * 2 * halo.channels;
-        };
-        const auto place = [&](Index t, int p) {
-          const Index tile = first + t;
-          const Index row = tile / across * 2 + p / 2, column = tile % across * 2 + p % 2;
-          return row < h && column < w ? row * w + column : Index{-1};
-        };
-        WinogradTiles::run(ctx.isa(), weights, (std::min)(convolution_tiles, tiles - first), patch,
-                           halo.pitch(), y, place, scratch.tiles + thread * each);
-      });
+  const Index across = ceil_div(w, 2), tiles = ceil_div(h, 2) * across;
+  ctx.parallel_for(ceil_div(tiles, convolution_tiles), [&](Index task, int thread) {
+    const Index first = task * convolution_tiles;
+    const auto patch = [&](Index t) {
+      const Index tile = first + t;
+      return bordered + tile / across * 2 * halo.pitch() + tile % across * 2 * halo.channels;
+    };
+    const auto place = [&](Index t, int p) {
+      const Index tile = first + t;
+      const Index row = tile / across * 2 + p / 2, column = tile % across * 2 + p % 2;
+      return row < h && column < w ? row * w + column : Index{-1};
+    };
+    WinogradTiles::run(ctx.isa(), weights, (std::min)(convolution_tiles, tiles - first), patch,
+                       halo.pitch(), y, place, scratch.tiles + thread * each);
+  });
 }
 
 /// The packed weights of a 3x3 convolution.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <eqsr/cpu/window_block.hpp>              // WindowTask
+#include <eqsr/cpu/core/window_block.hpp>         // WindowTask
 #include <eqsr/layer/hybrid_attention_block.hpp>  // op::HybridAttentionBlock
 
 #include <vector>  // vector

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <eqsr/cpu/pack.hpp>          // for_each_row
+#include <eqsr/cpu/core/rows.hpp>     // for_each_row
 #include <eqsr/layer/involution.hpp>  // op::Involution
 
 namespace eqsr { inline namespace EQSR_ABI {

@@ -19,9 +19,9 @@ class KrigingPasses {
   /// Rows that are worked on at once, an even number unless it is all: enough tiles for all
   /// threads, unless the band's height is given.
   static Index band_rows(Index rows, Index W, Index band_height, int threads) {
-    const Index across = tiles(W, KrigingTile::width), wanted = 8 * Index{threads};
-    const Index down = std::clamp<Index>((wanted + across - 1) / across, 1, 8);
-    const Index band = band_height > 0 ? (band_height + 1) / 2 * 2 : down * KrigingTile::height;
+    const Index across = ceil_div(W, KrigingTile::width), wanted = 8 * Index{threads};
+    const Index down = std::clamp<Index>(ceil_div(wanted, across), 1, 8);
+    const Index band = band_height > 0 ? round_up(band_height, 2) : down * KrigingTile::height;
     return (std::min)(rows, band);
   }
   /// The temporaries, with the planes that the storage policy keeps.
@@ -39,7 +39,7 @@ class KrigingPasses {
     const C& ctx = memory.context();
     const Index W = bands.width, kept = kept_rows(bands).size();
     const Index band = band_rows(kept, W, ctx.band_height, ctx.threads());
-    const Index plane = (kept + band + 1) * W * L, across = tiles(W, KrigingTile::width);
+    const Index plane = (kept + band + 1) * W * L, across = ceil_div(W, KrigingTile::width);
     return {memory.floats(ctx.threads() * KrigingTile::scratch(L)),
             memory.doubles(band * across * 2 * L),
             memory.doubles(2 * L),
@@ -58,7 +58,7 @@ class KrigingPasses {
         rows_{bands.first(), bands.last()},
         kept_(kept_rows(bands)),
         band_(band_rows(kept_.size(), image.W, ctx.band_height, ctx.threads())),
-        across_(tiles(image.W, KrigingTile::width)),
+        across_(ceil_div(image.W, KrigingTile::width)),
         scratch_(scratch.tiles),
         partial_(scratch.partial),
         total_(scratch.total),
@@ -79,7 +79,6 @@ class KrigingPasses {
 
  private:
   [[nodiscard]] double first_end() const { return x_ ? 0.4 : 0.2; }
-  static Index tiles(Index extent, Index size) { return (extent + size - 1) / size; }
 
   /// Rows of the image, from an even one on.
   struct Range {
@@ -105,7 +104,7 @@ class KrigingPasses {
       const double done = double(y - range.begin) / double(range.size());
       ctx_.checkpoint(begin + (end - begin) * done, "upsampling");
       const Index rows = (std::min)(band_, range.end - y);
-      ctx_.parallel_for(tiles(rows, KrigingTile::height) * across_, [&](Index task, int thread) {
+      ctx_.parallel_for(ceil_div(rows, KrigingTile::height) * across_, [&](Index task, int thread) {
         const Index top = y + task / across_ * KrigingTile::height;
         const Index left = task % across_ * KrigingTile::width;
         const Rect rect{top, left, (std::min)(KrigingTile::height, y + rows - top),

@@ -34,7 +34,7 @@ struct Rect {
   /// Widened to even rows and columns.
   [[nodiscard]] Rect even() const {
     const Index top = y / 2 * 2, left = x / 2 * 2;
-    return {top, left, (y + h + 1) / 2 * 2 - top, (x + w + 1) / 2 * 2 - left};
+    return {top, left, round_up(y + h, 2) - top, round_up(x + w, 2) - left};
   }
 };
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <eqsr/cpu/core/product.hpp>         // packed_linear
 #include <eqsr/cpu/frequency_encoding.hpp>   // op::FrequencyEncoding
 #include <eqsr/cpu/kriging_passes.hpp>       // KrigingPasses
-#include <eqsr/cpu/linear.hpp>               // packed_linear
 #include <eqsr/cpu/query_grid.hpp>           // op::QueryGrid
 #include <eqsr/layer/kriging_upsampler.hpp>  // op::KrigingUpsampler
 

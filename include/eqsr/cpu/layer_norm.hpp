@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <eqsr/cpu/pack.hpp>          // with_isa
+#include <eqsr/cpu/core/rows.hpp>     // for_each_chunk, normalise
 #include <eqsr/layer/layer_norm.hpp>  // op::LayerNorm
 
 namespace eqsr { inline namespace EQSR_ABI {
@@ -10,13 +10,9 @@ namespace cpu {
 [[gnu::noinline]] inline void layer_norm(Context<Cpu>& ctx, const float* x, Index count,
                                          int channels, const float* weight, const float* bias,
                                          Activation activation, float* y) {
-  constexpr Index group = 64;
-  ctx.parallel_for((count + group - 1) / group, [&](Index block, int) {
-    with_isa(ctx.isa(), [&](auto simd) {
-      for (Index m = block * group; m < (std::min)(count, (block + 1) * group); ++m)
-        simd.layer_norm(x + m * channels, channels, weight, bias,
-                        static_cast<float>(layer_norm_epsilon), activation, y + m * channels);
-    });
+  for_each_chunk(ctx, count, 64, [&](Index first, Index size, int) {
+    normalise(ctx.isa(), x + first * channels, size, channels, weight, bias, y + first * channels,
+              activation);
   });
 }
 

@@ -1,30 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <eqsr/cpu/pack.hpp>      // product
-#include <eqsr/layer/linear.hpp>  // op::Linear
+#include <eqsr/cpu/core/product.hpp>  // product
+#include <eqsr/layer/linear.hpp>      // op::Linear
 
 namespace eqsr { inline namespace EQSR_ABI {
-namespace cpu {
-
-template <class C>
-[[gnu::noinline]] const PackedWeights* packed_linear(C& ctx, const Prepared& prepared,
-                                                     std::uint64_t stamp, int outputs, int depth,
-                                                     const float* weight, const float* bias) {
-  return ctx.template prepare<PackedWeights>(
-      prepared, stamp, PackedWeights::bytes(depth, outputs),
-      [&] { return pack(outputs, depth, weight, bias, {.row = depth}); });
-}
-
-/// The packed weights of a Linear or a 1x1 convolution.
-const PackedWeights* packed_linear(AnyContext auto& ctx, const auto& layer) {
-  const auto weight = layer.matrix();  // (o, c)
-  return packed_linear(ctx, layer.prepared, newest_stamp(layer.weight, layer.bias),
-                       static_cast<int>(weight.template extent<'o'>()),
-                       static_cast<int>(weight.template extent<'c'>()), weight.data(),
-                       layer.bias.data());
-}
-
-}  // namespace cpu
 
 template <>
 struct Kernel<op::Linear, Cpu> {

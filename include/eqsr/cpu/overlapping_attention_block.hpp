@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <eqsr/cpu/window_block.hpp>                   // WindowTask
+#include <eqsr/cpu/core/window_block.hpp>              // WindowTask
 #include <eqsr/layer/overlapping_attention_block.hpp>  // op::OverlappingAttentionBlock
 
 namespace eqsr { inline namespace EQSR_ABI {
@@ -36,9 +36,8 @@ struct OverlappingScratch {
   const int M = shape.window, Mo = shape.key_window, margin = (Mo - M) / 2;
   const int channels = block.channels(), padded = shape.padded_d(), width = block.heads * padded;
   float* kv = scratch.kv;
-  ctx.parallel_for((h * w + stretch - 1) / stretch, [&](Index task, int thread) {
-    const Index begin = task * stretch, count = (std::min)(stretch, h * w - begin);
-    float* rows = scratch.normed + thread * stretch * channels;
+  for_each_chunk(ctx, h * w, rows_per_task, [&](Index begin, Index count, int thread) {
+    float* rows = scratch.normed + thread * rows_per_task * channels;
     normalise(ctx.isa(), x + begin * channels, count, channels, block.norm1_weight,
               block.norm1_bias, rows);
     dense(ctx.isa(), rows, count, weights.key_value, kv + begin * 2 * channels);
@@ -81,7 +80,7 @@ struct Kernel<op::OverlappingAttentionBlock, Cpu> {
     const Index threads = memory.context().threads();
     return {
         prepared(memory.context(), layer), cpu::window_block_forms(memory.context(), layer),
-        memory.floats(2 * x.size()), memory.floats(threads * cpu::stretch * L::channels),
+        memory.floats(2 * x.size()), memory.floats(threads * cpu::rows_per_task * L::channels),
         memory.floats(threads * cpu::WindowTask::scratch(shape<L>, L::heads, L::hidden, width))};
   }
   template <class L>

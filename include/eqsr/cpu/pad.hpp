@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <eqsr/cpu/context.hpp>  // Context<Cpu>
-#include <eqsr/layer/pad.hpp>    // op::ReflectPad, op::Crop
+#include <eqsr/cpu/core/context.hpp>  // Context<Cpu>
+#include <eqsr/layer/pad.hpp>         // op::ReflectPad, op::Crop
 
 #include <algorithm>  // copy_n
 

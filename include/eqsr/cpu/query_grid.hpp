@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <eqsr/cpu/pack.hpp>          // for_each_row
+#include <eqsr/cpu/core/rows.hpp>     // for_each_row
 #include <eqsr/layer/query_grid.hpp>  // op::QueryGrid
 
 namespace eqsr { inline namespace EQSR_ABI {

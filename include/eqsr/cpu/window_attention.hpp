@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <eqsr/cpu/attention.hpp>           // AttentionHead
+#include <eqsr/cpu/core/attention.hpp>      // AttentionHead
 #include <eqsr/layer/window_attention.hpp>  // op::WindowAttention
 
 namespace eqsr { inline namespace EQSR_ABI {

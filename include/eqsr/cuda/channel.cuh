@@ -14,13 +14,13 @@ template <class T>
 void group_sums(Context<Cuda>& ctx, const T* x, Index rows, Index rows_a_group, int channels,
                 double* sums) {
   using Body = GroupSumBody<T>;
-  run<Body>(ctx, blocks_for(rows, rows_a_group), blocks_for(channels, Body::max_threads),
+  run<Body>(ctx, ceil_div(rows, rows_a_group), ceil_div(channels, Body::max_threads),
             Body::max_threads, 0, {x, sums, rows, rows_a_group, channels});
 }
 
 inline void mean_of_sums(Context<Cuda>& ctx, const double* sums, Index groups, double count,
                          int channels, float* mean) {
-  run<MeanBody>(ctx, blocks_for(channels, MeanBody::max_threads), 1, MeanBody::max_threads, 0,
+  run<MeanBody>(ctx, ceil_div(channels, MeanBody::max_threads), 1, MeanBody::max_threads, 0,
                 {sums, mean, groups, count, channels});
 }
 

@@ -31,7 +31,7 @@ struct PackedKernels {
   Buffer values;
 
   static Index tile_count(int outputs, int inputs) {
-    return blocks_for(outputs, Body::kernel_columns) * Body::blocks(inputs);
+    return ceil_div(outputs, Body::kernel_columns) * Body::blocks(inputs);
   }
   static std::size_t bytes(int outputs, int inputs) {
     return Tiles::bytes(tile_count(outputs, inputs));
@@ -113,7 +113,7 @@ void involve_in(Context<Cuda>& ctx, const KrigingImage& image, const BlockWeight
   static_assert(Body::most_channels == most_latent);
   using Operand = typename Body::Operand;
   const typename Body::Layout layout(image.L);
-  run<Body>(ctx, blocks_for(last - first, Body::side) * blocks_for(image.W, Body::side), 1,
+  run<Body>(ctx, ceil_div(last - first, Body::side) * ceil_div(image.W, Body::side), 1,
             Body::max_threads, layout.end,
             {.a = a.data,
              .residual = residual.data,

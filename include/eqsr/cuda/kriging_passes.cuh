@@ -18,7 +18,7 @@ class KrigingPasses {
   /// Rows that are worked on at once, in whole tiles: `wanted`, or about 65536 pixels.
   static Index band_rows(Index H, Index W, Index wanted) {
     const Index rows = wanted > 0 ? wanted : std::max<Index>(1, (Index{1} << 16) / W);
-    return (std::min)(H, round_up_to((std::min)(rows, H), group_rows));
+    return (std::min)(H, round_up((std::min)(rows, H), group_rows));
   }
   /// The temporaries, with the planes that the storage policy keeps.
   struct Scratch {
@@ -41,7 +41,7 @@ class KrigingPasses {
             rows(wide),
             rows(wide),
             rows(wide),
-            memory.doubles(blocks_for(H, group_rows) * 2 * L),
+            memory.doubles(ceil_div(H, group_rows) * 2 * L),
             memory.floats(2 * L),
             {memory.floats(L), memory.floats(L)},
             rows(1),
@@ -94,7 +94,6 @@ class KrigingPasses {
   static constexpr Index group_rows =
       KrigingBlockBody<Precision::float32>::side;  ///< that are summed together
 
-  static Index round_up_to(Index n, Index step) { return (n + step - 1) / step * step; }
   /// The most rows of a band with `more` around it.
   static Index grown(Index band, Index more, Index H) { return (std::min)(H, band + more); }
   [[nodiscard]] Index before(Index row, Index margin) const {
@@ -120,7 +119,7 @@ class KrigingPasses {
   }
   void finish_gate(int b) {
     const BlockWeights& block = *block_[b];
-    mean_of_sums(ctx_, sums_, blocks_for(image_.H, group_rows), double(image_.H) * double(image_.W),
+    mean_of_sums(ctx_, sums_, ceil_div(image_.H, group_rows), double(image_.H) * double(image_.W),
                  2 * L_, mean_);
     eca_gate(ctx_, {mean_, block.contract_weight, block.contract_bias, block.attention, gate_[b],
                     L_, 2 * L_, block.attention_taps});

@@ -10,7 +10,6 @@ template <class Body>
 const void* entry();
 
 /// Blocks that cover `count` elements, `each` a block.
-inline Index blocks_for(Index count, Index each) { return (count + each - 1) / each; }
 
 /// Runs a body on x * y blocks of `threads` threads.
 template <class Body>
@@ -22,13 +21,13 @@ void run(Context<Cuda>& ctx, Index x, Index y, int threads, int shared_bytes,
 /// Runs a body with one thread an element.
 template <class Body>
 void run_each(Context<Cuda>& ctx, Index count, typename Body::Params params) {
-  run<Body>(ctx, blocks_for(count, Body::max_threads), 1, Body::max_threads, 0, params);
+  run<Body>(ctx, ceil_div(count, Body::max_threads), 1, Body::max_threads, 0, params);
 }
 
 /// Runs a body with one warp a row.
 template <class Body>
 void run_rows(Context<Cuda>& ctx, Index rows, typename Body::Params params) {
-  run<Body>(ctx, blocks_for(rows, Body::max_threads / 32), 1, Body::max_threads, 0, params);
+  run<Body>(ctx, ceil_div(rows, Body::max_threads / 32), 1, Body::max_threads, 0, params);
 }
 
 /// Calls `f` with a mode's precision as a constant.

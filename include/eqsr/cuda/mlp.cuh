@@ -25,7 +25,7 @@ struct MlpScratch {
 
 /// The pieces that the one kernel sums.
 inline Index mlp_pieces(Index count, Index group) {
-  return blocks_for(count, group) * blocks_for(group, MlpBody<Precision::float32>::rows);
+  return ceil_div(count, group) * ceil_div(group, MlpBody<Precision::float32>::rows);
 }
 
 /// Scratch for perceptrons of up to `count` rows: as one kernel where its rows and weights fit into
@@ -81,7 +81,7 @@ void mlp_in_one(Context<Cuda>& ctx, const MlpScratch& scratch, const MlpCall& ca
              .epsilon = static_cast<float>(layer_norm_epsilon),
              .vector = channels % 4 == 0 && aligned_to(call.x, 16)});
   if (call.sums)
-    group_sums(ctx, scratch.pieces, pieces, blocks_for(group, Body::rows), hidden, call.sums);
+    group_sums(ctx, scratch.pieces, pieces, ceil_div(group, Body::rows), hidden, call.sums);
 }
 
 /// One kernel, or three where `scratch` has memory for what is between them.

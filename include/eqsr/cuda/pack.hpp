@@ -98,7 +98,7 @@ struct PackedWeights {
   Buffer values;
   int inputs = 0, outputs = 0, taps = 1;
 
-  [[nodiscard]] int tiles() const { return (outputs + weight_columns - 1) / weight_columns; }
+  [[nodiscard]] int tiles() const { return ceil_div(outputs, weight_columns); }
 };
 
 /// The same as a type for each precision: prepared forms are told apart by their types.
@@ -108,8 +108,7 @@ struct PackedIn : PackedWeights {
   PackedIn(int in, int out, int count) : PackedWeights{P, {}, in, out, count} {}
   /// The tiles of all taps.
   static Index tile_count(int inputs, int outputs, int taps) {
-    return Index{taps} * ((inputs + tile_steps - 1) / tile_steps) *
-           ((outputs + weight_columns - 1) / weight_columns);
+    return Index{taps} * ceil_div(inputs, tile_steps) * ceil_div(outputs, weight_columns);
   }
   static std::size_t bytes(int inputs, int outputs, int taps) {
     return Tiles::bytes(tile_count(inputs, outputs, taps));
@@ -125,7 +124,7 @@ struct WeightLayout {
 template <Precision P>
 PackedIn<P> pack(int outputs, int inputs, int taps, const float* weight, WeightLayout layout) {
   PackedIn<P> packed(inputs, outputs, taps);
-  const int blocks = (inputs + tile_steps - 1) / tile_steps, tiles = packed.tiles();
+  const int blocks = ceil_div(inputs, tile_steps), tiles = packed.tiles();
   typename PackedIn<P>::Tiles packer(PackedIn<P>::tile_count(inputs, outputs, taps));
   for (int tap = 0; tap < taps; ++tap)
     for (int k = 0; k < inputs; ++k)
@@ -198,7 +197,7 @@ void product_in(Context<Cuda>& ctx, const float* x, Index pixels, Index width,
       .vector_in = weights.inputs % 4 == 0 && aligned_to(x, 16),
       .vector_out =
           weights.outputs % 2 == 0 && aligned_to(out.y, 8) && aligned_to(out.residual, 8)};
-  run<Body>(ctx, blocks_for(pixels, Body::rows) * blocks_for(weights.tiles(), wide), 1,
+  run<Body>(ctx, ceil_div(pixels, Body::rows) * ceil_div(weights.tiles(), wide), 1,
             32 * Body::row_warps * wide, Body::shared_bytes(wide), params);
 }
 

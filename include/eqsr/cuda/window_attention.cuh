@@ -29,7 +29,7 @@ void attention(Context<Cuda>& ctx, AttentionParams p) {
     using Body = AttentionBody<P, D <= 32 ? 32 : 64>;
     const int M = p.window;
     const typename Body::Layout layout(Body::bias_size(M, p.key_window));
-    run<Body>(ctx, Index{p.height / M} * (p.width / M) * blocks_for(M * M, Body::queries), p.heads,
+    run<Body>(ctx, Index{p.height / M} * (p.width / M) * ceil_div(M * M, Body::queries), p.heads,
               Body::max_threads, layout.end, p);
   });
 }

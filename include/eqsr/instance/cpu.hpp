@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <eqsr/alpha.hpp>        // Alpha
-#include <eqsr/cpu/context.hpp>  // Context<Cpu>
-#include <eqsr/upscale.hpp>      // load, upscale
+#include <eqsr/alpha.hpp>             // Alpha
+#include <eqsr/cpu/core/context.hpp>  // Context<Cpu>
+#include <eqsr/upscale.hpp>           // load, upscale
 
 /// Networks that are compiled once, in a library, instead of in every program.
 ///

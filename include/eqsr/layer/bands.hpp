@@ -26,7 +26,9 @@ struct RowPart {
 /// Part `number` of `count`, of about as many rows as the others; none is empty if there are two
 /// rows for each. `meet` is left to the caller.
 inline RowPart row_part(Index height, int number, int count) {
-  const auto bound = [&](Index i) { return (std::min)(height, (height + 1) / 2 * i / count * 2); };
+  const auto bound = [&](Index i) {
+    return (std::min)(height, ceil_div(height, 2) * i / count * 2);
+  };
   return {bound(number), bound(number + 1), {}};
 }
 

@@ -8,7 +8,7 @@
 namespace eqsr { inline namespace EQSR_ABI {
 
 /// One number a channel.
-template <class T, int C>
+template <class T, int C = dynamic>
 using Channels = View<T, Axis<'c', C>>;
 
 namespace op {

@@ -12,9 +12,6 @@ EQSR_HD constexpr Index reflected(Index i, Index n) {
   return phase < n ? phase : 2 * (n - 1) - phase;
 }
 
-/// The smallest multiple of `step` that is at least n.
-constexpr Index padded(Index n, int step) { return (n + step - 1) / step * step; }
-
 namespace op {
 /// Pads on the right and at the bottom by reflection, since windows need multiples of their size.
 ///

@@ -64,8 +64,8 @@ struct Net {
   /// The trunk: image (h, w, 3) to features (h, w, c), conditioned by t.
   template <AnyContext Ctx>
   void features(Ctx& ctx, input x, float t, Plane<float, C> f) const {
-    const Index h = padded(x.template extent<'h'>(), config.window);
-    const Index w = padded(x.template extent<'w'>(), config.window);
+    const Index h = round_up(x.template extent<'h'>(), config.window);
+    const Index w = round_up(x.template extent<'w'>(), config.window);
     Scope scope(ctx);
     const auto style = scope.template rows<config.encoded()>(1);
     encode_condition(ctx, t, encoding, style);

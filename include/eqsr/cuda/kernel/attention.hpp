@@ -57,7 +57,7 @@ struct AttentionBody {
   template <class Exec>
   static EQSR_DEVICE void run(Exec& exec, const Params& p) {
     const int M = p.window, Mo = p.key_window, side = M + Mo - 1, key_count = Mo * Mo;
-    const int chunks = (M * M + queries - 1) / queries;
+    const int chunks = ceil_div(M * M, queries);
     const int across = p.width / M, window = exec.block() / chunks;
     const Window w{window / across * M, window % across * M, exec.block_y(),
                    exec.block() % chunks * queries};

@@ -17,7 +17,7 @@ struct EcaBody {
     float* gate;            ///< (channels)
     int channels, hidden, taps;
   };
-  static constexpr int shared_bytes(int channels) { return (channels * 4 + 15) / 16 * 16; }
+  static constexpr int shared_bytes(int channels) { return round_up(channels * 4, 16); }
 
   template <class Exec>
   static EQSR_DEVICE void run(Exec& exec, const Params& p) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <eqsr/core/math.hpp>       // ceil_div, round_up
 #include <eqsr/core/view.hpp>       // Index
 #include <eqsr/cuda/precision.hpp>  // Precision
 
@@ -57,10 +58,6 @@ inline constexpr int tile_steps = 32;
 
 /// Floats from one row of a tile of activations to the next. 8 more than a multiple of 32, so that
 /// the eight rows and four pairs of columns that a warp reads at once lie in different banks.
-EQSR_HD constexpr int tile_pitch(int columns) {
-  return (columns + tile_steps - 1) / tile_steps * tile_steps + 8;
-}
-
-EQSR_HD constexpr int round_up(int n, int step) { return (n + step - 1) / step * step; }
+EQSR_HD constexpr int tile_pitch(int columns) { return round_up(columns, tile_steps) + 8; }
 
 }}}  // namespace eqsr::EQSR_ABI::gpu

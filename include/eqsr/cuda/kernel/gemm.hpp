@@ -75,10 +75,9 @@ struct GemmBody {
   template <class Exec>
   static EQSR_DEVICE void run(Exec& exec, const Params& p) {
     const int column_warps = exec.threads() / (32 * row_warps);
-    const int first_tile = exec.block() % ((p.tiles + column_warps - 1) / column_warps);
+    const int first_tile = exec.block() % ceil_div(p.tiles, column_warps);
     const int own_tiles = min_of(column_warps, p.tiles - first_tile * column_warps);
-    const Index first_row =
-        Index{exec.block() / ((p.tiles + column_warps - 1) / column_warps)} * rows;
+    const Index first_row = Index{exec.block() / ceil_div(p.tiles, column_warps)} * rows;
     const auto places = exec.template shared<int>(0, rows * 2);
     for (int r = exec.thread(); r < rows; r += exec.threads()) {
       const Index pixel = first_row + r;
@@ -88,7 +87,7 @@ struct GemmBody {
     }
     exec.sync();
 
-    const int blocks = (p.inputs + tile_steps - 1) / tile_steps, steps = p.taps * blocks;
+    const int blocks = ceil_div(p.inputs, tile_steps), steps = p.taps * blocks;
     const int stage_bytes =
         rows * pitch * int{sizeof(float)} + column_warps * weights_of_step * int{sizeof(Operand)};
     const auto left = [&](int stage) {

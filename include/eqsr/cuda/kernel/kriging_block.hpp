@@ -39,10 +39,8 @@ struct KrigingBlockBody {
     bool vector;
   };
 
-  static constexpr int tiles(int channels) {
-    return (channels + weight_columns - 1) / weight_columns;
-  }
-  static constexpr int blocks(int channels) { return (channels + tile_steps - 1) / tile_steps; }
+  static constexpr int tiles(int channels) { return ceil_div(channels, weight_columns); }
+  static constexpr int blocks(int channels) { return ceil_div(channels, tile_steps); }
 
   /// Where the arrays lie in shared memory, in bytes. The stages of the convolution use the memory
   /// of what comes after it.
@@ -54,21 +52,20 @@ struct KrigingBlockBody {
           value(stage),
           expand(value + rows * pitch * 4),
           conv2(expand + 2 * expand_of_step * int{sizeof(Operand)}),
-          end(conv2 + (channels + weight_columns - 1) / weight_columns * weights_of_step *
-                          int{sizeof(Operand)}) {
+          end(conv2 + ceil_div(channels, weight_columns) * weights_of_step * int{sizeof(Operand)}) {
       if (end < stage + 2 * stage_size) end = stage + 2 * stage_size;
     }
   };
 
   template <class Exec>
   static EQSR_DEVICE void run(Exec& exec, const Params& p) {
-    const int across = static_cast<int>((p.width + side - 1) / side);
+    const int across = static_cast<int>(ceil_div(p.width, side));
     const Tile tile{p.first_row + Index{exec.block() / across} * side,
                     Index{exec.block() % across} * side, exec.warp() % 2, exec.warp() / 2};
     const Layout at(p.channels);
-    const int out_tiles = (p.channels + weight_columns - 1) / weight_columns;
-    const int chunks = (p.channels + tile_steps - 1) / tile_steps;
-    const int reduced_blocks = (p.reduced + tile_steps - 1) / tile_steps;
+    const int out_tiles = ceil_div(p.channels, weight_columns);
+    const int chunks = ceil_div(p.channels, tile_steps);
+    const int reduced_blocks = ceil_div(p.reduced, tile_steps);
     const auto reduced = exec.template shared<float>(0, rows * reduced_pitch);
     reduce(exec, p, tile, at, reduced);
 
@@ -117,7 +114,7 @@ struct KrigingBlockBody {
   template <class Exec>
   static EQSR_DEVICE void reduce(Exec& exec, const Params& p, const Tile& tile, const Layout& at,
                                  const Shared<Exec, float>& reduced) {
-    const int inner = (p.channels + tile_steps - 1) / tile_steps, steps = 9 * inner;
+    const int inner = ceil_div(p.channels, tile_steps), steps = 9 * inner;
     const auto left = [&](int step) {
       return exec.template shared<float>(at.stage + step % 2 * at.stage_size, rows * pitch);
     };

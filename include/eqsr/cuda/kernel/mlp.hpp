@@ -37,9 +37,7 @@ struct MlpBody {
     bool vector;
   };
 
-  EQSR_HD static constexpr int tiles(int columns) {
-    return (columns + weight_columns - 1) / weight_columns;
-  }
+  EQSR_HD static constexpr int tiles(int columns) { return ceil_div(columns, weight_columns); }
   static constexpr int shared_bytes(int channels) {
     return rows * (tile_pitch(channels) + hidden_pitch) * int{sizeof(float)} +
            2 * tiles(channels) * weights_of_step * int{sizeof(Operand)};
@@ -48,10 +46,10 @@ struct MlpBody {
   template <class Exec>
   static EQSR_DEVICE void run(Exec& exec, const Params& p) {
     const int pitch = tile_pitch(p.channels), out_tiles = tiles(p.channels);
-    const int inner = (p.channels + tile_steps - 1) / tile_steps;
+    const int inner = ceil_div(p.channels, tile_steps);
     const int tail = p.y ? weight_columns / tile_steps : 1, steps_of_tile = inner + tail;
     const int steps = tiles(p.hidden) * steps_of_tile;
-    const Index blocks_of_group = (p.group + rows - 1) / rows;
+    const Index blocks_of_group = ceil_div(p.group, rows);
     const Index group = exec.block() / blocks_of_group;
     const Index first_row = group * p.group + exec.block() % blocks_of_group * rows;
     const Index group_end = (group + 1) * p.group;

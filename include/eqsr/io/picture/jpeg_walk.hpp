@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <eqsr/core/math.hpp>  // ceil_div
 #include <eqsr/io/picture/header.hpp>
 #include <eqsr/io/picture/jpeg_scan.hpp>
 
@@ -208,13 +209,13 @@ class JpegWalk : public ImageBytes {
     }
     header_.tile_x = 8 * across;
     header_.tile_y = 8 * down;
-    const auto parts = [](std::size_t size, std::size_t part) { return (size + part - 1) / part; };
-    units_ = {parts(header_.width, header_.tile_x), parts(header_.height, header_.tile_y)};
+    units_ = {ceil_div(std::size_t{header_.width}, header_.tile_x),
+              ceil_div(std::size_t{header_.height}, header_.tile_y)};
     for (JpegChannel& channel : channels_) {
       if (across % channel.across != 0 || down % channel.down != 0)
         unsupported({"a JPEG whose channels have sizes that do not divide each other"});
-      channel.width = parts(std::size_t{header_.width} * channel.across, header_.tile_x);
-      channel.height = parts(std::size_t{header_.height} * channel.down, header_.tile_y);
+      channel.width = ceil_div(std::size_t{header_.width} * channel.across, header_.tile_x);
+      channel.height = ceil_div(std::size_t{header_.height} * channel.down, header_.tile_y);
       channel.full_width = units_.first * channel.across;
     }
   }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <eqsr/core/math.hpp>  // ceil_div
 #include <eqsr/io/picture/header.hpp>
 #include <eqsr/io/picture/stb.hpp>  // inflate
 
@@ -312,7 +313,7 @@ class PngWalk : public ImageBytes {
                                                                   {0, 1, 1, 2}}};
     const std::size_t bits = static_cast<std::size_t>(header_.bits * stored_channels_);
     const auto pass = [&](std::size_t width, std::size_t height) {
-      if (width > 0 && height > 0) f(height, width, (width * bits + 7) / 8);
+      if (width > 0 && height > 0) f(height, width, ceil_div(width * bits, 8));
     };
     if (!interlaced_) return pass(header_.width, header_.height);
     for (const auto& [x, y, dx, dy] : passes)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <eqsr/core/image.hpp>              // Image
+#include <eqsr/core/math.hpp>               // round_up
 #include <eqsr/core/samples.hpp>            // to_float
 #include <eqsr/io/file.hpp>                 // InputFile
 #include <eqsr/io/picture/jpeg_pixels.hpp>  // decoded_jpeg
@@ -127,10 +128,8 @@ struct Decoder {
 };
 
 inline std::size_t stb_bytes(const ImageHeader& header, int channels) {
-  const auto rounded = [](std::size_t extent, std::size_t tile) {
-    return (extent + tile - 1) / tile * tile;
-  };
-  return 4 * rounded(header.width, header.tile_x) * rounded(header.height, header.tile_y) *
+  return 4 * round_up(std::size_t{header.width}, header.tile_x) *
+             round_up(std::size_t{header.height}, header.tile_y) *
              static_cast<std::size_t>((std::max)(channels, header.channels)) *
              (header.bits == 16 ? 2 : 1) +
          (std::size_t{1} << 20);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <eqsr/core/image.hpp>           // Image
+#include <eqsr/core/math.hpp>            // ceil_div
 #include <eqsr/core/samples.hpp>         // to_samples
 #include <eqsr/io/bytes.hpp>             // crc32
 #include <eqsr/io/output_file.hpp>       // OutputFile
@@ -147,7 +148,7 @@ inline std::string jpeg_metadata(const ImageMetadata& metadata) {
   if (!metadata.exif.empty()) segment('\xe1', "Exif\0\0"s + metadata.exif);
   const std::string_view profile = metadata.icc_profile;
   constexpr std::size_t part = most - 14;
-  const std::size_t parts = (profile.size() + part - 1) / part;
+  const std::size_t parts = ceil_div(profile.size(), part);
   for (std::size_t i = 0; i < parts; ++i)
     segment('\xe2', "ICC_PROFILE\0"s + static_cast<char>(i + 1) + static_cast<char>(parts) +
                         std::string(profile.substr(i * part, part)));

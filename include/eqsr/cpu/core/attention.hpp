@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <eqsr/cpu/pack.hpp>                // Buffer
+#include <eqsr/cpu/core/product.hpp>        // Buffer, PackedMatrix
 #include <eqsr/layer/window_attention.hpp>  // shift_mask
 
 namespace eqsr { inline namespace EQSR_ABI { namespace cpu {
@@ -43,8 +43,8 @@ struct AttentionShape {
 
   [[nodiscard]] int queries() const { return window * window; }
   [[nodiscard]] int keys() const { return key_window * key_window; }
-  [[nodiscard]] int padded_keys() const { return (keys() + 15) / 16 * 16; }
-  [[nodiscard]] int padded_d() const { return (d + 15) / 16 * 16; }
+  [[nodiscard]] int padded_keys() const { return round_up(keys(), 16); }
+  [[nodiscard]] int padded_d() const { return round_up(d, 16); }
   [[nodiscard]] float scale() const { return static_cast<float>(1 / std::sqrt(double(d))); }
   /// Floats that one thread needs.
   [[nodiscard]] Index scratch() const {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <eqsr/core/context.hpp>  // ContextBase
-#include <eqsr/cpu/isa.hpp>       // Isa
-#include <eqsr/cpu/threads.hpp>   // ThreadPool
+#include <eqsr/core/context.hpp>      // ContextBase
+#include <eqsr/cpu/core/isa.hpp>      // Isa
+#include <eqsr/cpu/core/threads.hpp>  // ThreadPool
 
 namespace eqsr { inline namespace EQSR_ABI {
 

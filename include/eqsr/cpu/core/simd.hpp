@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <eqsr/core/math.hpp>         // round_up
+#include <eqsr/core/target.hpp>       // EQSR_TARGET
 #include <eqsr/core/view.hpp>         // Index
-#include <eqsr/cpu/isa.hpp>           // Isa
-#include <eqsr/cpu/target.hpp>        // EQSR_TARGET
+#include <eqsr/cpu/core/isa.hpp>      // Isa
 #include <eqsr/layer/activation.hpp>  // Activation
 
 #include <algorithm>  // min
@@ -28,7 +29,7 @@ struct PackedMatrix {
   int depth = 0;    ///< k: length of the sums
   int columns = 0;  ///< valid columns
 
-  [[nodiscard]] int padded_columns() const { return (columns + 15) / 16 * 16; }
+  [[nodiscard]] int padded_columns() const { return round_up(columns, 16); }
   /// Where element (k, n) lies.
   [[nodiscard]] Index offset(int k, int n) const {
     const int left = n / panel * panel;
@@ -64,7 +65,7 @@ struct Output {
 #if EQSR_TARGET == 0
 #define EQSR_SIMD portable
 #define EQSR_SIMD_WIDTH 4
-#include <eqsr/cpu/simd/all.inc>
+#include <eqsr/cpu/core/simd/all.inc>
 #undef EQSR_SIMD
 #undef EQSR_SIMD_WIDTH
 #endif
@@ -79,7 +80,7 @@ struct Output {
 #endif
 #define EQSR_SIMD avx2
 #define EQSR_SIMD_WIDTH 8
-#include <eqsr/cpu/simd/all.inc>
+#include <eqsr/cpu/core/simd/all.inc>
 #undef EQSR_SIMD
 #undef EQSR_SIMD_WIDTH
 #if defined(__clang__)
@@ -98,7 +99,7 @@ struct Output {
 #endif
 #define EQSR_SIMD avx512
 #define EQSR_SIMD_WIDTH 16
-#include <eqsr/cpu/simd/all.inc>
+#include <eqsr/cpu/core/simd/all.inc>
 #undef EQSR_SIMD
 #undef EQSR_SIMD_WIDTH
 #if defined(__clang__)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <eqsr/cpu/pack.hpp>  // Buffer
+#include <eqsr/cpu/core/product.hpp>  // Buffer, PackedMatrix
 
 /// 3x3 convolutions by Winograd's minimal filtering F(2x2, 3x3): tiles of 2 x 2 results from 4 x 4
 /// inputs with 16 multiplications a pair of channels instead of 36. Tiles begin at even rows and
@@ -15,21 +15,21 @@ struct WinogradWeights {
   int inputs, outputs;
 
   WinogradWeights(int in, int out)
-      : values(Index{16} * in * padded(out)), bias(padded(out)), inputs(in), outputs(out) {}
+      : values(Index{16} * in * round_up(out, 16)),
+        bias(round_up(out, 16)),
+        inputs(in),
+        outputs(out) {}
   static std::size_t bytes(int in, int out) {
-    return Buffer::bytes(Index{16} * in * padded(out)) + Buffer::bytes(padded(out));
+    return Buffer::bytes(Index{16} * in * round_up(out, 16)) + Buffer::bytes(round_up(out, 16));
   }
 
-  [[nodiscard]] int columns() const { return padded(outputs); }
+  [[nodiscard]] int columns() const { return round_up(outputs, 16); }
   [[nodiscard]] PackedMatrix matrix(int position) const {
     return {values.data() + Index{position} * inputs * columns(), inputs, outputs};
   }
   [[nodiscard]] float& at(int position, int k, int n) const {
     return values.data()[Index{position} * inputs * columns() + matrix(0).offset(k, n)];
   }
-
- private:
-  static int padded(int out) { return (out + 15) / 16 * 16; }
 };
 
 /// G g Gᵀ of weights (o, c, y, x); a null bias is zero.
@@ -59,7 +59,7 @@ struct WinogradWeights {
 class WinogradTiles {
  public:
   static Index scratch(int inputs, int outputs, Index tiles) {
-    const Index columns = (Index{outputs} + 15) / 16 * 16;
+    const Index columns = round_up(outputs, 16);
     return 16 * tiles * (inputs + columns) + 4 * columns;
   }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <eqsr/core/target.hpp>  // EQSR_TARGET
 #include <eqsr/core/version.hpp>
-#include <eqsr/cpu/target.hpp>  // EQSR_TARGET
 
 namespace eqsr { inline namespace EQSR_ABI {
 

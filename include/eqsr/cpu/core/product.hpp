@@ -1,39 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <eqsr/core/rounding.hpp>     // flushed
-#include <eqsr/core/tensor.hpp>       // Memory
-#include <eqsr/cpu/context.hpp>       // Context<Cpu>
-#include <eqsr/cpu/simd.hpp>          // PackedMatrix, Operand, Output
-#include <eqsr/layer/layer_norm.hpp>  // layer_norm_epsilon
+#include <eqsr/cpu/core/buffer.hpp>   // Buffer
+#include <eqsr/cpu/core/context.hpp>  // Context<Cpu>
+#include <eqsr/cpu/core/rows.hpp>     // for_each_chunk
+#include <eqsr/cpu/core/simd.hpp>     // PackedMatrix, Operand, Output
+#include <eqsr/layer/linear.hpp>      // Epilogue
 
 #include <algorithm>  // transform
-#include <utility>    // exchange
 
 namespace eqsr { inline namespace EQSR_ABI { namespace cpu {
-
-/// Floats on cache lines, zero at first.
-class Buffer {
- public:
-  Buffer() = default;
-  explicit Buffer(Index count) : data_(static_cast<float*>(Memory<Cpu>::allocate(bytes(count)))) {
-    Memory<Cpu>::zero(data_, bytes(count));
-  }
-  Buffer(Buffer&& other) noexcept : data_(std::exchange(other.data_, nullptr)) {}
-  Buffer& operator=(Buffer&& other) noexcept {
-    std::swap(data_, other.data_);
-    return *this;
-  }
-  ~Buffer() {
-    if (data_) Memory<Cpu>::deallocate(data_);
-  }
-  [[nodiscard]] float* data() const { return data_; }
-  static constexpr std::size_t bytes(Index count) {
-    return static_cast<std::size_t>(count + 16) * sizeof(float);
-  }
-
- private:
-  float* data_ = nullptr;
-};
 
 /// Weights in the order of the tile kernel, with the bias padded alike.
 struct PackedWeights {
@@ -41,17 +17,14 @@ struct PackedWeights {
   int depth = 0, columns = 0;
 
   PackedWeights(int k, int n)
-      : values(Index{k} * padded(n)), bias(padded(n)), depth(k), columns(n) {}
+      : values(Index{k} * round_up(n, 16)), bias(round_up(n, 16)), depth(k), columns(n) {}
   static std::size_t bytes(int k, int n) {
-    return Buffer::bytes(Index{k} * padded(n)) + Buffer::bytes(padded(n));
+    return Buffer::bytes(Index{k} * round_up(n, 16)) + Buffer::bytes(round_up(n, 16));
   }
 
   [[nodiscard]] PackedMatrix matrix() const { return {values.data(), depth, columns}; }
 
   [[nodiscard]] float& at(int k, int n) const { return values.data()[matrix().offset(k, n)]; }
-
- private:
-  static Index padded(int n) { return (Index{n} + 15) / 16 * 16; }
 };
 
 /// Where an element of row-major weights lies: w[o * row + first + k * step].
@@ -70,8 +43,26 @@ struct WeightLayout {
   return packed;
 }
 
+template <class C>
+[[gnu::noinline]] const PackedWeights* packed_linear(C& ctx, const Prepared& prepared,
+                                                     std::uint64_t stamp, int outputs, int depth,
+                                                     const float* weight, const float* bias) {
+  return ctx.template prepare<PackedWeights>(
+      prepared, stamp, PackedWeights::bytes(depth, outputs),
+      [&] { return pack(outputs, depth, weight, bias, {.row = depth}); });
+}
+
+/// The packed weights of a Linear or a 1x1 convolution.
+const PackedWeights* packed_linear(AnyContext auto& ctx, const auto& layer) {
+  const auto weight = layer.matrix();  // (o, c)
+  return packed_linear(ctx, layer.prepared, newest_stamp(layer.weight, layer.bias),
+                       static_cast<int>(weight.template extent<'o'>()),
+                       static_cast<int>(weight.template extent<'c'>()), weight.data(),
+                       layer.bias.data());
+}
+
 /// Rows that one task of a product takes.
-inline constexpr Index stretch = 96;
+inline constexpr Index rows_per_task = 96;
 
 /// The rows [begin, begin + count) of an operand and its output.
 [[gnu::noinline]] inline void multiply_rows(Isa isa, Operand a, const PackedMatrix& b, Output y,
@@ -96,21 +87,11 @@ inline void dense(Isa isa, const float* x, Index rows, const PackedWeights& weig
                 0, rows);
 }
 
-/// y = activation(layer_norm(x)) for contiguous rows, on one thread.
-inline void normalise(Isa isa, const float* x, Index rows, int channels, const float* weight,
-                      const float* bias, float* y, Activation activation = Activation::none) {
-  with_isa(isa, [&](auto simd) {
-    for (Index m = 0; m < rows; ++m)
-      simd.layer_norm(x + m * channels, channels, weight, bias,
-                      static_cast<float>(layer_norm_epsilon), activation, y + m * channels);
-  });
-}
-
 /// y = epilogue(a b), rows shared out to the threads.
 [[gnu::noinline]] inline void product(Context<Cpu>& ctx, const Operand& a, const PackedMatrix& b,
                                       const Output& y) {
-  ctx.parallel_for((a.rows + stretch - 1) / stretch, [&](Index task, int) {
-    multiply_rows(ctx.isa(), a, b, y, task * stretch, (std::min)(stretch, a.rows - task * stretch));
+  for_each_chunk(ctx, a.rows, rows_per_task, [&](Index first, Index count, int) {
+    multiply_rows(ctx.isa(), a, b, y, first, count);
   });
 }
 
@@ -123,15 +104,6 @@ Output output(float* data, const float* bias, const Epilogue<C>& epilogue) {
           .residual = epilogue.residual.data(),
           .residual_stride = C,
           .activation = epilogue.activation};
-}
-
-/// Runs `task(row)` for each row of an image, several rows at a time.
-template <class Task>
-void for_each_row(Context<Cpu>& ctx, Index rows, const Task& task) {
-  constexpr Index group = 8;
-  ctx.parallel_for((rows + group - 1) / group, [&](Index block, int) {
-    for (Index row = block * group; row < (std::min)(rows, (block + 1) * group); ++row) task(row);
-  });
 }
 
 }}}  // namespace eqsr::EQSR_ABI::cpu

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <eqsr/cpu/attention.hpp>  // AttentionHead
-#include <eqsr/cpu/linear.hpp>     // packed_linear
+#include <eqsr/cpu/core/attention.hpp>  // AttentionHead
+#include <eqsr/cpu/core/product.hpp>    // packed_linear
+#include <eqsr/cpu/core/rows.hpp>       // normalise
 
 #include <numeric>  // gcd
 

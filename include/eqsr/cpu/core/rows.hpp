@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <eqsr/cpu/core/context.hpp>  // Context<Cpu>
+#include <eqsr/cpu/core/simd.hpp>     // with_isa
+#include <eqsr/layer/layer_norm.hpp>  // layer_norm_epsilon
+
+#include <algorithm>  // min
+
+namespace eqsr { inline namespace EQSR_ABI { namespace cpu {
+
+/// Shares `count` items out in chunks: runs `task(first, size, thread)` for each chunk, all of them
+/// `chunk` items but the last.
+template <class Task>
+void for_each_chunk(Context<Cpu>& ctx, Index count, Index chunk, const Task& task) {
+  ctx.parallel_for(ceil_div(count, chunk), [&](Index index, int thread) {
+    const Index first = index * chunk;
+    task(first, (std::min)(chunk, count - first), thread);
+  });
+}
+
+/// Runs `task(row)` for each row of an image, several rows at a time.
+template <class Task>
+void for_each_row(Context<Cpu>& ctx, Index rows, const Task& task) {
+  for_each_chunk(ctx, rows, 8, [&](Index first, Index count, int) {
+    for (Index row = first; row < first + count; ++row) task(row);
+  });
+}
+
+/// y = activation(layer_norm(x)) for contiguous rows, on one thread.
+inline void normalise(Isa isa, const float* x, Index rows, int channels, const float* weight,
+                      const float* bias, float* y, Activation activation = Activation::none) {
+  with_isa(isa, [&](auto simd) {
+    for (Index m = 0; m < rows; ++m)
+      simd.layer_norm(x + m * channels, channels, weight, bias,
+                      static_cast<float>(layer_norm_epsilon), activation, y + m * channels);
+  });
+}
+
+}}}  // namespace eqsr::EQSR_ABI::cpu
