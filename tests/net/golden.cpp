@@ -3,6 +3,7 @@
 
 #include "support/contexts.hpp"
 #include "support/golden.hpp"
+#include "support/sanitized.hpp"
 #include "tiny.hpp"
 
 using namespace eqsr_test;
@@ -38,7 +39,7 @@ TEST_CASE("net: golden, tiny, by the specification") {
     compare<eqsr::tiny, eqsr::Context<eqsr::Reference>>(name);
 }
 
-TEST_CASE("net: golden, base") {
+TEST_CASE("net: golden, base" * doctest::skip(sanitized)) {
   for (const char* name : {"full_33x18_to_50x27", "full_20x28_to_53x61", "full_48x48_to_96x96"})
     compare<eqsr::base, eqsr::Context<Cpu>>(name);
 }
