@@ -4,6 +4,9 @@
 #include "cuda/contexts.hpp"
 #if !defined(__CUDACC__)
 #include <eqsr/cpu/core/simd.hpp>  // both backends in one file
+
+#include <memory>
+#include <thread>
 #endif
 
 using namespace eqsr_test;
@@ -51,37 +54,67 @@ TEST_CASE("cuda context: a size that was met before runs as one graph, with the 
   fill(net);
   Context<Cuda> ctx;
   const auto first = upscaled(ctx, net);
-  CHECK_FALSE(ctx.graph().recorded());
+  CHECK(ctx.graphs().recorded() == 0);
   CHECK(same_bits(upscaled(ctx, net), first));
-  CHECK(ctx.graph().recorded());
+  CHECK(ctx.graphs().recorded() == 1);
   CHECK(same_bits(upscaled(ctx, net), first));
 
-  // Another parameter, precision or size is another graph.
+  // Another parameter is another graph.
   fill(net, "", "other ");
   const auto other = upscaled(ctx, net);
   CHECK_FALSE(same_bits(other, first));
-  CHECK_FALSE(ctx.graph().recorded());
+  CHECK(ctx.graphs().recorded() == 1);
   CHECK(same_bits(upscaled(ctx, net), other));
-  ctx.precision = Precision::bf16;
-  CHECK_FALSE(same_bits(upscaled(ctx, net), other));
-  CHECK_FALSE(ctx.graph().recorded());
+  CHECK(ctx.graphs().recorded() == 2);
 }
 
-TEST_CASE("cuda context: progress and stop work as on the CPU, without graphs") {
+TEST_CASE("cuda context: graphs of sizes and precisions live side by side") {
+  Net net;
+  fill(net);
+  Context<Cuda> ctx, second(0, Precision::bf16);
+  const eqsr::Target larger{.height = 9, .width = 8};
+  const auto as = [&](Precision precision, const eqsr::Target& to) {
+    ctx.precision = precision;
+    return eqsr::upscale(ctx, net, picture(4, 5), to).pixels;
+  };
+  const auto big = as(Precision::float32, larger), small = as(Precision::float32, target);
+  const auto coarse = as(Precision::bf16, target);
+  CHECK_FALSE(same_bits(coarse, small));
+  CHECK(same_bits(upscaled(second, net), coarse));
+  for (int round = 0; round < 2; ++round) {
+    CHECK(same_bits(as(Precision::float32, larger), big));
+    CHECK(same_bits(as(Precision::bf16, target), coarse));
+    CHECK(same_bits(upscaled(second, net), coarse));
+    ctx.precision = Precision::bf16x3;  // a form of its own, prepared where no graph is
+    eqsr::upscale_rows(ctx, net, picture(4, 5), target, {});
+    CHECK(same_bits(as(Precision::float32, target), small));
+  }
+  CHECK(ctx.graphs().recorded() == 3);
+}
+
+TEST_CASE("cuda context: progress and stop work as on the CPU, with graphs too") {
   Net net;
   fill(net);
   Context<Cuda> ctx;
-  int calls = 0;
-  ctx.on_progress = [&](double, std::string_view) { ++calls; };
-  const auto truth = upscaled(ctx, net);
-  upscaled(ctx, net);
-  CHECK(calls > 4);
-  CHECK_FALSE(ctx.graph().recorded());
+  std::vector<double> done[3];
+  std::vector<float> truth;
+  for (auto& steps : done) {
+    ctx.on_progress = [&](double part, std::string_view) { steps.push_back(part); };
+    const auto found = upscaled(ctx, net);
+    if (truth.empty()) truth = found;
+    CHECK(same_bits(found, truth));
+  }
+  CHECK(ctx.graphs().recorded() == 1);
+  CHECK(done[0].size() > 4);
+  CHECK(std::is_sorted(done[0].begin(), done[0].end()));
+  CHECK(done[1] == done[0]);
+  CHECK(done[2] == done[0]);
   std::stop_source source;
   ctx.stop = source.get_token();
   source.request_stop();
   CHECK(error_of([&] { upscaled(ctx, net); }).starts_with("cancelled: "));
   ctx.stop = {};
+  ctx.on_progress = {};
   CHECK(same_bits(upscaled(ctx, net), truth));
 }
 
@@ -114,81 +147,5 @@ TEST_CASE("cuda context: out of device memory is an error, and the context can b
   CHECK(same_bits(upscaled(ctx, net), truth));
 }
 #else
-TEST_CASE("cuda context: a machine without a GPU is said") {
-  FakeCuda::instance().devices = 0;
-  CHECK(error_of([] { Context<Cuda> ctx; }) ==
-        "no_device: cudaGetDeviceCount failed: no CUDA-capable device is detected. There is no "
-        "NVIDIA GPU here, or its driver is missing or too old. Use Context<Cpu>.");
-  FakeCuda::instance().devices = 1;
-  CHECK(FakeCuda::instance().last_error == 0);
-}
-
-TEST_CASE("cuda context: after the first picture nothing is allocated") {
-  Net net;
-  fill(net);
-  Context<Cuda> ctx;
-  ctx.record_graphs = false;
-  const auto truth = upscaled(ctx, net);
-  const std::size_t before = DeviceMemory::instance().allocations();
-  CHECK(same_bits(upscaled(ctx, net), truth));
-  CHECK(DeviceMemory::instance().allocations() == before);
-}
-
-TEST_CASE("cuda context: out of device memory is an error, and the context can be used again") {
-  Net net;
-  fill(net);
-  Context<Cuda> ctx;
-  ctx.max_memory = std::size_t{1} << 30;  // more than there is
-  auto& memory = DeviceMemory::instance();
-  const std::size_t limit = memory.limit;
-  memory.limit = memory.in_use() + 1000;
-  CHECK(error_of([&] { upscaled(ctx, net); }).starts_with("out_of_memory: cudaMalloc failed"));
-  CHECK(FakeCuda::instance().last_error == 0);
-  memory.limit = limit;
-  CHECK(upscaled(ctx, net).size() == 6 * 7 * 3);
-}
-
-TEST_CASE("cuda context: whichever call of the runtime fails, it is named and nothing is left") {
-  auto& fake = FakeCuda::instance();
-  Net shared;
-  fill(shared);
-  const auto work = [&] {
-    Net net = shared;  // copies parameters, without their prepared forms
-    Context<Cuda> ctx;
-    for (int i = 0; i < 3; ++i) upscaled(ctx, net);  // plain, recorded, replayed
-  };
-  fake.computes = false;  // the calls matter here, and there are a thousand of them
-  work();
-  const std::size_t live = DeviceMemory::instance().live();
-  const long before = fake.calls;
-  work();
-  const long calls = fake.calls - before;
-  CHECK(calls > 200);
-  long reported = 0;
-  for (long n = 0; n < calls; ++n) {
-    CAPTURE(n);
-    const int code = n % 2 == 0 ? 999 : eqsr::gpu::out_of_memory;
-    std::string error;
-    {
-      const FailAt fail(n, code);
-      error = error_of(work);
-    }
-    if (error == "no error") {
-      CHECK(fake.last_failed_was_cleanup);  // freeing and destroying have nobody to tell
-    } else {
-      ++reported;
-      CHECK(error.starts_with(code == 999 ? "device_error: cuda" : "out_of_memory: cuda"));
-      CHECK(error.find(fake.failed_call + " failed") != std::string::npos);
-    }
-    CHECK(fake.last_error == 0);
-    CHECK(DeviceMemory::instance().live() == live);
-    CHECK(fake.streams == 0);
-    CHECK(fake.graphs == 0);
-    CHECK_FALSE(fake.capturing);
-  }
-  CHECK(reported > calls / 2);
-  fake.computes = true;
-  Context<Cuda> ctx;
-  CHECK(upscaled(ctx, shared).size() == 6 * 7 * 3);
-}
+#include "cuda/context_emulated.hpp"
 #endif

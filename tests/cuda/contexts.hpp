@@ -47,8 +47,8 @@ inline constexpr Precision every_precision[] = {Precision::float32, Precision::b
                                                 Precision::bf16};
 
 /// Calls `compute(ctx, arrays)`, which returns floats, on the specification and on the CUDA
-/// backend in every mode. On the emulation it also runs all threads in the opposite order: the bits
-/// must be the same.
+/// backend in every mode. On the emulation it also runs all threads in the opposite order, and each
+/// kernel as late as it may be: the bits must be the same.
 template <class F>
 void on_cuda(const F& compute, const Tolerances& allowed = {}) {
   eqsr::Context<Reference> reference;
@@ -64,10 +64,10 @@ void on_cuda(const F& compute, const Tolerances& allowed = {}) {
     const auto result = compute(ctx, device);
     CHECK(near(result, truth, size * allowed.of(precision)));
 #if !defined(__CUDACC__)
-    FakeCuda::instance().backwards = true;
+    FakeCuda::instance().backwards = FakeCuda::instance().late = true;
     Arrays<Cuda> again;
     CHECK(same_bits(compute(ctx, again), result));
-    FakeCuda::instance().backwards = false;
+    FakeCuda::instance().backwards = FakeCuda::instance().late = false;
 #endif
   }
 }

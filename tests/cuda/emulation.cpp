@@ -152,10 +152,38 @@ TEST_CASE("emulation: global memory is bounded, initialised and free of races") 
   eqsr::Memory<Cuda>::deallocate(fresh);
 }
 
+TEST_CASE("emulation: tensor cores cut off instead of rounding, below a few bits more") {
+  const auto sum = [](const TensorCore& core, float before, std::initializer_list<float> products) {
+    MatrixSum m{};
+    int k = 0;
+    for (const float product : products) {
+      m.left[0][k] = product;
+      m.right[k++][0] = 1;
+    }
+    m.sum[0][0] = before;
+    m.add_products(core);
+    return m.sum[0][0];
+  };
+  const auto ulps = [](float n) { return n * 0x1p-23f; };
+  CHECK(sum(ampere, 3, {0.5f, -1.25f}) == 2.25f);
+  for (const TensorCore& core : {ampere, hopper}) {
+    CHECK(sum(core, 1, {ulps(0.875f)}) == 1);  // to nearest, it would be the next number
+    CHECK(sum(core, -1, {ulps(-0.875f)}) == -1);
+    CHECK(sum(core, 1, {ulps(0.5f), ulps(0.5f)}) == 1 + ulps(1));  // a bit more is kept
+    CHECK(sum(core, 1, {1, -1, ulps(1)}) == 1 + ulps(1));
+  }
+  CHECK(sum(ampere, 1, {ulps(0.25f), ulps(0.25f), ulps(0.5f)}) == 1);
+  CHECK(sum(hopper, 1, {ulps(0.25f), ulps(0.25f), ulps(0.5f)}) == 1 + ulps(1));
+  // Ampere adds eight products, cuts off, and adds the next eight.
+  CHECK(sum(ampere, 0, {1, 0, 0, 0, 0, 0, 0, 0, ulps(0.25f), ulps(0.75f)}) == 1);
+  CHECK(sum(hopper, 0, {1, 0, 0, 0, 0, 0, 0, 0, ulps(0.25f), ulps(0.75f)}) == 1 + ulps(1));
+  CHECK(std::isnan(sum(hopper, 1, {NAN})));
+}
+
 namespace {
-/// 32 x 32 by 32 x N numbers on an engine, against plain loops.
+/// 32 x 32 by 32 x N numbers on an engine, against plain loops; `rounds` times, as the mean.
 template <Precision P, int N>
-double engine_error() {
+double engine_error(int rounds = 1) {
   using E = Engine<P, N>;
   const auto a = synthetic_input("a", 32 * 32), b = synthetic_input("b", 32 * N);
   std::vector<float> c(32 * N);
@@ -172,9 +200,10 @@ double engine_error() {
           E::store_b(exec, right, i / N, i % N, b[std::size_t(i)]);
         exec.sync();
         float sums[N] = {};
-        E::multiply(exec, left, pitch, right, sums);
+        for (int round = 0; round < rounds; ++round) E::multiply(exec, left, pitch, right, sums);
         for (int i = 0; i < N; ++i)
-          c[std::size_t(E::row(exec.lane(), i) * N + E::column(exec.lane(), i))] = sums[i];
+          c[std::size_t(E::row(exec.lane(), i) * N + E::column(exec.lane(), i))] =
+              sums[i] / float(rounds);
       },
       32, std::size_t(b_byte) + E::planes * E::tile_size * sizeof(typename E::Operand));
   CHECK(message == "");
@@ -197,6 +226,18 @@ TEST_CASE("emulation: the engines multiply, each to its precision") {
   CHECK(engine_error<Precision::bf16x3, 16>() < 5e-5);
   CHECK(engine_error<Precision::bf16, 64>() < 3e-2);
   CHECK(engine_error<Precision::bf16, 64>() > 1e-4);
+}
+
+TEST_CASE("emulation: long sums of several planes do not drift towards zero") {
+  for (const TensorCore& core : {ampere, hopper}) {
+    CAPTURE(core.products);
+    tensor_core = core;
+    const double few = engine_error<Precision::bf16x6, 16>();
+    const double many = engine_error<Precision::bf16x6, 16>(64);
+    CHECK(few < 5e-6);
+    CHECK(many < 2e-5);  // 1e-4 and more where each product is cut off at the whole sum
+  }
+  tensor_core = hopper;
 }
 
 TEST_CASE("emulation: the order of a right operand is a bijection without bank conflicts") {

@@ -34,6 +34,12 @@ TEST_CASE("cuda window attention: agrees with the specification for awkward wind
   compare<24, 2, 8>({{2, 1}});
   compare<48, 4, 8>({{2, 2}});
   compare<60, 2, 10>({{1, 2}});
+}
+
+TEST_CASE("cuda window attention: wide heads fit the 99 KiB of smaller devices") {
+#if !defined(__CUDACC__)
+  const Machine machine({.capability = 86, .shared_limit = 99 * 1024});
+#endif
   compare<80, 2, 8>({{1, 2}});
 }
 

@@ -110,16 +110,16 @@ class Share {
 template <AnyContext C>
 class Scope {
  public:
-  explicit Scope(C& context) : context_(context), mark_(context.arena().mark()) {}
+  explicit Scope(C& context) : context_(context), arena_(context.arena()), mark_(arena_.mark()) {}
   Scope(const Scope&) = delete;
   Scope& operator=(const Scope&) = delete;
-  ~Scope() { context_.arena().release(mark_); }
+  ~Scope() { arena_.release(mark_); }
 
   [[nodiscard]] C& context() const { return context_; }
 
   template <class T>
   T* array(Index count) {
-    return static_cast<T*>(context_.arena().allocate(static_cast<std::size_t>(count) * sizeof(T)));
+    return static_cast<T*>(arena_.allocate(static_cast<std::size_t>(count) * sizeof(T)));
   }
   float* floats(Index count) { return array<float>(count); }
   double* doubles(Index count) { return array<double>(count); }
@@ -135,6 +135,7 @@ class Scope {
  private:
   using A = std::remove_reference_t<decltype(std::declval<C&>().arena())>;
   C& context_;
+  A& arena_;
   typename A::Mark mark_;
 };
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <eqsr/core/plan.hpp>       // ContextBase, DryContext
+#include <eqsr/cuda/graph.hpp>      // Graphs
 #include <eqsr/cuda/precision.hpp>  // Precision
 #include <eqsr/cuda/runtime.hpp>    // Runtime
 
-#include <utility>  // pair
+#include <optional>  // optional
 
 namespace eqsr { inline namespace EQSR_ABI {
 
@@ -26,53 +27,8 @@ inline constexpr bool fuses<op::Mlp, Cuda, Arguments...> = true;
 
 namespace gpu {
 
-/// A recorded forward pass, and what it was recorded for.
-class Graph {
- public:
-  using Key = std::vector<std::uint64_t>;
-
-  Graph() = default;
-  Graph(const Graph&) = delete;
-  Graph& operator=(const Graph&) = delete;
-  ~Graph() { drop(); }
-
-  [[nodiscard]] bool seen(const Key& key) const { return key_ == key; }
-  [[nodiscard]] bool recorded() const { return executable_ != nullptr; }
-  void see(Key key) {
-    drop();
-    key_ = std::move(key);
-  }
-  void drop() noexcept {
-    key_.clear();
-    if (executable_ && runtime().destroy_executable(executable_) != 0) (void)runtime().take_error();
-    executable_ = nullptr;
-  }
-  /// Records what `work` sends to the stream.
-  template <class Work>
-  void record(Stream stream, const Work& work) {
-    check(runtime().begin_capture(stream), "cudaStreamBeginCapture");
-    CUgraph_st* graph = nullptr;
-    try {
-      work();
-    } catch (...) {
-      if (runtime().end_capture(stream, &graph) != 0) (void)runtime().take_error();
-      if (graph) (void)runtime().destroy_graph(graph);
-      throw;
-    }
-    check(runtime().end_capture(stream, &graph), "cudaStreamEndCapture");
-    const int code = runtime().instantiate(&executable_, graph);
-    if (runtime().destroy_graph(graph) != 0) (void)runtime().take_error();
-    if (code != 0) executable_ = nullptr;
-    check(code, "cudaGraphInstantiate");
-  }
-  void launch(Stream stream) const {
-    check(runtime().launch_graph(executable_, stream), "cudaGraphLaunch");
-  }
-
- private:
-  Key key_;
-  CUgraphExec_st* executable_ = nullptr;
-};
+/// The oldest devices that the kernels are for: asynchronous copies, products of bfloat16.
+inline constexpr int least_capability = 80;
 
 /// Throws `fast_math_detected` if the kernels were compiled so that they round otherwise than they
 /// say (`--use_fast_math`, which no macro tells). Defined with the kernels.
@@ -80,23 +36,31 @@ void probe_arithmetic(Context<Cuda>& ctx);
 
 }  // namespace gpu
 
-/// An NVIDIA GPU: a stream of its own, device memory, a precision. Calls return when the work is
-/// queued; `sync()` waits for it. One context serves one caller at a time. The header needs no CUDA
-/// header: plain C++ may hold a context, if a file compiled by nvcc includes <eqsr/eqsr.cuh>.
+/// An NVIDIA GPU: a stream, device memory, a precision. Calls return when the work is queued;
+/// `sync()` waits for it. One context serves one caller at a time. The header needs no CUDA header:
+/// plain C++ may hold a context, if a file compiled by nvcc includes <eqsr/eqsr.cuh>.
+///
+/// Each call selects the context's device on the calling thread, as cudaSetDevice does, and leaves
+/// it selected: networks and tensors made after it lie there.
 template <>
 class Context<Cuda> : public ContextBase<Cuda> {
  public:
-  /// Throws `no_device` where there is none of that number.
+  /// With a stream of its own. Throws `no_device` where there is none of that number, or one that
+  /// the kernels are not for.
   explicit Context(int device = 0, Precision how = Precision::float32)
-      : precision(how), device_(device) {
-    int count = 0;
-    gpu::check(gpu::runtime().device_count(&count), "cudaGetDeviceCount");
-    EQSR_EXPECTS(device >= 0 && device < count, "no_device", "There is no CUDA device ", device,
-                 " here, but ", count, ". Give a number below that, or use Context<Cpu>.");
-    gpu::check(gpu::runtime().use_device(device), "cudaSetDevice");
-    gpu::check(gpu::runtime().shared_limit(device, &shared_limit_), "cudaDeviceGetAttribute");
+      : Context(Opened{}, device, how) {
     gpu::check(gpu::runtime().create_stream(&stream_.handle), "cudaStreamCreateWithFlags");
-    gpu::probe_arithmetic(*this);
+    stream_.own = true;
+    begin();
+  }
+  /// On a stream of the caller, which outlives the context. Work is ordered with the caller's own
+  /// on that stream, and nothing waits for it but `sync()`, and calls that give results to the
+  /// host. The default stream cannot be recorded: nothing is, there.
+  Context(int device, gpu::Stream stream, Precision how = Precision::float32)
+      : Context(Opened{}, device, how) {
+    stream_.handle = stream;
+    record_graphs = stream != nullptr;
+    begin();
   }
 
   Precision precision;        ///< may be changed between calls
@@ -107,6 +71,18 @@ class Context<Cuda> : public ContextBase<Cuda> {
   /// The shared memory that one block can have.
   [[nodiscard]] int shared_limit() const { return shared_limit_; }
 
+  void select() const { gpu::check(gpu::runtime().use_device(device_), "cudaSetDevice"); }
+  [[nodiscard]] std::size_t available() const {
+    select();
+    return Memory<Cuda>::available();
+  }
+  [[nodiscard]] Arena<Cuda>& arena() {
+    select();
+    return ContextBase::arena();
+  }
+  [[nodiscard]] const Arena<Cuda>& arena() const { return ContextBase::arena(); }
+  void reserve(std::size_t bytes) { arena().reserve(bytes); }
+
   /// Waits for the work that was queued; failures of kernels show here.
   void sync() { gpu::check(gpu::runtime().synchronize(stream()), "cudaStreamSynchronize"); }
 
@@ -115,11 +91,16 @@ class Context<Cuda> : public ContextBase<Cuda> {
     gpu::check(gpu::runtime().copy(to, from, bytes, stream()), "cudaMemcpyAsync");
   }
 
+  /// As on the CPU, one checkpoint behind the device: where somebody watches or may stop, this
+  /// waits until the device has come to the checkpoint before.
+  void checkpoint(double done, std::string_view stage) { reach(overall(done), stage); }
+
   /// Runs a kernel on `x * y` blocks.
   void launch(const void* kernel, Index x, Index y, int threads, int shared_bytes, void* params) {
     if (x <= 0 || y <= 0) return;
     EQSR_EXPECTS(x <= 0x7fffffff && y <= 0xffff, "limit_exceeded", "A kernel of ", x, " x ", y,
                  " blocks is more than a grid can have. Choose a smaller image.");
+    select();
     if (shared_bytes > 48 * 1024) allow_shared(kernel, shared_bytes);
     const unsigned grid[2] = {static_cast<unsigned>(x), static_cast<unsigned>(y)};
     gpu::check(gpu::runtime().launch(kernel, grid, static_cast<unsigned>(threads), &params,
@@ -127,40 +108,96 @@ class Context<Cuda> : public ContextBase<Cuda> {
                "cudaLaunchKernel");
   }
 
-  [[nodiscard]] gpu::Graph& graph() { return graph_; }
+  /// Runs `work`, or replays it: a pass with this key runs plainly the first time, is recorded the
+  /// second time, and replayed from then on.
+  template <class Work>
+  void run_or_replay(gpu::Graph::Key key, const Work& work) {
+    gpu::Graph* const graph = graphs_.find(std::move(key));
+    if (!graph) return work();
+    select();
+    if (graph->worth_recording()) {
+      recording_ = graph;
+      try {
+        graph->record(stream(), work);
+      } catch (...) {
+        recording_ = nullptr;
+        throw;
+      }
+      recording_ = nullptr;
+    }
+    if (!graph->recorded()) return work();
+    graph->launch(stream(), [&](double done, std::string_view stage) { reach(done, stage); });
+  }
+  [[nodiscard]] const gpu::Graphs& graphs() const { return graphs_; }
+  /// Whether somebody looks at the progress, or may stop.
+  [[nodiscard]] bool watched() const { return on_progress || stop.stop_possible(); }
 
  private:
-  /// A block gets more than 48 KiB only if its kernel asked for it.
+  struct Opened {};
+  Context(Opened, int device, Precision how) : precision(how), device_(device) {
+    int count = 0;
+    gpu::check(gpu::runtime().device_count(&count), "cudaGetDeviceCount");
+    EQSR_EXPECTS(device >= 0 && device < count, "no_device", "There is no CUDA device ", device,
+                 " here, but ", count, ". Give a number below that, or use Context<Cpu>.");
+    int version = 0;
+    gpu::check(gpu::runtime().capability(device, &version), "cudaDeviceGetAttribute");
+    EQSR_EXPECTS(version >= gpu::least_capability, "no_device", "CUDA device ", device,
+                 " has compute capability ", version / 10, ".", version % 10,
+                 "; the kernels need 8.0 or more (Ampere and later). Use Context<Cpu>.");
+    select();
+    gpu::check(gpu::runtime().shared_limit(device, &shared_limit_), "cudaDeviceGetAttribute");
+  }
+  void begin() {
+    gpu::Streams::instance().add(stream_.handle);
+    stream_.known = true;
+    gpu::probe_arithmetic(*this);
+  }
+
+  void reach(double done, std::string_view stage) {
+    if (recording_) {
+      if (watched()) recording_->cut(stream(), done, stage);
+      return;
+    }
+    if (watched()) {
+      auto& [before, now] = reached_;
+      std::swap(before, now);
+      if (!now) now.emplace();
+      now->record(stream());
+      if (before) before->wait();
+    }
+    report(done, stage);
+  }
+
+  /// A block gets more than 48 KiB only if its kernel asked for it. The limit is of the kernel on
+  /// the device, whoever launches it: everyone sets it to the same.
   void allow_shared(const void* kernel, int bytes) {
     EQSR_EXPECTS(bytes <= shared_limit_, "limit_exceeded", "A kernel needs ", bytes,
                  " bytes of shared memory, but a block of this device has ", shared_limit_,
-                 ". Use a newer device, or Context<Cpu>.");
-    for (auto& [known, allowed] : allowed_)
-      if (known == kernel) {
-        if (allowed >= bytes) return;
-        gpu::check(gpu::runtime().allow_shared(kernel, bytes), "cudaFuncSetAttribute");
-        allowed = bytes;
-        return;
-      }
-    gpu::check(gpu::runtime().allow_shared(kernel, bytes), "cudaFuncSetAttribute");
-    allowed_.emplace_back(kernel, bytes);
+                 ". Use a device with more shared memory, or Context<Cpu>.");
+    if (std::find(allowed_.begin(), allowed_.end(), kernel) != allowed_.end()) return;
+    gpu::check(gpu::runtime().allow_shared(kernel, shared_limit_), "cudaFuncSetAttribute");
+    allowed_.push_back(kernel);
   }
 
-  struct OwnedStream {
+  struct UsedStream {
     gpu::Stream handle = nullptr;
-    OwnedStream() = default;
-    OwnedStream(const OwnedStream&) = delete;
-    OwnedStream& operator=(const OwnedStream&) = delete;
-    ~OwnedStream() {
-      if (handle && gpu::runtime().destroy_stream(handle) != 0) (void)gpu::runtime().take_error();
+    bool own = false, known = false;
+    UsedStream() = default;
+    UsedStream(const UsedStream&) = delete;
+    UsedStream& operator=(const UsedStream&) = delete;
+    ~UsedStream() {
+      if (known) gpu::Streams::instance().remove(handle);
+      if (own && gpu::runtime().destroy_stream(handle) != 0) (void)gpu::runtime().take_error();
     }
   };
 
   int device_;
   int shared_limit_ = 0;
-  OwnedStream stream_;
-  std::vector<std::pair<const void*, int>> allowed_;
-  gpu::Graph graph_;
+  UsedStream stream_;
+  std::vector<const void*> allowed_;  ///< kernels that may have shared_limit_
+  std::optional<gpu::OwnedEvent> reached_[2];
+  gpu::Graphs graphs_;
+  gpu::Graph* recording_ = nullptr;
 };
 
 /// A dry run for a GPU: whether kernels are fused depends on its shared memory and the precision.

@@ -19,6 +19,23 @@ namespace eqsr { inline namespace EQSR_ABI { namespace gpu {
       },
       .device_count = [](int* count) -> int { return cudaGetDeviceCount(count); },
       .use_device = [](int device) -> int { return cudaSetDevice(device); },
+      .used_device = [](int* device) -> int { return cudaGetDevice(device); },
+      .device_of = [](const void* memory, int* device) -> int {
+        cudaPointerAttributes found{};
+        const int code = cudaPointerGetAttributes(&found, memory);
+        const bool there =
+            found.type == cudaMemoryTypeDevice || found.type == cudaMemoryTypeManaged;
+        *device = code == 0 && there ? found.device : -1;
+        return code;
+      },
+      .capability = [](int device, int* version) -> int {
+        int major = 0, minor = 0;
+        const int code = cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device);
+        if (code != 0) return code;
+        const int next = cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device);
+        *version = 10 * major + minor;
+        return next;
+      },
       .shared_limit = [](int device, int* bytes) -> int {
         return cudaDeviceGetAttribute(bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, device);
       },
@@ -31,7 +48,23 @@ namespace eqsr { inline namespace EQSR_ABI { namespace gpu {
       },
       .destroy_stream = [](Stream stream) -> int { return cudaStreamDestroy(stream); },
       .synchronize = [](Stream stream) -> int { return cudaStreamSynchronize(stream); },
-      .synchronize_device = []() -> int { return cudaDeviceSynchronize(); },
+      .is_capturing = [](Stream stream, bool* yes) -> int {
+        cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
+        const int code = cudaStreamIsCapturing(stream, &status);
+        *yes = status != cudaStreamCaptureStatusNone;
+        return code;
+      },
+      .create_event = [](Event* event) -> int {
+        return cudaEventCreateWithFlags(event, cudaEventDisableTiming);
+      },
+      .destroy_event = [](Event event) -> int { return cudaEventDestroy(event); },
+      .record_event = [](Event event, Stream stream) -> int {
+        return cudaEventRecord(event, stream);
+      },
+      .wait_event = [](Stream stream, Event event) -> int {
+        return cudaStreamWaitEvent(stream, event, 0);
+      },
+      .synchronize_event = [](Event event) -> int { return cudaEventSynchronize(event); },
       .allow_shared = [](const void* kernel, int bytes) -> int {
         return cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes);
       },

@@ -7,17 +7,18 @@
 
 namespace eqsr { inline namespace EQSR_ABI {
 
-/// Pictures go to the device and back; a size that was met before runs as one recorded graph.
+/// Pictures go to the device and back; a size that was met before runs as a recorded graph.
 ///
 /// The first picture of a size runs kernel by kernel, which also prepares the weights. The second
-/// is recorded, and from then on one launch replays it: as long as the size, the storage policy,
-/// the precision, the parameters and the workspace stay what they were. Nothing is recorded while
-/// somebody watches the progress or may stop it, since a graph has no places to do so, nor where
-/// the result is handed on band by band.
+/// is recorded, and from then on it is replayed, as long as the size, the storage policy, the
+/// precision, the parameters and the workspace stay what they were; the context keeps the graphs of
+/// several. Where somebody watches the progress or may stop it, a graph is as many launches as
+/// there are checkpoints, else one. Nothing is recorded where the result is handed on band by band.
 template <>
 struct Transfer<Cuda> {
   static void forward(AnyContext auto& ctx, const auto& net, Plane<const float, 3> x,
                       const Bands& bands, std::optional<float> condition) {
+    expect_here(ctx, net);
     Scope scope(ctx);
     const auto low = scope.template plane<3>(x.extent<'h'>(), x.extent<'w'>());
     ctx.copy(low.data(), x.data(), static_cast<std::size_t>(x.size()) * sizeof(float));
@@ -32,6 +33,7 @@ struct Transfer<Cuda> {
 
   static void reconstruct(AnyContext auto& ctx, const auto& net, Plane<const float, 3> x,
                           const auto& f, const Bands& bands) {
+    expect_here(ctx, net);
     Scope scope(ctx);
     const auto high = scope.template plane<3>(bands.height, bands.width);
     net.reconstruct(ctx, x, f, whole(bands, high));
@@ -40,6 +42,20 @@ struct Transfer<Cuda> {
 
  private:
   using Dry = Context<DryRun<Cuda>>;
+
+  /// Kernels cannot follow pointers to another device.
+  static void expect_here(const Context<Cuda>& ctx, const auto& net) {
+    const void* first = nullptr;
+    for_each_parameter(net, [&](const std::string&, const auto& tensor) {
+      if (!first) first = tensor.data();
+    });
+    if (!first) return;
+    const int device = gpu::device_of(first);
+    EQSR_EXPECTS(device == ctx.device(), "wrong_device", "The network lies on CUDA device ", device,
+                 ", but the context computes on device ", ctx.device(),
+                 ". Load it with this context, or select the device before it is made.");
+  }
+  static void expect_here(const Dry&, const auto&) {}
 
   static void to_host(Context<Cuda>& ctx, Plane<const float, 3> from, float* to) {
     ctx.copy(to, from.data(), static_cast<std::size_t>(from.size()) * sizeof(float));
@@ -79,10 +95,10 @@ struct Transfer<Cuda> {
   static void run_or_replay(Context<Cuda>& ctx, const auto& net, Plane<const float, 3> low,
                             const Bands& high, std::optional<float> condition) {
     const auto run = [&] { forward_bands(ctx, net, low, high, condition); };
-    if (!ctx.record_graphs || ctx.on_progress || ctx.stop.stop_possible())
-      run();
+    if (ctx.record_graphs)
+      ctx.run_or_replay(key_of(ctx, net, low, high, condition), run);
     else
-      replay(ctx, key_of(ctx, net, low, high, condition), run);
+      run();
   }
   static gpu::Graph::Key key_of(const Context<Cuda>& ctx, const auto& net,
                                 Plane<const float, 3> low, const Bands& high,
@@ -103,19 +119,9 @@ struct Transfer<Cuda> {
             number(ctx.band_height),
             number(ctx.precision),
             number(encoding),
+            number(ctx.watched()),
             newest,
             condition ? std::bit_cast<std::uint32_t>(*condition) : ~std::uint64_t{0}};
-  }
-  template <class Run>
-  static void replay(Context<Cuda>& ctx, gpu::Graph::Key key, const Run& run) {
-    gpu::Graph& graph = ctx.graph();
-    if (!graph.seen(key)) {
-      run();
-      graph.see(std::move(key));
-    } else {
-      if (!graph.recorded()) graph.record(ctx.stream(), run);
-      graph.launch(ctx.stream());
-    }
   }
 };
 

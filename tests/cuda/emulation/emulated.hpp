@@ -4,6 +4,7 @@
 #include <eqsr/cuda/kernel/exec.hpp>  // Pack
 
 #include "cuda/emulation/block.hpp"
+#include "cuda/emulation/tensor_core.hpp"
 
 #include <bit>    // bit_cast
 #include <cmath>  // exp, erf
@@ -129,7 +130,8 @@ class Emulated {
         &given);
   }
 
-  /// mma.m16n8k16: d(16, 8) += a(16, 16) b(16, 8), in the fragments of the PTX manual.
+  /// mma.m16n8k16: d(16, 8) += a(16, 16) b(16, 8), in the fragments of the PTX manual, added as
+  /// tensor cores add.
   void mma(float (&d)[4], const std::uint32_t (&a)[4], std::uint32_t b0, std::uint32_t b1) const {
     struct Given {
       float* d;
@@ -139,24 +141,21 @@ class Emulated {
     block_->collective(
         thread_, "mma",
         [](Block&, int, void* const* lanes) {
-          float left[16][16], right[8][16];
+          MatrixSum m;
           for (int l = 0; l < Block::warp_size; ++l) {
             const auto& lane = *static_cast<const Given*>(lanes[l]);
             const int group = l / 4, pair = l % 4 * 2;
             for (int r = 0; r < 4; ++r)
               for (int e = 0; e < 2; ++e)
-                left[group + r % 2 * 8][pair + r / 2 * 8 + e] = half(lane.a[r], e);
+                m.left[group + r % 2 * 8][pair + r / 2 * 8 + e] = half(lane.a[r], e);
             for (int r = 0; r < 2; ++r)
-              for (int e = 0; e < 2; ++e) right[group][pair + r * 8 + e] = half(lane.b[r], e);
+              for (int e = 0; e < 2; ++e) m.right[pair + r * 8 + e][group] = half(lane.b[r], e);
+            for (int c = 0; c < 4; ++c) m.sum[group + c / 2 * 8][pair + c % 2] = lane.d[c];
           }
+          m.add_products(tensor_core);
           for (int l = 0; l < Block::warp_size; ++l)
-            for (int c = 0; c < 4; ++c) {
-              const float* row = left[l / 4 + c / 2 * 8];
-              const float* column = right[l % 4 * 2 + c % 2];
-              float sum = 0;
-              for (int k = 0; k < 16; ++k) sum += row[k] * column[k];
-              static_cast<Given*>(lanes[l])->d[c] += sum;
-            }
+            for (int c = 0; c < 4; ++c)
+              static_cast<Given*>(lanes[l])->d[c] = m.sum[l / 4 + c / 2 * 8][l % 4 * 2 + c % 2];
         },
         &given);
   }

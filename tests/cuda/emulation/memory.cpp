@@ -10,7 +10,7 @@ DeviceMemory& DeviceMemory::instance() {
   return memory;
 }
 
-void* DeviceMemory::allocate(std::size_t bytes) {
+void* DeviceMemory::allocate(std::size_t bytes, int device) {
   if (bytes == 0 || in_use_ + bytes > limit) return nullptr;
   constexpr std::size_t alignment = 256;  // as cudaMalloc
   Block block;
@@ -18,6 +18,7 @@ void* DeviceMemory::allocate(std::size_t bytes) {
   const auto address = reinterpret_cast<std::uintptr_t>(block.storage.get());
   block.memory = block.storage.get() + (alignment - address % alignment) % alignment;
   block.size = bytes;
+  block.device = device;
   block.words.resize((bytes + 3) / 4);
   for (std::size_t i = 0; i < bytes; ++i) block.memory[i] = std::byte{0xff};  // float NaN
   in_use_ += bytes;
@@ -36,11 +37,12 @@ void DeviceMemory::free(void* pointer) {
   last_ = nullptr;
 }
 
-bool DeviceMemory::owns(const void* pointer) const {
+int DeviceMemory::device_of(const void* pointer) const {
   const auto address = reinterpret_cast<std::uintptr_t>(pointer);
   const auto after = blocks_.upper_bound(address);
-  return after != blocks_.begin() &&
-         address < std::prev(after)->first + std::prev(after)->second.size;
+  if (after == blocks_.begin()) return -1;
+  const auto& [begin, block] = *std::prev(after);
+  return address < begin + block.size ? block.device : -1;
 }
 
 DeviceMemory::Block& DeviceMemory::find(const void* pointer, std::size_t bytes, const char* what) {
@@ -57,6 +59,12 @@ DeviceMemory::Block& DeviceMemory::find(const void* pointer, std::size_t bytes, 
   return *(last_ = &after->second);
 }
 
+void DeviceMemory::expect_here(const Block& block) const {
+  if (block.device != device_)
+    throw EmulationError{eqsr::say("global memory: a kernel on device ", device_,
+                                   " touches memory of device ", block.device)};
+}
+
 void DeviceMemory::touch_range(const void* pointer, std::size_t bytes, bool writes) {
   Block& block = find(pointer, bytes, "a copy");
   const std::size_t begin =
@@ -71,6 +79,7 @@ void DeviceMemory::touch_range(const void* pointer, std::size_t bytes, bool writ
 
 void DeviceMemory::read(const void* pointer, std::size_t bytes, std::int32_t thread) {
   Block& block = find(pointer, bytes, "a read");
+  expect_here(block);
   const auto begin =
       static_cast<std::size_t>(static_cast<const std::byte*>(pointer) - block.memory);
   for (std::size_t word = begin / 4; word < (begin + bytes + 3) / 4; ++word) {
@@ -91,6 +100,7 @@ void DeviceMemory::read(const void* pointer, std::size_t bytes, std::int32_t thr
 
 void DeviceMemory::write(void* pointer, std::size_t bytes, std::int32_t thread) {
   Block& block = find(pointer, bytes, "a write");
+  expect_here(block);
   const auto begin =
       static_cast<std::size_t>(static_cast<const std::byte*>(pointer) - block.memory);
   for (std::size_t word = begin / 4; word < (begin + bytes + 3) / 4; ++word) {

@@ -25,21 +25,26 @@ struct Touch {
 /// The emulated device memory: every access of a kernel is looked up here.
 ///
 /// An access must lie inside one allocation, read only what was written before, and, within one
-/// launch, not touch a word that another thread writes: blocks of a grid have no order.
+/// launch, not touch a word that another thread writes: blocks of a grid have no order. Memory of
+/// another device than the launch's is out of reach.
 class DeviceMemory {
  public:
   static DeviceMemory& instance();
 
-  void* allocate(std::size_t bytes);
+  void* allocate(std::size_t bytes, int device = 0);
   void free(void* pointer);
   /// For copies and fills from the host.
   void touch_range(const void* pointer, std::size_t bytes, bool writes);
 
-  void begin_launch() { ++launch_; }
+  void begin_launch(int device = 0) {
+    ++launch_;
+    device_ = device;
+  }
   void read(const void* pointer, std::size_t bytes, std::int32_t thread);
   void write(void* pointer, std::size_t bytes, std::int32_t thread);
 
-  [[nodiscard]] bool owns(const void* pointer) const;
+  [[nodiscard]] bool owns(const void* pointer) const { return device_of(pointer) >= 0; }
+  [[nodiscard]] int device_of(const void* pointer) const;  ///< -1: memory of the host
   [[nodiscard]] std::size_t live() const { return blocks_.size(); }
   [[nodiscard]] std::size_t allocations() const { return allocations_; }  ///< ever made
   [[nodiscard]] std::size_t in_use() const { return in_use_; }
@@ -50,14 +55,17 @@ class DeviceMemory {
     std::unique_ptr<std::byte[]> storage;
     std::byte* memory;
     std::size_t size;
+    int device;
     std::vector<Touch> words;
   };
   Block& find(const void* pointer, std::size_t bytes, const char* what);
+  void expect_here(const Block& block) const;
 
   std::map<std::uintptr_t, Block> blocks_;  ///< by address
   Block* last_ = nullptr;
   std::size_t in_use_ = 0, allocations_ = 0;
   std::uint32_t launch_ = 2;
+  int device_ = 0;  ///< of the launch
 };
 
 }  // namespace eqsr_test

@@ -2,9 +2,9 @@
 #include "cuda/emulation/runtime.hpp"
 
 #include <cstring>
-#include <exception>
 #include <map>
 #include <memory>
+#include <mutex>
 
 namespace eqsr_test {
 
@@ -12,35 +12,65 @@ FakeCuda& FakeCuda::instance() {
   static FakeCuda fake;
   return fake;
 }
+int& FakeCuda::current() {
+  static thread_local int device = 0;
+  return device;
+}
+bool FakeCuda::capturing() {
+  for (const FakeStream* stream : FakeStream::all())
+    if (stream->capturing()) return true;
+  return false;
+}
 
 namespace {
 
+using eqsr::gpu::Event;
+using eqsr::gpu::Stream;
+
 FakeCuda& fake() { return FakeCuda::instance(); }
 DeviceMemory& memory() { return DeviceMemory::instance(); }
+FakeStream* of(Stream stream) { return reinterpret_cast<FakeStream*>(stream); }
+FakeEvent* of(Event event) { return reinterpret_cast<FakeEvent*>(event); }
 
-/// What every call does first: counts, and fails if it is the chosen one.
-int called(const char* name) {
-  if (fake().calls++ != fake().fail_at) return 0;
-  fake().failed_call = name;
-  fake().last_failed_was_cleanup = std::strstr(name, "Free") || std::strstr(name, "Destroy");
-  return fake().last_error = fake().fail_with;
+std::recursive_mutex& mutex() {
+  static std::recursive_mutex mutex;
+  return mutex;
 }
-int error(int code) { return fake().last_error = code; }
+int error(int code) { return code == 0 ? 0 : fake().last_error = code; }
 
-struct Opaque {
-  std::vector<std::function<void()>> work;
-};
+bool this_thread_captures() {
+  for (const FakeStream* stream : FakeStream::all())
+    if (stream->captured_here()) return true;
+  return false;
+}
 
-std::map<const void*, int> allowed_shared;
+/// A call of the runtime: counts, fails if it is the chosen one, and does `work` otherwise. What
+/// frees or destroys does its work even where it reports a failure.
+template <class Work>
+int called(const char* name, const Work& work) {
+  const std::scoped_lock lock(mutex());
+  const bool cleanup = std::strstr(name, "Free") || std::strstr(name, "Destroy");
+  const bool fails = fake().calls++ == fake().fail_at;
+  if (fails) {
+    fake().failed_call = name;
+    fake().last_failed_was_cleanup = cleanup;
+    fake().last_failed_in_recording =
+        this_thread_captures() || std::strstr(name, "Capture") || std::strstr(name, "Instantiate");
+  }
+  const int code = fails && !cleanup ? 0 : error(work());
+  return fails ? error(fake().fail_with) : code;
+}
 
-void run_kernel(const EmulatedKernel& kernel, int x, int y, int threads, std::size_t shared_bytes,
-                const void* params) {
+std::map<std::pair<const void*, int>, int> allowed_shared;  // by kernel and device
+
+void run_kernel(const EmulatedKernel& kernel, int device, int x, int y, int threads,
+                std::size_t shared_bytes, const void* params) {
   if (!fake().computes && threads > 32) return;
   // Blocks are kept: their fibers' stacks cost more than all the rest of a small launch.
-  static std::map<std::pair<int, std::size_t>, std::unique_ptr<Block>> blocks;
+  static thread_local std::map<std::pair<int, std::size_t>, std::unique_ptr<Block>> blocks;
   auto& block = blocks[{threads, shared_bytes}];
   if (!block) block = std::make_unique<Block>(threads, shared_bytes);
-  memory().begin_launch();
+  memory().begin_launch(device);
   const int count = x * y;
   for (int i = 0; i < count; ++i) {
     const int b = fake().backwards ? count - 1 - i : i;
@@ -49,170 +79,272 @@ void run_kernel(const EmulatedKernel& kernel, int x, int y, int threads, std::si
   }
 }
 
-/// Does it now, or records it.
-void queue(std::function<void()> work) {
-  if (fake().capturing)
-    fake().recorded.push_back(std::move(work));
-  else
-    work();
+int launch(const EmulatedKernel& kernel, const unsigned (&grid)[2], unsigned threads,
+           const void* params, std::size_t shared_bytes, FakeStream& stream) {
+  if (stream.device != FakeCuda::current()) return invalid_handle;
+  const auto allowed = allowed_shared.find({&kernel, stream.device});
+  const int limit = allowed == allowed_shared.end() ? 48 * 1024 : allowed->second;
+  if (threads > static_cast<unsigned>(kernel.max_threads) ||
+      shared_bytes > static_cast<std::size_t>(limit))
+    return invalid_value;
+  ++fake().launches;
+  fake().largest_shared = std::max(fake().largest_shared, int(shared_bytes));
+  const auto* bytes = static_cast<const std::byte*>(params);
+  return stream.queue(
+      [&kernel, shared_bytes, threads, device = stream.device, x = int(grid[0]), y = int(grid[1]),
+       copy = std::vector<std::byte>(bytes, bytes + kernel.params_size)] {
+        run_kernel(kernel, device, x, y, int(threads), shared_bytes, copy.data());
+      },
+      fake().late);
 }
 
+/// Memory of the host is read at once, as pageable memory is; the rest happens in the stream.
+int copy(void* to, const void* from, std::size_t bytes, FakeStream& stream) {
+  std::vector<std::byte> staged;
+  if (!memory().owns(from) && !stream.capturing()) {
+    const auto* begin = static_cast<const std::byte*>(from);
+    staged.assign(begin, begin + bytes);
+  }
+  return stream.queue(
+      [=, staged = std::move(staged)] {
+        if (memory().owns(from)) memory().touch_range(from, bytes, false);
+        if (bytes > 0) std::memcpy(to, staged.empty() ? from : staged.data(), bytes);
+        if (memory().owns(to)) memory().touch_range(to, bytes, true);
+      },
+      fake().late);
+}
+
+using Works = std::vector<std::function<void()>>;
+
 const eqsr::gpu::Runtime& table() {
-  using eqsr::gpu::Stream;
   static const eqsr::gpu::Runtime table{
       .allocate =
           [](void** to, std::size_t bytes) {
-            if (const int code = called("cudaMalloc")) return code;
-            if (fake().capturing) return error(900);
-            *to = memory().allocate(bytes);
-            if (*to && !fake().computes)
-              memory().touch_range(std::memset(*to, 0, bytes), bytes, true);
-            return *to ? 0 : error(eqsr::gpu::out_of_memory);
+            return called("cudaMalloc", [&] {
+              if (const int code = FakeStream::forbidden_in_capture()) return code;
+              *to = memory().allocate(bytes, FakeCuda::current());
+              if (*to && !fake().computes)
+                memory().touch_range(std::memset(*to, 0, bytes), bytes, true);
+              return *to ? 0 : int{eqsr::gpu::out_of_memory};
+            });
           },
       .deallocate =
           [](void* pointer) {
-            memory().free(pointer);  // frees even where it reports an earlier failure
-            return called("cudaFree");
+            return called("cudaFree", [&] {
+              const int code = FakeStream::forbidden_in_capture();
+              for (FakeStream* stream : FakeStream::all()) stream->run();  // it waits
+              memory().free(pointer);
+              return code;
+            });
           },
       .copy =
           [](void* to, const void* from, std::size_t bytes, Stream stream) {
-            if (const int code = called("cudaMemcpyAsync")) return code;
-            if (fake().capturing && !stream) return error(906);
-            queue([=] {
-              const auto device = [&](const void* p) { return memory().owns(p); };
-              if (device(from)) memory().touch_range(from, bytes, false);
-              if (bytes > 0) std::memcpy(to, from, bytes);
-              if (device(to)) memory().touch_range(to, bytes, true);
+            return called("cudaMemcpyAsync", [&] {
+              return stream ? copy(to, from, bytes, *of(stream)) : int{capture_implicit};
             });
-            return 0;
           },
       .zero =
           [](void* to, std::size_t bytes, Stream stream) {
-            if (const int code = called("cudaMemsetAsync")) return code;
-            if (fake().capturing && !stream) return error(906);
-            queue([=] {
-              std::memset(to, 0, bytes);
-              memory().touch_range(to, bytes, true);
+            return called("cudaMemsetAsync", [&] {
+              if (!stream) return int{capture_implicit};
+              return of(stream)->queue(
+                  [=] {
+                    std::memset(to, 0, bytes);
+                    memory().touch_range(to, bytes, true);
+                  },
+                  fake().late);
             });
-            return 0;
           },
       .device_count =
           [](int* count) {
             *count = fake().devices;
-            if (const int code = called("cudaGetDeviceCount")) return code;
-            return fake().devices > 0 ? 0 : error(eqsr::gpu::no_device);
+            return called("cudaGetDeviceCount",
+                          [&] { return fake().devices > 0 ? 0 : int{eqsr::gpu::no_device}; });
           },
-      .use_device = [](int) { return called("cudaSetDevice"); },
+      .use_device =
+          [](int device) {
+            return called("cudaSetDevice", [&] {
+              FakeCuda::current() = device;
+              return 0;
+            });
+          },
+      .used_device =
+          [](int* device) {
+            *device = FakeCuda::current();
+            return called("cudaGetDevice", [] { return 0; });
+          },
+      .device_of =
+          [](const void* pointer, int* device) {
+            return called("cudaPointerGetAttributes", [&] {
+              *device = memory().device_of(pointer);
+              return 0;
+            });
+          },
+      .capability =
+          [](int, int* version) {
+            *version = fake().capability;
+            return called("cudaDeviceGetAttribute", [] { return 0; });
+          },
       .shared_limit =
           [](int, int* bytes) {
             *bytes = fake().shared_limit;
-            return called("cudaDeviceGetAttribute");
+            return called("cudaDeviceGetAttribute", [] { return 0; });
           },
       .free_memory =
           [](std::size_t* bytes) {
-            *bytes = memory().limit - memory().in_use();
-            return called("cudaMemGetInfo");
+            return called("cudaMemGetInfo", [&] {
+              *bytes = memory().limit - memory().in_use();
+              return 0;
+            });
           },
       .create_stream =
           [](Stream* stream) {
-            if (const int code = called("cudaStreamCreateWithFlags")) return code;
-            ++fake().streams;
-            *stream = reinterpret_cast<Stream>(new Opaque);
-            return 0;
+            return called("cudaStreamCreateWithFlags", [&] {
+              ++fake().streams;
+              *stream = reinterpret_cast<Stream>(new FakeStream(FakeCuda::current()));
+              return 0;
+            });
           },
       .destroy_stream =
           [](Stream stream) {
-            delete reinterpret_cast<Opaque*>(stream);
-            --fake().streams;
-            return called("cudaStreamDestroy");
+            return called("cudaStreamDestroy", [&] {
+              delete of(stream);
+              --fake().streams;
+              return 0;
+            });
           },
       .synchronize =
-          [](Stream) {
-            if (const int code = called("cudaStreamSynchronize")) return code;
-            return fake().capturing ? error(900) : 0;
+          [](Stream stream) {
+            return called("cudaStreamSynchronize", [&] {
+              const int code = FakeStream::forbidden_in_capture();
+              return code != 0 || !stream ? code : of(stream)->wait();
+            });
           },
-      .synchronize_device =
-          [] {
-            if (const int code = called("cudaDeviceSynchronize")) return code;
-            return fake().capturing ? error(900) : 0;
+      .is_capturing =
+          [](Stream stream, bool* yes) {
+            return called("cudaStreamIsCapturing", [&] {
+              *yes = stream && of(stream)->capturing();
+              return 0;
+            });
+          },
+      .create_event =
+          [](Event* event) {
+            return called("cudaEventCreateWithFlags", [&] {
+              ++fake().events;
+              *event = reinterpret_cast<Event>(new FakeEvent(FakeCuda::current()));
+              return 0;
+            });
+          },
+      .destroy_event =
+          [](Event event) {
+            return called("cudaEventDestroy", [&] {
+              delete of(event);
+              --fake().events;
+              return 0;
+            });
+          },
+      .record_event =
+          [](Event event, Stream stream) {
+            return called("cudaEventRecord", [&] {
+              if (of(event)->device != of(stream)->device) return int{invalid_handle};
+              of(event)->stream = of(stream);
+              of(event)->reached = std::make_shared<bool>(false);
+              return of(stream)->queue([reached = of(event)->reached] { *reached = true; },
+                                       fake().late);
+            });
+          },
+      .wait_event =
+          [](Stream stream, Event event) {
+            return called("cudaStreamWaitEvent", [&] {
+              return of(stream)->queue([event = *of(event)] { event.wait(); }, fake().late);
+            });
+          },
+      .synchronize_event =
+          [](Event event) {
+            return called("cudaEventSynchronize", [&] {
+              if (const int code = FakeStream::forbidden_in_capture()) return code;
+              of(event)->wait();
+              return 0;
+            });
           },
       .allow_shared =
           [](const void* kernel, int bytes) {
-            if (const int code = called("cudaFuncSetAttribute")) return code;
-            if (bytes > fake().shared_limit) return error(1);
-            allowed_shared[kernel] = bytes;
-            return 0;
+            return called("cudaFuncSetAttribute", [&] {
+              if (bytes > fake().shared_limit) return int{invalid_value};
+              allowed_shared[{kernel, FakeCuda::current()}] = bytes;
+              return 0;
+            });
           },
       .launch =
           [](const void* entry, const unsigned(&grid)[2], unsigned threads, void** params,
-             std::size_t shared_bytes, Stream) {
-            if (const int code = called("cudaLaunchKernel")) return code;
-            const auto& kernel = *static_cast<const EmulatedKernel*>(entry);
-            const auto limit = allowed_shared.contains(entry) ? allowed_shared[entry] : 48 * 1024;
-            if (threads > static_cast<unsigned>(kernel.max_threads) ||
-                shared_bytes > static_cast<std::size_t>(limit))
-              return error(1);
-            ++fake().launches;
-            fake().largest_shared = std::max(fake().largest_shared, int(shared_bytes));
-            const auto* bytes = static_cast<const std::byte*>(params[0]);
-            queue([&kernel, shared_bytes, threads, x = int(grid[0]), y = int(grid[1]),
-                   copy = std::vector<std::byte>(bytes, bytes + kernel.params_size)] {
-              run_kernel(kernel, x, y, int(threads), shared_bytes, copy.data());
+             std::size_t shared_bytes, Stream stream) {
+            if (fake().in_capture && of(stream)->capturing())
+              std::exchange(fake().in_capture, nullptr)();  // may use other threads
+            return called("cudaLaunchKernel", [&] {
+              return launch(*static_cast<const EmulatedKernel*>(entry), grid, threads, params[0],
+                            shared_bytes, *of(stream));
             });
-            return 0;
           },
       .begin_capture =
-          [](Stream) {
-            if (const int code = called("cudaStreamBeginCapture")) return code;
-            fake().capturing = true;
-            return 0;
+          [](Stream stream) {
+            return called("cudaStreamBeginCapture", [&] {
+              ++fake().captures;
+              return of(stream)->begin_capture();
+            });
           },
       .end_capture =
-          [](Stream, CUgraph_st** graph) {
-            fake().capturing = false;
-            auto* holder = new Opaque{std::move(fake().recorded)};
-            fake().recorded.clear();
-            if (const int code = called("cudaStreamEndCapture")) {
-              delete holder;
-              return code;
+          [](Stream stream, CUgraph_st** graph) {
+            Works recorded;
+            int ended = 0;
+            {
+              const std::scoped_lock lock(mutex());
+              ended = of(stream)->end_capture(recorded);  // even where it reports a failure
             }
-            ++fake().graphs;
-            *graph = reinterpret_cast<CUgraph_st*>(holder);
-            return 0;
+            return called("cudaStreamEndCapture", [&] {
+              if (ended != 0) return ended;
+              ++fake().graphs;
+              *graph = reinterpret_cast<CUgraph_st*>(new Works(std::move(recorded)));
+              return 0;
+            });
           },
       .instantiate =
           [](CUgraphExec_st** executable, CUgraph_st* graph) {
-            if (const int code = called("cudaGraphInstantiate")) return code;
-            ++fake().graphs;
-            *executable =
-                reinterpret_cast<CUgraphExec_st*>(new Opaque(*reinterpret_cast<Opaque*>(graph)));
-            return 0;
+            return called("cudaGraphInstantiate", [&] {
+              ++fake().graphs;
+              *executable =
+                  reinterpret_cast<CUgraphExec_st*>(new Works(*reinterpret_cast<Works*>(graph)));
+              return 0;
+            });
           },
       .destroy_graph =
           [](CUgraph_st* graph) {
-            delete reinterpret_cast<Opaque*>(graph);
-            --fake().graphs;
-            return called("cudaGraphDestroy");
+            return called("cudaGraphDestroy", [&] {
+              delete reinterpret_cast<Works*>(graph);
+              --fake().graphs;
+              return 0;
+            });
           },
       .destroy_executable =
           [](CUgraphExec_st* graph) {
-            delete reinterpret_cast<Opaque*>(graph);
-            --fake().graphs;
-            return called("cudaGraphExecDestroy");
+            return called("cudaGraphExecDestroy", [&] {
+              delete reinterpret_cast<Works*>(graph);
+              --fake().graphs;
+              return 0;
+            });
           },
       .launch_graph =
-          [](CUgraphExec_st* graph, Stream) {
-            if (const int code = called("cudaGraphLaunch")) return code;
-            ++fake().graph_launches;
-            for (const auto& work : reinterpret_cast<Opaque*>(graph)->work) work();
-            return 0;
+          [](CUgraphExec_st* graph, Stream stream) {
+            return called("cudaGraphLaunch", [&] {
+              if (of(stream)->device != FakeCuda::current()) return int{invalid_handle};
+              ++fake().graph_launches;
+              return of(stream)->queue(
+                  [works = *reinterpret_cast<Works*>(graph)] {
+                    for (const auto& work : works) work();
+                  },
+                  fake().late);
+            });
           },
-      .take_error =
-          [] {
-            const int code = fake().last_error;
-            fake().last_error = 0;
-            return code;
-          },
+      .take_error = [] { return std::exchange(fake().last_error, 0); },
       .describe =
           [](int code) {
             return code == eqsr::gpu::out_of_memory ? "out of memory"
@@ -223,6 +355,12 @@ const eqsr::gpu::Runtime& table() {
 }
 
 }  // namespace
+
+void FakeCuda::wait_for_device() {
+  const std::scoped_lock lock(mutex());
+  (void)FakeStream::wait_for_device();
+}
+
 }  // namespace eqsr_test
 
 const eqsr::gpu::Runtime& eqsr::gpu::runtime() { return eqsr_test::table(); }

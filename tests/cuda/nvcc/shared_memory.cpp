@@ -19,6 +19,8 @@ void print(const char* precision) {
   if constexpr (P != Precision::bf16x6) {
     using Attention = gpu::AttentionBody<P, 32>;
     line("AttentionBody", typename Attention::Layout(Attention::bias_size(16, 24)).end);
+    using WideAttention = gpu::AttentionBody<P, 64>;
+    line("AttentionBody", typename WideAttention::Layout(WideAttention::bias_size(16, 24)).end);
     line("KrigingBlockBody", typename gpu::KrigingBlockBody<P>::Layout(256).end);
     line("MlpBody", gpu::MlpBody<P>::shared_bytes(256));
     line("MlpBody", gpu::MlpBody<P>::shared_bytes(180));

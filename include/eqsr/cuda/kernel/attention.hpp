@@ -19,20 +19,25 @@ struct AttentionParams {
 /// Attention of M x M queries to Mo x Mo keys, one window and head a block: window attention
 /// (Mo = M) and overlapping attention. Scores live in registers only.
 ///
-/// A block has up to 128 queries, 32 a warp, and goes through the keys 64 at a time: scores, the
-/// running maximum and sum of the softmax, values. The keys and values of the next 64 arrive by
-/// cp.async meanwhile.
+/// A block has up to 128 queries, 32 a warp, and goes through the keys 64 at a time, or 32 where
+/// heads are wide: scores, the running maximum and sum of the softmax, values. The keys and values
+/// of the next round arrive by cp.async meanwhile. With windows of up to 16 and keys of up to 24 a
+/// side this fits 99 KiB of shared memory.
 ///
 /// The bias of query (yi, xi) and key (yj, xj) is `table[offset(j) - offset(i) + first]` with
 /// offset = y (M + Mo - 1) + x: the relative position, as a formula. Both operators only differ in
 /// how that table is filled from the parameters. The mask of a shifted window compares regions.
 template <Precision P, int D>  // D: the head's channels, rounded up to 32 or 64
 struct AttentionBody {
-  static constexpr int keys = 64, warps = 4, queries = 32 * warps, max_threads = 32 * warps;
+  static constexpr int keys = D <= 32 ? 64 : 32;
+  static constexpr int warps = 4, queries = 32 * warps, max_threads = 32 * warps;
+  /// Rounds of keys that there is room for as they came.
+  static constexpr int stages = P == Precision::float32 && D > 32 ? 1 : 2;
   using Scores = Engine<P, keys>;
   using Values = Engine<P, D>;
   using Operand = typename Scores::Operand;
   static constexpr int pitch = tile_pitch(D), key_blocks = D / tile_steps, raw_pitch = D;
+  static constexpr int value_tiles = keys / tile_steps;
   static constexpr float lowest = -3e38f;
 
   using Params = AttentionParams;
@@ -43,9 +48,9 @@ struct AttentionBody {
     EQSR_HD constexpr explicit Layout(int bias_size)
         : query(0),
           raw(query + queries * pitch * 4),
-          key(raw + 2 * 2 * keys * raw_pitch * 4),
+          key(raw + stages * 2 * keys * raw_pitch * 4),
           value(key + key_blocks * Scores::planes * Scores::tile_size * int{sizeof(Operand)}),
-          place(value + 2 * Values::planes * Values::tile_size * int{sizeof(Operand)}),
+          place(value + value_tiles * Values::planes * Values::tile_size * int{sizeof(Operand)}),
           bias(place + 2 * keys * 4),
           scratch(bias + round_up(bias_size * 4, 16)),
           end(scratch + (P == Precision::float32 ? warps * 32 * tile_pitch(tile_steps) * 4 : 0)) {}
@@ -63,11 +68,11 @@ struct AttentionBody {
                    exec.block() % chunks * queries};
     const Layout at(side * side);
     const auto query = exec.template shared<float>(at.query, queries * pitch);
-    const auto raw = exec.template shared<float>(at.raw, 2 * 2 * keys * raw_pitch);
+    const auto raw = exec.template shared<float>(at.raw, stages * 2 * keys * raw_pitch);
     const auto key =
         exec.template shared<Operand>(at.key, key_blocks * Scores::planes * Scores::tile_size);
     const auto value =
-        exec.template shared<Operand>(at.value, 2 * Values::planes * Values::tile_size);
+        exec.template shared<Operand>(at.value, value_tiles * Values::planes * Values::tile_size);
     const auto place = exec.template shared<int>(at.place, 2 * keys);
     const auto bias = exec.template shared<float>(at.bias, side * side);
     const auto scratch = exec.template shared<float>(
@@ -94,14 +99,19 @@ struct AttentionBody {
     EQSR_UNROLL
     for (int i = 0; i < D; ++i) out[i] = 0;
 
-    for (int first = 0, stage = 0; first < key_count; first += keys, stage ^= 1) {
-      if (first + keys < key_count)
-        fetch_keys(exec, p, w, first + keys, raw.at((stage ^ 1) * 2 * keys * raw_pitch));
-      exec.commit();
-      exec.template wait<1>();
+    for (int first = 0, stage = 0; first < key_count; first += keys, stage ^= stages - 1) {
+      const auto fetch_next = [&] {
+        if (first + keys < key_count)
+          fetch_keys(exec, p, w, first + keys,
+                     raw.at((stage ^ (stages - 1)) * 2 * keys * raw_pitch));
+        exec.commit();
+      };
+      if (stages == 2) fetch_next();
+      exec.template wait<stages - 1>();
       exec.sync();  // the copies of all threads have landed; the last round's reads are over
       order_keys(exec, p, w, first, raw.at(stage * 2 * keys * raw_pitch), key, value, place);
       exec.sync();
+      if (stages == 1) fetch_next();
 
       float score[keys];
       EQSR_UNROLL

@@ -75,7 +75,7 @@ struct Engine<Precision::float32, N, Width> {
     }
   }
 
-  /// out += p b, where p are the values of this engine (64 columns) and b two tiles of NO columns.
+  /// out += p b, where p are the values of this engine and b has a tile of NO columns for each 32.
   /// The values pass through `scratch`, 32 rows of tile_pitch(32), half of the columns at a time.
   template <std::size_t NO, class Exec>
   static EQSR_DEVICE void multiply_values(Exec& exec, const float (&p)[std::size_t{N}],
@@ -100,6 +100,10 @@ struct Engine<Precision::float32, N, Width> {
 /// bfloat16 on tensor cores with mma.m16n8k16: a lane has 2 x N/8 fragments of 4 sums. An operand
 /// is the sum of its planes: the number rounded to bfloat16, the rest rounded again, and so on. Of
 /// the products of planes i and j those with i + j < Planes count: 1, 3 or 6.
+///
+/// Tensor cores cut sums off instead of rounding them, always towards zero: an error of up to an
+/// ulp of the sum with each instruction. Where there are several planes, 32 steps are summed by
+/// themselves and join the total by one rounded addition.
 template <int N, int Width, int Planes>
 struct MmaEngine {
   using Operand = std::uint16_t;
@@ -209,7 +213,7 @@ struct MmaEngine {
         float four[4];
         const int at = tile * (N / 2) + j * 4;
         EQSR_UNROLL
-        for (int e = 0; e < 4; ++e) four[e] = sums[at + e];
+        for (int e = 0; e < 4; ++e) four[e] = Planes > 1 ? 0.0f : sums[at + e];
         EQSR_UNROLL
         for (int step = 0; step < 2; ++step) {
           EQSR_UNROLL
@@ -220,7 +224,7 @@ struct MmaEngine {
                      right[order - i][2 * step + 1]);
         }
         EQSR_UNROLL
-        for (int e = 0; e < 4; ++e) sums[at + e] = four[e];
+        for (int e = 0; e < 4; ++e) sums[at + e] = Planes > 1 ? sums[at + e] + four[e] : four[e];
       }
     }
   }

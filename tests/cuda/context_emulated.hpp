@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// The part of context.cpp that needs the emulated device, included in it: machines, streams,
+// threads and failures that no GPU shows on demand.
+
+TEST_CASE("cuda context: a machine without a GPU is said") {
+  FakeCuda::instance().devices = 0;
+  CHECK(error_of([] { Context<Cuda> ctx; }) ==
+        "no_device: cudaGetDeviceCount failed: no CUDA-capable device is detected. There is no "
+        "NVIDIA GPU here, or its driver is missing or too old. Use Context<Cpu>.");
+  FakeCuda::instance().devices = 1;
+  CHECK(FakeCuda::instance().last_error == 0);
+}
+
+TEST_CASE("cuda context: a device that is too old is said") {
+  const Machine machine({.capability = 75});
+  CHECK(error_of([] { Context<Cuda> ctx; }) ==
+        "no_device: CUDA device 0 has compute capability 7.5; the kernels need 8.0 or more (Ampere "
+        "and later). Use Context<Cpu>.");
+}
+
+TEST_CASE("cuda context: a block that is too small for a kernel is said") {
+  const Machine machine({.shared_limit = 48 * 1024});
+  Net net;
+  fill(net);
+  Context<Cuda> ctx;
+  const std::string error = error_of([&] { upscaled(ctx, net); });
+  CHECK(error.starts_with("limit_exceeded: A kernel needs "));
+  CHECK(error.find("Use a device with more shared memory, or Context<Cpu>.") != std::string::npos);
+}
+
+TEST_CASE("cuda context: contexts that launch one kernel with different shared memory") {
+  eqsr::Linear<32, 192, Cuda> wide;
+  eqsr::Linear<32, 64, Cuda> narrow;
+  fill(wide);
+  fill(narrow);
+  Context<Cuda> ctx[2];
+  Arrays<Cuda> arrays;
+  const auto x = arrays.in(Map<32>(3, 3, "x"));
+  const auto y = arrays.out<192>(3, 3);
+  const auto z = arrays.out<64>(3, 3);
+  for (int round = 0; round < 2; ++round) {  // the second launch must not lower what the first set
+    wide.forward(ctx[0], eqsr::rows(x), eqsr::rows(y));
+    narrow.forward(ctx[1], eqsr::rows(x), eqsr::rows(z));
+  }
+}
+
+TEST_CASE("cuda context: a recording that is broken from outside runs unrecorded") {
+  auto& fake = FakeCuda::instance();
+  Net net;
+  fill(net);
+  Context<Cuda> ctx;
+  const auto truth = upscaled(ctx, net);
+  const long before = fake.captures;
+  fake.in_capture = FakeCuda::wait_for_device;  // as another library may
+  CHECK(same_bits(upscaled(ctx, net), truth));
+  CHECK(ctx.graphs().recorded() == 0);
+  CHECK(same_bits(upscaled(ctx, net), truth));
+  CHECK(ctx.graphs().recorded() == 1);
+  CHECK(fake.captures == before + 2);
+
+  Context<Cuda> other;  // whose recordings always break: it gives up
+  const auto memory = [] {
+    (void)std::make_unique<eqsr::Tensor<Cuda, float, eqsr::Axis<'m', 4>>>();
+  };
+  for (int i = 0; i < 6; ++i) {
+    if (i > 0) fake.in_capture = memory;  // allocates and frees in the capture
+    CHECK(error_of([&] { CHECK(same_bits(upscaled(other, net), truth)); }) == "no error");
+    fake.in_capture = {};
+  }
+  CHECK(other.graphs().recorded() == 0);
+  CHECK(fake.captures == before + 2 + eqsr::gpu::Graph::most_attempts);
+  CHECK(fake.last_error == 0);
+}
+
+TEST_CASE("cuda context: another thread loads, copies and computes while one records") {
+  auto& fake = FakeCuda::instance();
+  Net net;
+  fill(net);
+  Context<Cuda> ctx;
+  const auto truth = upscaled(ctx, net);
+  std::vector<float> elsewhere;
+  fake.in_capture = [&] {
+    std::thread([&] {
+      const Net copy = net;
+      Context<Cuda> other;
+      const auto features = eqsr::features_of(other, copy, picture(4, 5), target);
+      elsewhere = eqsr::upscale(other, copy, features, target).pixels;
+    }).join();
+  };
+  CHECK(same_bits(upscaled(ctx, net), truth));
+  CHECK(ctx.graphs().recorded() == 1);
+  CHECK(same_bits(elsewhere, truth));
+}
+
+TEST_CASE("cuda context: a thread each, a precision each, one network") {
+  Net net;
+  fill(net);
+  std::vector<float> found[2][4];
+  const auto work = [&](int which) {
+    Context<Cuda> ctx(0, which == 0 ? Precision::float32 : Precision::bf16);
+    for (auto& pixels : found[which]) pixels = upscaled(ctx, net);
+  };
+  std::thread second(work, 1);
+  work(0);
+  second.join();
+  for (const auto& pixels : found)
+    for (const auto& one : pixels) CHECK(same_bits(one, pixels[0]));
+  CHECK_FALSE(same_bits(found[0][0], found[1][0]));
+}
+
+TEST_CASE("cuda context: two devices in one thread, and one in another thread") {
+  const Machine machine({.devices = 2});
+  Context<Cuda> ctx[2] = {Context<Cuda>(0), Context<Cuda>(1)};
+  std::optional<Net> net[2];
+  for (int i = 0; i < 2; ++i) {
+    ctx[i].select();
+    fill(net[i].emplace());
+  }
+  const auto truth = upscaled(ctx[0], *net[0]);
+  for (int round = 0; round < 3; ++round)
+    for (int i = 0; i < 2; ++i) CHECK(same_bits(upscaled(ctx[i], *net[i]), truth));
+  std::vector<float> elsewhere;
+  std::thread([&] { elsewhere = upscaled(ctx[1], *net[1]); }).join();
+  CHECK(same_bits(elsewhere, truth));
+  CHECK(ctx[1].graphs().recorded() == 1);
+  const Net copy = *net[1];  // on the device that is selected, from any other
+  CHECK(error_of([&] { upscaled(ctx[0], *net[1]); }) ==
+        "wrong_device: The network lies on CUDA device 1, but the context computes on device 0. "
+        "Load it with this context, or select the device before it is made.");
+}
+
+TEST_CASE("cuda context: the second picture may take what the first one took") {
+  auto& memory = DeviceMemory::instance();
+  Net net;
+  fill(net);
+  Context<Cuda> ctx;
+  const auto plan = eqsr::plan_upscale(ctx, net, 4, 5, target);
+  const std::size_t limit = memory.limit;
+  memory.limit = memory.in_use() + 2 * plan.bytes + plan.prepared_bytes + 4096;
+  for (int i = 0; i < 3; ++i) {
+    CHECK(eqsr::plan_upscale(ctx, net, 4, 5, target).storage == eqsr::Storage::both);
+    upscaled(ctx, net);
+  }
+  CHECK(ctx.graphs().recorded() == 1);
+  memory.limit = limit;
+}
+
+TEST_CASE("cuda context: a stream that runs late gives the same bits, and progress waits for it") {
+  Net net;
+  fill(net);
+  Context<Cuda> ctx;
+  const auto truth = upscaled(ctx, net);
+  const Machine machine({.late = true});
+  CHECK(same_bits(upscaled(ctx, net), truth));
+  for (const bool graphs : {false, true}) {
+    ctx.record_graphs = graphs;
+    long before = 0;  // what was queued at the checkpoint before
+    int calls = 0, behind = 0;
+    ctx.on_progress = [&](double, std::string_view) {
+      ++calls;
+      CHECK(FakeStream::ran >= before);
+      before = FakeStream::queued;
+      behind += FakeStream::ran < before;
+    };
+    for (int i = 0; i < 3; ++i) CHECK(same_bits(upscaled(ctx, net), truth));
+    CHECK(calls > 12);
+    CHECK(behind > 4);  // it is one checkpoint behind, not none
+    CHECK(ctx.graphs().recorded() == (graphs ? 2 : 1));
+  }
+  // A stop ends the work after at most two checkpoints more.
+  std::stop_source source;
+  ctx.stop = source.get_token();
+  int calls = 0;
+  ctx.on_progress = [&](double, std::string_view) {
+    if (++calls == 2) source.request_stop();
+  };
+  CHECK(error_of([&] { upscaled(ctx, net); }).starts_with("cancelled: "));
+  CHECK(calls == 2);
+}
+
+TEST_CASE("cuda context: a stream of the caller, for which nothing waits but who asks") {
+  Net net;
+  fill(net);
+  Context<Cuda> own;
+  const auto truth = upscaled(own, net);
+  const Machine machine({.late = true});
+  eqsr::gpu::Stream stream = nullptr;
+  CHECK(eqsr::gpu::runtime().create_stream(&stream) == 0);
+  {
+    Context<Cuda> ctx(0, stream);
+    CHECK(ctx.stream() == stream);
+    for (int i = 0; i < 3; ++i) CHECK(same_bits(upscaled(ctx, net), truth));
+    Arrays<Cuda> arrays;
+    const auto x = arrays.in(image_map("input", 4, 5));
+    const auto y = arrays.out<3>(6, 7);
+    const long ran = FakeStream::ran;
+    net.forward(ctx, x, y);
+    CHECK(FakeStream::ran == ran);                // all of it is queued
+    CHECK(arrays.get(y).size() == truth.size());  // a tensor's copy waits for every context
+    CHECK(FakeStream::ran > ran);
+  }
+  CHECK(eqsr::gpu::runtime().destroy_stream(stream) == 0);
+}
+
+TEST_CASE("cuda context: after the first picture nothing is allocated") {
+  Net net;
+  fill(net);
+  Context<Cuda> ctx;
+  ctx.record_graphs = false;
+  const auto truth = upscaled(ctx, net);
+  const std::size_t before = DeviceMemory::instance().allocations();
+  CHECK(same_bits(upscaled(ctx, net), truth));
+  CHECK(DeviceMemory::instance().allocations() == before);
+}
+
+TEST_CASE("cuda context: out of device memory is an error, and the context can be used again") {
+  Net net;
+  fill(net);
+  Context<Cuda> ctx;
+  ctx.max_memory = std::size_t{1} << 30;  // more than there is
+  auto& memory = DeviceMemory::instance();
+  const std::size_t limit = memory.limit;
+  memory.limit = memory.in_use() + 1000;
+  CHECK(error_of([&] { upscaled(ctx, net); }).starts_with("out_of_memory: cudaMalloc failed"));
+  CHECK(FakeCuda::instance().last_error == 0);
+  memory.limit = limit;
+  CHECK(upscaled(ctx, net).size() == 6 * 7 * 3);
+}
+
+TEST_CASE("cuda context: whichever call of the runtime fails, it is named and nothing is left") {
+  auto& fake = FakeCuda::instance();
+  Net shared;
+  fill(shared);
+  const auto work = [&] {
+    Net net = shared;  // copies parameters, without their prepared forms
+    Context<Cuda> ctx;
+    for (int i = 0; i < 3; ++i) upscaled(ctx, net);  // plain, recorded, replayed
+  };
+  fake.computes = false;  // the calls matter here, and there are a thousand of them
+  work();
+  const std::size_t live = DeviceMemory::instance().live();
+  const int streams = fake.streams, events = fake.events;
+  const long before = fake.calls;
+  work();
+  const long calls = fake.calls - before;
+  CHECK(calls > 200);
+  long reported = 0;
+  for (long n = 0; n < calls; ++n) {
+    CAPTURE(n);
+    const int code = n % 2 == 0 ? 999 : eqsr::gpu::out_of_memory;
+    std::string error;
+    {
+      const FailAt fail(n, code);
+      error = error_of(work);
+    }
+    CAPTURE(fake.failed_call);
+    if (error == "no error") {
+      // Freeing and destroying have nobody to tell; what cannot be recorded runs unrecorded.
+      CHECK((fake.last_failed_was_cleanup || fake.last_failed_in_recording));
+    } else {
+      ++reported;
+      CHECK(error.starts_with(code == 999 ? "device_error: cuda" : "out_of_memory: cuda"));
+      CHECK(error.find(fake.failed_call + " failed") != std::string::npos);
+    }
+    CHECK(fake.last_error == 0);
+    CHECK(DeviceMemory::instance().live() == live);
+    CHECK(fake.streams == streams);
+    CHECK(fake.events == events);
+    CHECK(fake.graphs == 0);
+    CHECK_FALSE(fake.capturing());
+  }
+  CHECK(reported > calls / 3);
+  fake.computes = true;
+  Context<Cuda> ctx;
+  CHECK(upscaled(ctx, shared).size() == 6 * 7 * 3);
+}
