@@ -7,6 +7,7 @@
     core <- io <- io/picture <- io/image.hpp             weights and pictures do not meet
     core, layer <- cpu/core <- cpu <- eqsr.hpp, instance only        only cpu/ sees Eigen
     instance <- eqsr.hpp, and the doors instance.hpp, base_cpu.hpp, lite_cpu.hpp
+    core/system.hpp                                      names operating systems, and nothing else
     core, layer, upscale.hpp <- cuda <- eqsr.cuh only        only .cuh files there see CUDA
 """
 import pathlib
@@ -40,7 +41,11 @@ FOREIGN = {
     r"(Eigen|unsupported)/": {"cpu", "cpu/core"},
     r"(cuda|cublas|cooperative_groups|mma|nv)": {"cuda"},
     r"(.*/)?stb_.*": {"io/picture/stb.hpp"},
+    r"(sys/|unistd|fcntl|sched|poll|signal\.h|windows|mach/|emscripten)": set(),
 }
+# Operating systems are named by core/system.hpp and what it includes, and by nothing else.
+SYSTEMS = re.compile(r"\b(__linux__|__unix__|__APPLE__|__EMSCRIPTEN__|_WIN32|__MINGW32__)\b")
+SYSTEM_FILES = re.compile(r"core/system(_\w+)?\.(hpp|inc)")
 
 
 def part_of(name):
@@ -59,7 +64,10 @@ def problems(include):
         if part not in ALLOWED:
             yield f"{name}: no rule for {part}; put the header into one of {sorted(ALLOWED)}"
             continue
+        asks_system = SYSTEM_FILES.fullmatch(name)
         for number, line in enumerate(path.read_text().splitlines(), 1):
+            if not asks_system and SYSTEMS.search(line):
+                yield f"include/eqsr/{name}:{number}: only core/system.hpp names operating systems"
             match = re.match(r'\s*#\s*include\s*([<"])([^>"]+)[>"]', line)
             if not match:
                 continue
@@ -77,19 +85,20 @@ def problems(include):
                     yield f"{where}: a .hpp must not include a .cuh"
             else:
                 for pattern, owners in FOREIGN.items():
-                    if re.match(pattern, target) and not owners & {part, name}:
-                        yield f"{where}: <{target}> belongs to {sorted(owners)} only"
+                    if re.match(pattern, target) and not asks_system and not owners & {part, name}:
+                        yield f"{where}: <{target}> belongs to {sorted(owners) or 'core/system.hpp'} only"
 
 
 def self_test(folder):
     """The rule must notice a wrong arrow, or a green result says nothing."""
     (folder / "eqsr/layer").mkdir(parents=True)
     (folder / "eqsr/layer/bad.hpp").write_text(
-        "#include <eqsr/cpu/core/context.hpp>\n#include <Eigen/Core>\n")
+        "#include <eqsr/cpu/core/context.hpp>\n#include <Eigen/Core>\n#include <unistd.h>\n"
+        "#if defined(__linux__)\n#endif\n")
     (folder / "eqsr/io/weights").mkdir(parents=True)
     (folder / "eqsr/io/weights/bad.hpp").write_text("#include <eqsr/io/image.hpp>\n")
     found = list(problems(folder))
-    assert len(found) == 5, found
+    assert len(found) == 7, found
 
 
 if __name__ == "__main__":

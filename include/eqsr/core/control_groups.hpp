@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <eqsr/core/version.hpp>
+#include <eqsr/core/system.hpp>  // read_at
 
 #include <algorithm>    // min
 #include <cstddef>      // size_t
-#include <cstdio>       // fopen
-#include <cstring>      // strlen
+#include <cstdint>      // int64_t
+#include <cstdio>       // sscanf
 #include <string>       // string
 #include <string_view>  // string_view
 #include <vector>       // vector
@@ -23,13 +23,13 @@ namespace detail {
 /// The lines of a file of the system, none if there is no such file.
 [[gnu::cold, gnu::noinline]] inline std::vector<std::string> lines_of(const std::string& path) {
   std::vector<std::string> lines;
-  std::FILE* file = std::fopen(path.c_str(), "re");
-  if (!file) return lines;
+  const int file = system::open_to_read(path);
+  if (file < 0) return lines;
   std::string text;
   char part[4096];
-  for (std::size_t count = 0; (count = std::fread(part, 1, sizeof part, file)) > 0;)
-    text.append(part, count);
-  std::fclose(file);
+  for (std::int64_t count; (count = system::read_at(file, part, sizeof part, text.size())) > 0;)
+    text.append(part, static_cast<std::size_t>(count));
+  system::close(file);
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t end = (std::min)(text.find('\n', at), text.size());
     lines.push_back(text.substr(at, end - at));

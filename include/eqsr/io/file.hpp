@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-/// Files to read: pread within the size found when the file was opened, never a mapping, so that a
+/// Files to read: calls within the size found when the file was opened, never a mapping, so that a
 /// file that shrinks meanwhile is an error, not a signal.
 
 #include <eqsr/core/check.hpp>
+#include <eqsr/core/system.hpp>  // Status, open_to_read
 #include <eqsr/io/bytes.hpp>
-
-#include <fcntl.h>     // open
-#include <sys/stat.h>  // fstat
-#include <unistd.h>    // pread
 
 #include <algorithm>     // min
 #include <cerrno>        // errno
@@ -55,51 +52,47 @@ class InputFile {
       : path_(std::move(path)) {
     if (path_.find('\0') != std::string::npos) fail("io_error", {"The path contains a zero byte."});
     // Asked by name first, so that a device or a socket is not even opened.
-    struct stat status {};
-    if (::stat(path_.c_str(), &status) != 0) fail_system("cannot be opened", errno);
-    expect_regular(status);
-    descriptor_ = ::open(path_.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+    if (!system::get_status(path_, opened_)) fail_system("cannot be opened", errno);
+    expect_regular(opened_);
+    descriptor_ = system::open_to_read(path_);
     if (descriptor_ < 0) fail_system("cannot be opened", errno);
     try {
-      if (::fstat(descriptor_, &status) != 0) fail_system("cannot be examined", errno);
-      expect_regular(status);
-      size_ = static_cast<std::uint64_t>(status.st_size);
-      modified_ = status.st_mtim;
-      if (size_ > max_bytes) {
-        fail("limit_exceeded", {"The file has ", size_, " bytes, the limit is ", max_bytes,
+      if (!system::get_status(descriptor_, opened_)) fail_system("cannot be examined", errno);
+      expect_regular(opened_);
+      if (size() > max_bytes) {
+        fail("limit_exceeded", {"The file has ", size(), " bytes, the limit is ", max_bytes,
                                 "; raise Limits::max_file_bytes if it can be trusted."});
       }
     } catch (...) {
-      ::close(descriptor_);
+      system::close(descriptor_);
       throw;
     }
   }
   InputFile(const InputFile&) = delete;
   InputFile& operator=(const InputFile&) = delete;
   ~InputFile() {
-    if (descriptor_ >= 0) ::close(descriptor_);
+    if (descriptor_ >= 0) system::close(descriptor_);
   }
 
   [[nodiscard]] const std::string& path() const noexcept { return path_; }
-  [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
+  [[nodiscard]] std::uint64_t size() const noexcept { return opened_.size; }
 
   /// Reads exactly `count` bytes.
   void read(std::uint64_t offset, void* to, std::size_t count) const {
-    if (offset > size_ || count > size_ - offset) {
+    if (offset > size() || count > size() - offset) {
       fail("truncated",
-           {"Bytes ", offset, " to ", offset + count, " are needed, but the file ends at ", size_,
+           {"Bytes ", offset, " to ", offset + count, " are needed, but the file ends at ", size(),
             ". Copy or download it again."});
     }
     char* out = static_cast<char*>(to);
     while (count > 0) {
       constexpr std::size_t most = std::size_t{1} << 30;
-      const ::ssize_t got =
-          ::pread(descriptor_, out, (std::min)(count, most), static_cast<::off_t>(offset));
+      const std::int64_t got = system::read_at(descriptor_, out, (std::min)(count, most), offset);
       if (got < 0 && errno == EINTR) continue;
       if (got < 0) fail_system("cannot be read", errno);
       if (got == 0) {
         fail("truncated",
-             {"The file had ", size_, " bytes when it was opened, but now ends before ", offset,
+             {"The file had ", size(), " bytes when it was opened, but now ends before ", offset,
               ". It is being changed by someone else; try again when that is done."});
       }
       out += got;
@@ -110,22 +103,22 @@ class InputFile {
 
   /// Up to `count` bytes at `offset`, fewer at the end of the file.
   [[nodiscard]] std::string read_some(std::uint64_t offset, std::uint64_t count) const {
-    const std::uint64_t left = offset < size_ ? size_ - offset : 0;
+    const std::uint64_t left = offset < size() ? size() - offset : 0;
     std::string bytes(static_cast<std::size_t>((std::min)(count, left)), '\0');
-    read((std::min)(offset, size_), bytes.data(), bytes.size());
+    read((std::min)(offset, size()), bytes.data(), bytes.size());
     return bytes;
   }
 
   /// Throws when the file was written to since it was opened: its parts may not belong together.
   void expect_unchanged() const {
-    struct stat now {};
-    if (::fstat(descriptor_, &now) != 0) fail_system("cannot be examined", errno);
-    if (static_cast<std::uint64_t>(now.st_size) < size_) {
+    system::Status now;
+    if (!system::get_status(descriptor_, now)) fail_system("cannot be examined", errno);
+    if (now.size < size()) {
       fail("truncated",
-           {"The file shrank from ", size_, " to ", now.st_size, " bytes while it was read."});
+           {"The file shrank from ", size(), " to ", now.size, " bytes while it was read."});
     }
-    if (static_cast<std::uint64_t>(now.st_size) != size_ ||
-        now.st_mtim.tv_sec != modified_.tv_sec || now.st_mtim.tv_nsec != modified_.tv_nsec) {
+    if (now.size != size() || now.seconds != opened_.seconds ||
+        now.nanoseconds != opened_.nanoseconds) {
       fail("io_error", {"The file was changed while it was read; try again when that is done."});
     }
   }
@@ -140,18 +133,16 @@ class InputFile {
   [[noreturn]] void fail_system(std::string_view what, int error) const {
     fail("io_error", {"The file ", what, ": ", system_message(error), "."});
   }
-  void expect_regular(const struct stat& status) const {
-    if (!S_ISREG(status.st_mode)) {
-      fail("not_regular_file",
-           {"This is ", S_ISDIR(status.st_mode) ? "a directory" : "no plain file",
-            "; a file with contents is expected."});
+  void expect_regular(const system::Status& status) const {
+    if (!status.is_file()) {
+      fail("not_regular_file", {"This is ", status.is_folder() ? "a directory" : "no plain file",
+                                "; a file with contents is expected."});
     }
   }
 
   std::string path_;
   int descriptor_ = -1;
-  std::uint64_t size_ = 0;
-  struct ::timespec modified_ {};
+  system::Status opened_;  // as it was then
 };
 
 }  // namespace detail

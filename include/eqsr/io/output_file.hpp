@@ -1,18 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <eqsr/core/check.hpp>
-#include <eqsr/io/file.hpp>  // system_message
-
-#include <fcntl.h>     // open
-#include <sys/stat.h>  // fchmod
-#include <unistd.h>    // fsync
+#include <eqsr/core/system.hpp>  // create, rename_over
+#include <eqsr/io/file.hpp>      // system_message
 
 #include <algorithm>    // min
 #include <cerrno>       // errno
 #include <cstddef>      // size_t
-#include <cstdio>       // rename
-#include <cstdlib>      // realpath
-#include <memory>       // unique_ptr
+#include <cstdint>      // int64_t
 #include <string>       // string
 #include <string_view>  // string_view
 #include <utility>      // exchange
@@ -39,42 +34,37 @@ class OutputFile {
     if (path_.empty() || path_.find('\0') != std::string::npos) {
       throw Error("bad_argument", "The path of a file to write is empty or contains a zero byte.");
     }
-    struct stat before {};
-    bool exists = ::stat(path_.c_str(), &before) == 0;
-    if (exists && S_ISDIR(before.st_mode) && existing_ != Existing::replace)
+    detail::system::Status before;
+    bool exists = detail::system::get_status(path_, before);
+    if (exists && before.is_folder() && existing_ != Existing::replace)
       fail("cannot be created", EISDIR);
-    if (exists && !S_ISREG(before.st_mode) && existing_ != Existing::replace) {
-      open_temporary(path_.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY);
+    if (exists && !before.is_file() && existing_ != Existing::replace) {
+      temporary_.descriptor = detail::system::open_device(path_);
       if (temporary_.descriptor < 0) fail("cannot be opened", errno);
       return;
     }
     if (existing_ != Existing::follow) {
-      exists = ::lstat(path_.c_str(), &before) == 0;
+      exists = detail::system::get_status_of_link(path_, before);
       if (exists && existing_ == Existing::keep) fail_existing();
-      if (exists && S_ISDIR(before.st_mode)) fail("cannot be created", EISDIR);
+      if (exists && before.is_folder()) fail("cannot be created", EISDIR);
     } else if (exists) {
-      const std::unique_ptr<char, void (*)(void*)> real(::realpath(path_.c_str(), nullptr),
-                                                        std::free);
-      if (real == nullptr) fail("cannot be found", errno);
-      path_ = real.get();
+      std::string real = detail::system::resolved(path_);
+      if (real.empty()) fail("cannot be found", errno);
+      path_ = std::move(real);
     }
-    const std::size_t slash = path_.rfind('/');
-    folder_ = slash == std::string::npos ? "./" : path_.substr(0, slash + 1);
-    open_temporary(folder_.c_str(), O_WRONLY | O_TMPFILE | O_CLOEXEC);
-    if (temporary_.descriptor >= 0 &&
-        ::access(own_path().c_str(), F_OK) != 0) {  // could not be named later
-      ::close(std::exchange(temporary_.descriptor, -1));
-    }
+    const std::size_t name = detail::system::name_begin(path_);
+    folder_ = name == 0 ? "./" : path_.substr(0, name);
+    temporary_.descriptor = detail::system::create_nameless(folder_);
     if (temporary_.descriptor < 0) {
-      give_name([&](const char* name) {
-        open_temporary(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW);
+      give_name([&](const std::string& free) {
+        temporary_.descriptor = detail::system::create(free);
         return temporary_.descriptor >= 0;
       });
     }
     // The new file is as open to others as the one it replaces; where that cannot be, it is no
     // loss.
-    if (exists && S_ISREG(before.st_mode))
-      static_cast<void>(::fchmod(temporary_.descriptor, before.st_mode & 07777U));
+    if (exists && before.is_file())
+      detail::system::set_permissions(temporary_.descriptor, before.permissions);
   }
   OutputFile(const OutputFile&) = delete;
   OutputFile& operator=(const OutputFile&) = delete;
@@ -82,8 +72,9 @@ class OutputFile {
   void write(const void* bytes, std::size_t count) {
     const char* from = static_cast<const char*>(bytes);
     while (count > 0) {
-      const ::ssize_t put =
-          ::write(temporary_.descriptor, from, (std::min)(count, std::size_t{1} << 30));
+      constexpr std::size_t most = std::size_t{1} << 30;
+      const std::int64_t put =
+          detail::system::write(temporary_.descriptor, from, (std::min)(count, most));
       if (put < 0 && errno == EINTR) continue;
       if (put <= 0) fail("cannot be written", put < 0 ? errno : ENOSPC);
       from += put;
@@ -93,35 +84,33 @@ class OutputFile {
 
   void commit() {
     const bool direct = folder_.empty();
-    if (::fsync(temporary_.descriptor) != 0 && !direct)
+    if (!detail::system::synchronise(temporary_.descriptor) && !direct)
       fail("cannot be written to the disk", errno);
+    // A file without a name gets one before it is closed, a file with one is renamed after it. With
+    // `keep` the name appears only where nothing is, in one step; where there are no links, in two.
     const bool keep = existing_ == Existing::keep && !direct;
-    // A link appears only where nothing is, in one step; where there are no links, in two.
-    const bool linked = keep && link_to(path_.c_str());
-    if (keep && !linked && errno == EEXIST) fail_existing();
-    if (!direct && !linked && !temporary_.named)
-      give_name([&](const char* name) { return link_to(name); });
-    if (::close(std::exchange(temporary_.descriptor, -1)) != 0) {
+    bool done = false;
+    if (!direct && !temporary_.named) {
+      done = keep && link_to(path_);
+      if (!done) give_name([&](const std::string& free) { return link_to(free); });
+    }
+    if (!detail::system::close(std::exchange(temporary_.descriptor, -1))) {
       const int error = errno;
-      if (linked) ::unlink(path_.c_str());
+      if (done) detail::system::remove(path_);
       fail("cannot be closed", error);
     }
     if (direct) return;
-    if (!linked) {
-      struct stat other {};
-      if (keep && ::lstat(path_.c_str(), &other) == 0) fail_existing();
-      if (std::rename(temporary_.name.c_str(), path_.c_str()) != 0)
-        fail("cannot be renamed", errno);
+    if (!done && keep) done = link_to(path_);
+    if (!done) {
+      detail::system::Status other;
+      if (keep && detail::system::get_status_of_link(path_, other)) fail_existing();
+      if (!detail::system::rename_over(temporary_.name, path_)) fail("cannot be renamed", errno);
       temporary_.named = false;
     }
     temporary_.discard();
     // The new name is in the directory; make that durable too. The file itself is complete, so
     // directories that cannot be synced (some network file systems) are no failure.
-    const int directory = ::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (directory >= 0) {
-      static_cast<void>(::fsync(directory));
-      ::close(directory);
-    }
+    detail::system::synchronise_folder(folder_);
   }
 
  private:
@@ -132,8 +121,8 @@ class OutputFile {
     Temporary& operator=(const Temporary&) = delete;
     ~Temporary() { discard(); }
     void discard() noexcept {
-      if (descriptor >= 0) ::close(std::exchange(descriptor, -1));
-      if (named) ::unlink(name.c_str());
+      if (descriptor >= 0) detail::system::close(std::exchange(descriptor, -1));
+      if (named) detail::system::remove(name);
       named = false;
     }
     std::string name;
@@ -146,30 +135,17 @@ class OutputFile {
   void give_name(F&& make) {
     const std::string stem = path_.substr(0, folder_ == "./" ? 200 : folder_.size() + 200);
     for (unsigned attempt = 0; !temporary_.named; ++attempt) {
-      temporary_.name = say(stem, ".eqsr-tmp-", static_cast<int>(::getpid()), "-", attempt);
-      temporary_.named = make(temporary_.name.c_str());
+      temporary_.name = say(stem, ".eqsr-tmp-", detail::system::process_id(), "-", attempt);
+      temporary_.named = make(temporary_.name);
       if (!temporary_.named && (errno != EEXIST || attempt == 99)) fail("cannot be created", errno);
     }
   }
-  /// Opens what becomes the file. Never as 0, 1 or 2, which a program writes its messages to, even
-  /// if it was started without them.
-  void open_temporary(const char* name, int flags) {
-    int& descriptor = temporary_.descriptor;
-    descriptor = ::open(name, flags, 0666);
-    if (descriptor < 0 || descriptor > STDERR_FILENO) return;
-    const int low = std::exchange(descriptor, ::fcntl(descriptor, F_DUPFD_CLOEXEC, 3));
-    const int error = errno;
-    ::close(low);
-    if (descriptor < 0 && (flags & O_CREAT) != 0) ::unlink(name);
-    errno = error;
-  }
   /// Gives the temporary file one more name, if nothing has it.
-  bool link_to(const char* name) {
-    return ::linkat(AT_FDCWD, temporary_.named ? temporary_.name.c_str() : own_path().c_str(),
-                    AT_FDCWD, name, temporary_.named ? 0 : AT_SYMLINK_FOLLOW) == 0;
-  }
-  [[nodiscard]] std::string own_path() const {
-    return "/proc/self/fd/" + std::to_string(temporary_.descriptor);
+  bool link_to(const std::string& name) {
+    const std::string named = temporary_.named ? temporary_.name : std::string();
+    if (detail::system::link(temporary_.descriptor, named, name)) return true;
+    if (errno == EEXIST && name == path_) fail_existing();
+    return false;
   }
 
   [[noreturn]] void fail(std::string_view what, int error, const char* code = "io_error") {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <eqsr/core/control_groups.hpp>  // group_cores
+#include <eqsr/core/system.hpp>          // process_id
 #include <eqsr/core/view.hpp>            // Index
 
 #include <algorithm>           // max
@@ -13,27 +14,17 @@
 #include <string>              // string
 #include <thread>              // thread
 #include <vector>              // vector
-#if defined(__linux__)
-#include <sched.h>  // sched_getaffinity
-#endif
-#if defined(__unix__) || defined(__APPLE__)
-#include <unistd.h>  // getpid
-#endif
 
 namespace eqsr { inline namespace EQSR_ABI {
 
 /// The cores that this process may run on: those of its affinity, or fewer where a control group
 /// grants less processor time (a quota of one and a half cores keeps two threads busy). `root` is
 /// for tests: it stands in front of the paths below /proc and /sys.
-inline int available_cores([[maybe_unused]] const std::string& root = "") {
-  auto cores = static_cast<std::size_t>(std::thread::hardware_concurrency());
-#if defined(__linux__)
-  cpu_set_t set;
-  if (sched_getaffinity(0, sizeof set, &set) == 0)
-    cores = static_cast<std::size_t>(CPU_COUNT(&set));
+inline int available_cores(const std::string& root = "") {
+  std::size_t cores = detail::system::cores_by_affinity();
+  if (cores == 0) cores = std::thread::hardware_concurrency();
   if (const std::size_t quota = detail::group_cores(root); quota > 0)
     cores = (std::min)(cores, quota);
-#endif
   return static_cast<int>((std::max)(cores, std::size_t{1}));
 }
 
@@ -86,12 +77,8 @@ class ThreadPool {
   }
 
  private:
-#if defined(__unix__) || defined(__APPLE__)
-  [[nodiscard]] bool is_forked() const { return getpid() != owner_; }
-  pid_t owner_ = getpid();
-#else
-  [[nodiscard]] static bool is_forked() { return false; }
-#endif
+  [[nodiscard]] bool is_forked() const { return detail::system::process_id() != owner_; }
+  std::int64_t owner_ = detail::system::process_id();
 
   void close() {
     {
