@@ -6,6 +6,7 @@
 #include <eqsr/cpu/core/simd.hpp>  // both backends in one file
 
 #include <memory>
+#include <stop_token>
 #include <thread>
 #endif
 

@@ -6,6 +6,7 @@
 #include "support/meeting.hpp"
 #include "support/module.hpp"
 
+#include <stop_token>
 #include <thread>
 
 using namespace eqsr_test;

@@ -8,6 +8,7 @@
 #include "tiny.hpp"
 
 #include <chrono>
+#include <stop_token>
 #include <thread>
 
 using namespace eqsr_test;

@@ -5,6 +5,8 @@
 #include "support/golden.hpp"
 #include "tiny.hpp"
 
+#include <stop_token>
+
 using namespace eqsr_test;
 using eqsr::Cpu;
 using eqsr::Size;

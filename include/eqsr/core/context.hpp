@@ -2,10 +2,10 @@
 #pragma once
 #include <eqsr/core/arena.hpp>     // Arena
 #include <eqsr/core/prepared.hpp>  // Prepared
+#include <eqsr/core/stop.hpp>      // Stop
 #include <eqsr/core/view.hpp>      // Rows, Plane
 
 #include <functional>   // function
-#include <stop_token>   // stop_token
 #include <string_view>  // string_view
 
 /// What running needs: a context, scopes of temporaries in its arena, and `launch`, the one point
@@ -30,7 +30,7 @@ class ContextBase {
  public:
   using backend = B;
   Progress on_progress;             ///< called from the calling thread between blocks
-  std::stop_token stop;             ///< when a stop is requested, the next block throws `cancelled`
+  Stop stop;                        ///< when a stop is requested, the next block throws `cancelled`
   Storage storage = Storage::both;  ///< the most to keep: upscale() keeps less where max_memory
                                     ///< demands it
   std::size_t max_memory = 0;  ///< bytes that upscale() may take for one image; 0: half of what

@@ -14,7 +14,7 @@ namespace eqsr { inline namespace EQSR_ABI { namespace detail::system {
 /// What is known of a file.
 struct Status {
   enum class Kind { file, folder, other } kind = Kind::other;
-  std::uint64_t size = 0;                    ///< bytes
+  std::uint64_t size = 0;                     ///< bytes
   std::int64_t seconds = 0, nanoseconds = 0;  ///< when it was last written to
   unsigned permissions = 0;
   [[nodiscard]] bool is_file() const { return kind == Kind::file; }

@@ -21,7 +21,8 @@ inline bool is_derived(std::string_view name) {
          name.ends_with("relative_position_index_OCA");
 }
 
-inline std::string shape_text(const std::vector<Index>& shape) {
+template <class Extent>
+std::string shape_text(const std::vector<Extent>& shape) {
   std::string text = "[";
   for (std::size_t i = 0; i < shape.size(); ++i) text += say(i ? ", " : "", shape[i]);
   return text + "]";
