@@ -21,8 +21,8 @@ class Stop {
  public:
   Stop() = default;
   template <StopToken T>
-    requires(!std::same_as<std::decay_t<T>, Stop>)
-  Stop(T token) : requested_([token = std::move(token)] { return bool(token.stop_requested()); }) {}
+  requires(!std::same_as<std::decay_t<T>, Stop>) Stop(T token)
+      : requested_([token = std::move(token)] { return bool(token.stop_requested()); }) {}
 
   [[nodiscard]] bool stop_requested() const { return requested_ && requested_(); }
   [[nodiscard]] bool stop_possible() const { return bool(requested_); }
