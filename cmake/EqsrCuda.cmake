@@ -19,11 +19,13 @@ function(eqsr_cuda_target target)
 endfunction()
 
 # A program for a machine with a GPU and without compilers: tests/gpu.sh and bench/gpu.sh take it
-# from build/cuda/gpu, where `cmake --build --preset cuda --target gpu_programs` puts it.
+# from build/cuda/gpu, where `cmake --build --preset cuda --target gpu_programs` puts it. It brings
+# g++'s libraries, which may be older there.
 add_custom_target(gpu_programs)
 function(eqsr_gpu_program target name)
   eqsr_cuda_target(${target})
   set_target_properties(${target} PROPERTIES OUTPUT_NAME ${name} RUNTIME_OUTPUT_DIRECTORY
                                                                  ${PROJECT_BINARY_DIR}/gpu)
+  target_link_options(${target} PRIVATE -static-libstdc++ -static-libgcc)
   add_dependencies(gpu_programs ${target})
 endfunction()

@@ -5,7 +5,8 @@
 //
 // WHAT is base, lite, linear, conv2d, window_attention, overlapping_attention, mlp or
 // kriging_upsampler. Operators take the shapes of `base` at HEIGHT x WIDTH. Times are those of
-// events on the stream, medians of 20 after 3 that are not counted; bench/gpu.sh prints ratios.
+// events on the stream, kernel by kernel without a graph, with data on the device; medians of 20
+// after 3 that are not counted, and `timed` says so. bench/gpu.sh prints ratios.
 #include <eqsr/eqsr.cuh>
 
 #include <cuda_runtime.h>
@@ -67,6 +68,7 @@ void time_layer(const std::string& what, const Sizes& s, Layer& layer,
     const double ms = median_ms(ctx, [&] { layer.forward(ctx, arguments...); });
     std::printf(
         "{\"what\": \"%s\", \"mode\": \"%s\", \"size\": \"%dx%d\", \"target\": \"%dx%d\", "
+        "\"timed\": \"events on the stream, no graph, data on the device\", "
         "\"seconds\": %.6g, \"tflops\": %.4g, \"workspace_mib\": %zu}\n",
         what.c_str(), names[int(precision)], s.h, s.w, s.H, s.W, ms / 1e3,
         plan.cost.flops / ms / 1e9, plan.workspace >> 20);

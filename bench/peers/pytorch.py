@@ -6,8 +6,10 @@
 
 Prints one JSON line: the median seconds of one inference, its quartiles and the peak memory. Parameters and image are
 synthetic (weights/reference/synthetic.py), the number of threads is set explicitly, weights are ready and the tables of
-the size are cached before the timing starts. The program of --ours is started anew for each repetition and prints one JSON
-line with `seconds`; then the line also holds its median and the ratio of the medians, PyTorch over ours.
+the size are cached before the timing starts. Times are of the wall, from the call to the end of the work (on a GPU with a
+synchronisation; input and output stay there, and float32 is not TF32); `timed` says so. The program of --ours is started
+anew for each repetition and prints one JSON line with `seconds`; then the line also holds its median and the ratio of the
+medians, PyTorch over ours.
 """
 
 import argparse
@@ -48,6 +50,8 @@ def prepare(args):
 
     torch.set_num_threads(args.threads)
     torch.set_flush_denormal(True)
+    # float32 is float32: PyTorch multiplies it as TF32 on GPUs unless told otherwise.
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     if args.mode == "fp32-as-bf16":
         torch.backends.mkldnn.matmul.fp32_precision = torch.backends.mkldnn.conv.fp32_precision = "bf16"
     size, target = ([int(n) for n in text.split("x")] for text in (args.size, args.target))
@@ -116,7 +120,9 @@ def main():
             ours.append(theirs(args.ours))
     quartiles = statistics.quantiles(peer, n=4) if len(peer) > 1 else peer * 3
     result = {"peer": f"pytorch {version}", "network": args.network, "size": args.size, "target": args.target,
-              "mode": args.mode, "compile": args.compile, "threads": args.threads, "repeats": args.repeats,
+              "mode": args.mode, "compile": args.compile, "tf32": False,
+              "timed": "wall clock, synchronised, data on the device", "threads": args.threads,
+              "repeats": args.repeats,
               "seconds": statistics.median(peer), "quartiles": [quartiles[0], quartiles[2]],
               "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, "load": os.getloadavg()[0],
               "mm_gflops": rate}

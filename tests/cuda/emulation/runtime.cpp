@@ -248,6 +248,7 @@ const eqsr::gpu::Runtime& table() {
             return called("cudaEventRecord", [&] {
               if (of(event)->device != of(stream)->device) return int{invalid_handle};
               of(event)->stream = of(stream);
+              of(event)->captured = of(stream)->capturing();
               of(event)->reached = std::make_shared<bool>(false);
               return of(stream)->queue([reached = of(event)->reached] { *reached = true; },
                                        fake().late);
@@ -256,6 +257,10 @@ const eqsr::gpu::Runtime& table() {
       .wait_event =
           [](Stream stream, Event event) {
             return called("cudaStreamWaitEvent", [&] {
+              if (of(event)->captured && !of(stream)->capturing()) {
+                of(event)->stream->invalidate();  // work of a graph and other work meet
+                return int{capture_isolation};
+              }
               return of(stream)->queue([event = *of(event)] { event.wait(); }, fake().late);
             });
           },

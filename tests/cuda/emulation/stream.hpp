@@ -15,6 +15,7 @@ enum : int {
   invalid_handle = 400,
   capture_unsupported = 900,
   capture_invalidated = 901,
+  capture_isolation = 905,
   capture_implicit = 906,
 };
 
@@ -77,6 +78,7 @@ struct FakeEvent {
 
   int device;
   FakeStream* stream = nullptr;
+  bool captured = false;          ///< recorded in a stream that was captured
   std::shared_ptr<bool> reached;  ///< null: never recorded
 
   /// Runs the stream up to the event.
