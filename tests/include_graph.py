@@ -33,7 +33,7 @@ ALLOWED = {
     "base_cpu.hpp": {"instance"},
     "lite_cpu.hpp": {"instance"},
     "pixels.hpp": {"core", "upscale.hpp", "alpha.hpp"},
-    "eqsr.hpp": {"cpu", "net", "upscale.hpp", "alpha.hpp", "pixels.hpp", "instance"},
+    "eqsr.hpp": {"cpu", "cpu/core", "net", "upscale.hpp", "alpha.hpp", "pixels.hpp", "instance"},
     "eqsr.cuh": {"cuda", "net", "upscale.hpp", "pixels.hpp"},
 }
 # Headers from outside, and the only folders or files that may include them.

@@ -10,6 +10,10 @@
 /// | 1 | AVX2 with FMA | both |
 /// | 2 | AVX-512 | F, BW, VL and DQ |
 ///
+/// "Portable" are GNU vectors of four floats: SSE2 on x86-64, NEON on ARM64, SIMD128 in
+/// WebAssembly, and plain code elsewhere. EQSR_PORTABLE_NAME says which, EQSR_PORTABLE_REGISTERS
+/// how many vectors such a processor holds.
+///
 /// It includes nothing, so that `core/version.hpp` may include it.
 #if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512VL__) && defined(__AVX512DQ__)
 #define EQSR_TARGET 2
@@ -25,4 +29,15 @@
 for that. Compile with -m64, or remove -march=native and -mavx2: without AVX2 the portable loops \
 do."
 #include <stop_here>  // hundreds of errors would follow
+#endif
+
+#if defined(__aarch64__)
+#define EQSR_PORTABLE_NAME "NEON"
+#define EQSR_PORTABLE_REGISTERS 32
+#elif defined(__wasm_simd128__)
+#define EQSR_PORTABLE_NAME "SIMD128"
+#define EQSR_PORTABLE_REGISTERS 16
+#else
+#define EQSR_PORTABLE_NAME "portable"
+#define EQSR_PORTABLE_REGISTERS 16
 #endif

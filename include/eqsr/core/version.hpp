@@ -17,21 +17,16 @@
 CMAKE_CXX_STANDARD to 20."
 #include <stop_here>
 #endif
-#if !defined(__GNUC__)
-#error \
-    "eqsr: the hot loops are written with the vector extensions of GNU C, which this compiler has \
-not. Compile with g++ or clang++."
-#include <stop_here>
-#endif
 #if !defined(__cpp_exceptions)
 #error \
     "eqsr: errors are reported as exceptions. Remove -fno-exceptions for files that include eqsr."
 #include <stop_here>
 #endif
-#if defined(__FAST_MATH__) || (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__)
+#if defined(__FAST_MATH__) || (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__) || \
+    defined(_M_FP_FAST)
 #error \
     "eqsr: -ffast-math breaks the rounding that pretrained weights depend on. Remove -ffast-math, \
--Ofast and -ffinite-math-only for files that include eqsr; -O3 -march=native is as fast."
+-Ofast, -ffinite-math-only and /fp:fast for files that include eqsr; -O3 -march=native is as fast."
 #include <stop_here>
 #endif
 

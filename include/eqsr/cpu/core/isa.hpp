@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <eqsr/core/target.hpp>  // EQSR_TARGET
+#include <eqsr/core/target.hpp>  // EQSR_TARGET, EQSR_PORTABLE_NAME
 #include <eqsr/core/version.hpp>
 
 namespace eqsr { inline namespace EQSR_ABI {
@@ -11,7 +11,7 @@ namespace eqsr { inline namespace EQSR_ABI {
 enum class Isa { portable, avx2, avx512 };  // as EQSR_TARGET counts
 
 constexpr const char* isa_name(Isa isa) {
-  return isa == Isa::avx512 ? "AVX-512" : isa == Isa::avx2 ? "AVX2 with FMA" : "portable";
+  return isa == Isa::avx512 ? "AVX-512" : isa == Isa::avx2 ? "AVX2 with FMA" : EQSR_PORTABLE_NAME;
 }
 
 inline constexpr Isa lowest_isa = static_cast<Isa>(EQSR_TARGET);

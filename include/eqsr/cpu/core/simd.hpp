@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <eqsr/cpu/core/compiler.hpp>
+
 #include <eqsr/core/math.hpp>         // round_up
 #include <eqsr/core/target.hpp>       // EQSR_TARGET
 #include <eqsr/core/view.hpp>         // Index
@@ -117,7 +119,7 @@ namespace eqsr { inline namespace EQSR_ABI {
 
 /// Calls `f` with the hot loops of an instruction set: `f(simd)`, `simd.multiply(...)`.
 template <class F>
-void with_isa(Isa isa, const F& f) {
+void with_isa([[maybe_unused]] Isa isa, const F& f) {
 #if defined(__x86_64__)
   if (isa == Isa::avx512) return f(simd::avx512::Simd{});
 #if EQSR_TARGET <= 1
