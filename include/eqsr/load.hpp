@@ -106,8 +106,7 @@ Net<config, typename C::backend> load(C& ctx, const std::string& path, const Lim
     if (limits.on_note) std::for_each(notes.begin(), notes.end(), limits.on_note);
     if (const auto found = dict.metadata().find("encoding"); found != dict.metadata().end()) {
       EQSR_EXPECTS(found->second == "division" || found->second == "reciprocal", "bad_config",
-                   "The metadata of ", path, " names the encoding ",
-                   detail::in_quotes(found->second),
+                   "The metadata of ", path, " names the encoding ", in_quotes(found->second),
                    "; \"division\" or \"reciprocal\" was expected.");
       net.encoding = found->second == "division" ? Encoding::division : Encoding::reciprocal;
     }

@@ -91,6 +91,7 @@ TEST_CASE("names and sizes") {
 
 TEST_CASE("checked arithmetic, checksums, UTF-8 and quoting") {
   using namespace eqsr::detail;
+  using eqsr::in_quotes;
   const std::uint64_t most = std::numeric_limits<std::uint64_t>::max();
   std::uint64_t r = 5;
   CHECK_FALSE(checked_add<std::uint64_t>(most, 1, r));
@@ -142,15 +143,14 @@ TEST_CASE("UTF-8 is what decodes to a code point and is the shortest way to writ
       for (const char third : {'\x7F', '\x80', '\xBF', '\xC0'}) {
         for (const char fourth : {'\x7F', '\x80', '\xBF', '\xC0'}) {
           const std::string text{static_cast<char>(lead), static_cast<char>(second), third, fourth};
-          if (eqsr::detail::utf8_length(text) != decoded_length(text)) {
-            FAIL_CHECK(eqsr::detail::in_quotes(text));
+          if (eqsr::utf8_length(text) != decoded_length(text)) {
+            FAIL_CHECK(eqsr::in_quotes(text));
           }
         }
       }
     }
   }
-  CHECK(eqsr::detail::utf8_length("") == 0);
+  CHECK(eqsr::utf8_length("") == 0);
   const std::string four = "\xF0\x9F\x98\x80";
-  for (std::size_t size = 1; size < 4; ++size)
-    CHECK(eqsr::detail::utf8_length(four.substr(0, size)) == 0);
+  for (std::size_t size = 1; size < 4; ++size) CHECK(eqsr::utf8_length(four.substr(0, size)) == 0);
 }

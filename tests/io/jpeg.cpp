@@ -6,7 +6,7 @@
 
 #include <eqsr/io/image.hpp>
 
-using eqsr::detail::ImageHeader;
+using eqsr::PictureHeader;
 using namespace eqsr_test;
 
 namespace {
@@ -16,7 +16,9 @@ const std::string tables = parts.tables(), frame = parts.frame(), scan = parts.s
 
 std::string jpeg(const std::string& segments) { return "\xff\xd8" + segments + "\xff\xd9"; }
 
-ImageHeader walk(const std::string& bytes) { return eqsr::detail::JpegWalk(bytes, "test").read(); }
+PictureHeader walk(const std::string& bytes) {
+  return eqsr::detail::JpegWalk(bytes, "test").read();
+}
 
 std::string code_of(const std::string& bytes) {
   try {
@@ -70,7 +72,7 @@ TEST_CASE("the frames of three of the sixteen kinds are read") {
   JpegParts made;
   made.width = 300;
   made.height = 200;
-  const ImageHeader header = walk(made.whole());
+  const PictureHeader header = walk(made.whole());
   CHECK(header.width == 300);
   CHECK(header.height == 200);
   CHECK(header.channels == 3);
@@ -81,7 +83,7 @@ TEST_CASE("the frames of three of the sixteen kinds are read") {
   CHECK_FALSE(header.is_png);
   CHECK(walk(with("\x11").whole()).channels == 1);
   CHECK_FALSE(walk(with("\x11").whole()).ycbcr);
-  const ImageHeader tall = walk(with("\x22\x14\x21").whole());
+  const PictureHeader tall = walk(with("\x22\x14\x21").whole());
   CHECK(tall.tile_x == 16);
   CHECK(tall.tile_y == 32);
   CHECK(walk(with("\x21\x11\x41").whole()).tile_x == 32);
@@ -116,7 +118,7 @@ TEST_CASE("frames that are refused") {
 TEST_CASE("a limit is compared before memory is taken because of the size") {
   struct Refused {};
   const std::string large = jpeg(tables + segment(0xc2, "\x08\xff\xdc\xff\xdc\1\1\x11\0"s) + scan);
-  const auto refuse = [](const ImageHeader& header) {
+  const auto refuse = [](const PictureHeader& header) {
     CHECK(header.width == 65500);
     throw Refused{};
   };
@@ -337,7 +339,7 @@ TEST_CASE("the profile's parts, in whatever order") {
   };
   const auto profile = [](const std::string& segments) {
     const std::string file = jpeg(segments + tables + frame + scan);
-    const ImageHeader header = walk(file);
+    const PictureHeader header = walk(file);
     std::string all;
     for (const std::string_view bytes : header.icc_parts) all += bytes;
     return header.icc_complete ? all : "incomplete " + all;

@@ -27,7 +27,7 @@ inline constexpr std::array formats = {
 
 /// The format that a file's name ends in, or null.
 inline const Format* format_of_name(const std::filesystem::path& path) {
-  const std::string extension = eqsr::detail::extension_of(path.string());
+  const std::string extension = eqsr::extension_of(path.string());
   if (extension.size() < 2) return nullptr;
   for (const Format& format : formats)
     if (extension.substr(1) == format.name || extension.substr(1) == format.other_name)

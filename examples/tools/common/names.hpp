@@ -17,7 +17,7 @@ inline std::string network_prefix(const eqsr::StateDict& weights) {
   constexpr int most_groups = 12;  // as many as eqsr::Config has room for
   for (int group = 0; group < most_groups; ++group)
     known.push_back("layers." + std::to_string(group) + ".conv.weight");
-  return eqsr::detail::find_prefix(weights, known).text;
+  return eqsr::prefix_of(weights, known);
 }
 
 }  // namespace tool

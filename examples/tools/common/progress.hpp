@@ -111,14 +111,14 @@ class Progress {
   }
   void object(const Item& item, double done, std::string_view stage,
               std::string_view error = {}) const {
-    const auto json_quoted = [](std::string_view text) {  // names of files need not be UTF-8
-      return eqsr::detail::json_quoted(as_utf8(text));
+    const auto quoted = [](std::string_view text) {  // names of files need not be UTF-8
+      return eqsr::json_string(as_utf8(text));
     };
     std::fprintf(lines_,
                  "{\"file\": %s, \"output\": %s, \"done\": %.2f, \"stage\": %s, \"seconds\": %.3f",
-                 json_quoted(item.from).c_str(), json_quoted(item.to).c_str(), done,
-                 json_quoted(stage).c_str(), item.seconds());
-    if (!error.empty()) std::fprintf(lines_, ", \"error\": %s", json_quoted(error).c_str());
+                 quoted(item.from).c_str(), quoted(item.to).c_str(), done, quoted(stage).c_str(),
+                 item.seconds());
+    if (!error.empty()) std::fprintf(lines_, ", \"error\": %s", quoted(error).c_str());
     std::fputs("}\n", lines_);
     std::fflush(lines_);
   }

@@ -81,8 +81,7 @@ void print(const eqsr::StateDict& from, const std::vector<std::string>& derived,
   std::printf("read       %s, %s%s\n", options.input.c_str(), from.format().c_str(),
               from.unwrapped().empty() ? "" : (", under " + from.unwrapped()).c_str());
   if (!from.prefix().empty())
-    std::printf("removed    the prefix %s of all names\n",
-                eqsr::detail::in_quotes(from.prefix()).c_str());
+    std::printf("removed    the prefix %s of all names\n", eqsr::in_quotes(from.prefix()).c_str());
   std::printf("wrote      %s: %zu tensors, %zu elements, %zu bytes\n", options.output.c_str(),
               tally.tensors, tally.elements, tally.bytes);
   for (const auto& [types, count] : tally.types)
@@ -100,13 +99,13 @@ void print(const eqsr::StateDict& from, const std::vector<std::string>& derived,
 }
 
 void convert(eqsr::StateDict& from, const Options& options, eqsr::OutputFile& out) {
-  const auto wanted = eqsr::detail::find_dtype(&eqsr::detail::DtypeRow::name, options.type);
+  const auto wanted = eqsr::dtype_of(options.type);
   from.strip(tool::network_prefix(from));
   eqsr::StateDict to;
   Tally tally;
   std::vector<std::string> derived;
   for (const auto& [name, tensor] : from) {
-    if (eqsr::detail::is_derived(name)) {
+    if (eqsr::is_derived_buffer(name)) {
       derived.push_back(name);
       continue;
     }

@@ -30,11 +30,8 @@ inline Bytes through_jpeg(Bytes bytes, int quality, bool full_colour) {
   for (int y = 0; y < bytes.height; ++y) encoder.write_row(&bytes.pixels[bytes.at(y, 0)]);
   const std::string file = encoder.finish();
 
-  eqsr::detail::ImageHeader header{};
-  header.width = std::uint32_t(bytes.width);
-  header.height = std::uint32_t(bytes.height);
   JpegDecoder decoder;
-  bool good = decoder.start(file, header);
+  bool good = decoder.start(file, std::uint32_t(bytes.width), std::uint32_t(bytes.height));
   for (int y = 0; good && y < bytes.height; ++y)
     good = decoder.read_row(&bytes.pixels[bytes.at(y, 0)]);
   EQSR_EXPECTS(good, "bad_argument", "libjpeg does not read what it has written (",

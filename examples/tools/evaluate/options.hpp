@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "common/output_plan.hpp"
+#include "common/text.hpp"
 #include "degrade.hpp"
 #include "protocol.hpp"
 #include "report.hpp"
@@ -37,10 +38,9 @@ struct EvaluateOptions {
 inline Scale parse_scale(const std::string& text) {
   Scale scale{0, 0, text};
   const std::size_t cross = text.find_first_of("xX");
-  const bool good = cross == std::string::npos
-                        ? CLI::detail::lexical_cast(text, scale.x)
-                        : CLI::detail::lexical_cast(text.substr(0, cross), scale.x) &&
-                              CLI::detail::lexical_cast(text.substr(cross + 1), scale.y);
+  const bool good = cross == std::string::npos ? parse_number(text, scale.x)
+                                               : parse_number(text.substr(0, cross), scale.x) &&
+                                                     parse_number(text.substr(cross + 1), scale.y);
   if (cross == std::string::npos) scale.y = scale.x;
   if (!good || !(scale.x >= 1 && scale.x <= 1000 && scale.y >= 1 && scale.y <= 1000))
     throw CLI::ValidationError("--scales", "\"" + text +
@@ -53,10 +53,9 @@ inline Scale parse_scale(const std::string& text) {
 inline std::vector<Scale> parse_sweep(const std::string& text) {
   double from = 0, to = 0, step = 0;
   const std::size_t a = text.find(':'), b = text.find(':', a + 1);
-  const bool good = a != std::string::npos && b != std::string::npos &&
-                    CLI::detail::lexical_cast(text.substr(0, a), from) &&
-                    CLI::detail::lexical_cast(text.substr(a + 1, b - a - 1), to) &&
-                    CLI::detail::lexical_cast(text.substr(b + 1), step);
+  const bool good =
+      a != std::string::npos && b != std::string::npos && parse_number(text.substr(0, a), from) &&
+      parse_number(text.substr(a + 1, b - a - 1), to) && parse_number(text.substr(b + 1), step);
   if (!good || !(from >= 1 && to > from && to <= 1000 && step >= 0.001))
     throw CLI::ValidationError("--sweep", "\"" + text +
                                               "\" is no range of scales; give FROM:TO:STEP, such "
@@ -89,8 +88,8 @@ inline Degradation parse_degradation(const std::string& text) {
     made.full_colour = value.substr(end) == ":444";
     if (made.full_colour || value.substr(end) == ":420") value.resize(end);
   }
-  const bool good = most > 0 && CLI::detail::lexical_cast(value, made.amount) &&
-                    made.amount >= least && made.amount <= most &&
+  const bool good = most > 0 && parse_number(value, made.amount) && made.amount >= least &&
+                    made.amount <= most &&
                     (name != "jpeg" || made.amount == std::floor(made.amount));
   if (!good)
     throw CLI::ValidationError(

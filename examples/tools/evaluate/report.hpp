@@ -80,8 +80,6 @@ inline std::string format_of(const std::filesystem::path& path) {
   return end == ".md" ? "markdown" : "";
 }
 
-namespace detail {
-
 inline const std::vector<std::string>& columns() {
   static const std::vector<std::string> names = {
       "set", "scale", "method", "images", "PSNR Y", "SSIM Y", "PSNR RGB", "SSIM RGB", "s/image"};
@@ -199,12 +197,10 @@ inline std::string table_text(const Report& report, bool markdown) {
   return text;
 }
 
-}  // namespace detail
-
 inline std::string text_of(const Report& report, const std::string& format) {
-  if (format == "json") return detail::json_text(report);
-  if (format == "csv") return detail::csv_text(report);
-  return detail::table_text(report, format == "markdown");
+  if (format == "json") return json_text(report);
+  if (format == "csv") return csv_text(report);
+  return table_text(report, format == "markdown");
 }
 
 }  // namespace tool

@@ -56,10 +56,9 @@ inline std::vector<Curve> curves_of(const Report& report, const std::string& set
 }
 
 inline std::string sentence(const Trend& trend) {
-  return trend.set + ", " + trend.method + ": PSNR Y falls by " +
-         detail::fixed(trend.degradation_rate, 2) +
-         " dB for each doubling of the scale; no point is more than " +
-         detail::fixed(trend.roughness, 2) + " dB off its neighbours' line";
+  return trend.set + ", " + trend.method + ": PSNR Y falls by " + fixed(trend.degradation_rate, 2) +
+         " dB for each doubling of the scale; no point is more than " + fixed(trend.roughness, 2) +
+         " dB off its neighbours' line";
 }
 
 /// `&`, `<` and `>` of foreign names.
@@ -73,7 +72,7 @@ inline std::string escaped(const std::string& text) {
 /// One panel a set, below one another.
 inline std::string draw(const std::vector<std::pair<std::string, std::vector<Curve>>>& panels) {
   constexpr double width = 640, height = 320, left = 50, right = 20, top = 30, bottom = 40;
-  const auto number = [](double value, int digits = 1) { return detail::fixed(value, digits); };
+  const auto number = [](double value, int digits = 1) { return fixed(value, digits); };
   const auto text = [&](double x, double y, const std::string& anchor, const std::string& what,
                         const std::string& colour = "#444") {
     return "<text x=\"" + number(x) + "\" y=\"" + number(y) + "\" text-anchor=\"" + anchor +

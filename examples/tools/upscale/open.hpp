@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "common/text.hpp"
 #include "common/weights.hpp"
 #include "options.hpp"
 #include "upscaler.hpp"
@@ -34,7 +35,7 @@ inline std::unique_ptr<Upscaler> open_on_cpu(eqsr::Context<eqsr::Cpu>& ctx, cons
 inline std::optional<int> cuda_device(const std::string& word) {
   if (word == "cuda") return 0;
   int number = 0;
-  if (word.starts_with("cuda:") && CLI::detail::lexical_cast(word.substr(5), number) && number >= 0)
+  if (word.starts_with("cuda:") && parse_number(word.substr(5), number) && number >= 0)
     return number;
   return {};
 }

@@ -19,6 +19,7 @@
 #include "common/output_plan.hpp"
 #include "common/picture/libraries.hpp"
 #include "common/progress.hpp"
+#include "common/text.hpp"
 #include "effects.hpp"
 
 /// What the command line of `upscale` says.
@@ -99,10 +100,9 @@ std::pair<Number, Number> parse_pair(const std::string& option, const std::strin
                                      bool one_is_enough) {
   Number first{}, second{};
   const std::size_t cross = text.find_first_of("xX");
-  const bool good = cross == std::string::npos
-                        ? one_is_enough && CLI::detail::lexical_cast(text, first)
-                        : CLI::detail::lexical_cast(text.substr(0, cross), first) &&
-                              CLI::detail::lexical_cast(text.substr(cross + 1), second);
+  const bool good = cross == std::string::npos ? one_is_enough && parse_number(text, first)
+                                               : parse_number(text.substr(0, cross), first) &&
+                                                     parse_number(text.substr(cross + 1), second);
   if (!good)
     throw CLI::ValidationError(
         option, "\"" + text + "\" is not understood; give " +
@@ -115,9 +115,8 @@ std::pair<Number, Number> parse_pair(const std::string& option, const std::strin
 inline Shard parse_shard(const std::string& text) {
   const std::size_t slash = text.find('/');
   Shard shard;
-  if (slash == std::string::npos ||
-      !CLI::detail::lexical_cast(text.substr(0, slash), shard.number) ||
-      !CLI::detail::lexical_cast(text.substr(slash + 1), shard.count) || shard.number < 1 ||
+  if (slash == std::string::npos || !parse_number(text.substr(0, slash), shard.number) ||
+      !parse_number(text.substr(slash + 1), shard.count) || shard.number < 1 ||
       shard.number > shard.count)
     throw CLI::ValidationError("--shard", "\"" + text +
                                               "\" is not understood; give a part and the number "
@@ -147,12 +146,12 @@ inline std::vector<Wish> parse_scales(const std::string& text) {
 /// "4", or as in the ncnn tools "1:4:1": threads that read, compute and write. One reads and one
 /// writes at most; with a 0 there, the computing ones do it in between.
 inline void parse_threads(const std::string& text, Options& options) {
-  const std::vector<std::string> parts = CLI::detail::split(text, ':');
+  std::vector<std::string> parts(1);
+  for (const char c : text) c == ':' ? void(parts.emplace_back()) : parts.back().push_back(c);
   std::vector<int> counts(parts.size());
   bool good = parts.size() == 1 || parts.size() == 3;
   for (std::size_t i = 0; i < parts.size(); ++i)
-    good = good && CLI::detail::lexical_cast(parts[i], counts[i]) && counts[i] >= 0 &&
-           counts[i] <= 4096;
+    good = good && parse_number(parts[i], counts[i]) && counts[i] >= 0 && counts[i] <= 4096;
   if (!good)
     throw CLI::ValidationError("--threads", "\"" + text +
                                                 "\" is not understood; give a number from 0 to "
@@ -248,9 +247,12 @@ inline std::optional<int> parse(int argc, char** argv, Options& options,
                  "On cuda: float32 if not given; bf16x3 and bf16 use tensor cores")
       ->check(CLI::IsMember({"float32", "bf16x3", "bf16"}));
   std::vector<std::string> format_names;
-  for (const Format& format : formats) format_names.emplace_back(format.name);
-  app.add_option("-f,--format", options.format,
-                 "What a folder is filled with: " + CLI::detail::join(format_names, ", "))
+  std::string all_formats;
+  for (const Format& format : formats) {
+    format_names.emplace_back(format.name);
+    all_formats += (all_formats.empty() ? "" : ", ") + format_names.back();
+  }
+  app.add_option("-f,--format", options.format, "What a folder is filled with: " + all_formats)
       ->check(CLI::IsMember(format_names));
   app.add_option("-q,--quality", options.quality,
                  "Of JPEG, 95 if not given; of WebP, which else loses nothing")

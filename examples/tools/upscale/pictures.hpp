@@ -44,7 +44,7 @@ inline eqsr::ImageMetadata fitted(eqsr::ImageMetadata metadata, bool grey, const
                                      : is_named(to, "webp") ? eqsr::PictureFormat::webp
                                      : is_named(to, "pfm")  ? eqsr::PictureFormat::pfm
                                                             : eqsr::PictureFormat::jpeg;
-  return eqsr::detail::writable(
+  return eqsr::writable_metadata(
       std::move(metadata), format, grey,
       [&](const std::string& sentence) { note(job.from.string() + ": " + sentence); });
 }

@@ -24,7 +24,7 @@ class PngWriter {
  public:
   static constexpr bool streams = EQSR_HAS_SPNG;
   /// For pictures of one (grey), two (grey, alpha), three (RGB) or four channels (RGB, alpha) and 8
-  /// or 16 bits. `metadata` must be sound, as eqsr::detail::writable leaves them.
+  /// or 16 bits. `metadata` must be sound, as eqsr::writable_metadata leaves it.
   PngWriter(eqsr::OutputFile& file, int width, int height, int channels, int bits,
             const eqsr::ImageMetadata& metadata = {})
       : samples_(static_cast<std::size_t>(width) * static_cast<std::size_t>(channels)),
@@ -77,9 +77,7 @@ class PngWriter {
       check(spng_set_iccp(encoder_.get(), &chunk));
     }
     // libspng does not know all of these; as unknown ones it writes them as they are.
-    std::vector<eqsr::ColourChunk> chunks = metadata.colour;
-    if (metadata.density.x > 0 && metadata.density.y > 0)
-      chunks.push_back({"pHYs", eqsr::detail::png_density(metadata.density)});
+    std::vector<eqsr::ColourChunk> chunks = eqsr::png_chunks(metadata);
     std::vector<spng_unknown_chunk> unknown(chunks.size());
     for (std::size_t i = 0; i < chunks.size(); ++i) {
       chunks[i].kind.copy(reinterpret_cast<char*>(unknown[i].type), 4);

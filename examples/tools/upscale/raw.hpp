@@ -128,7 +128,7 @@ inline std::size_t upscale_frames(Upscaler& upscaler, const Options& options, Pr
       return done;
     }
     next = std::async(launch, read_frame, in);
-    image = eqsr::detail::image_of(frame->data(), height, width, 3);
+    image = eqsr::to_image(eqsr::ConstPixels(frame->data(), {.height = height, .width = width}));
     const Item item{eqsr::say("frame ", done), "standard output"};
     const auto shown = [&](double part, std::string_view stage) {
       stop_if_interrupted();

@@ -343,14 +343,14 @@ class Work {
     eqsr::Image sum;
     share_ = 1.0 / 8;
     for (int way = 1; way <= 8; ++way, ++done_) {  // as Exif numbers them
-      const eqsr::Image low = eqsr::detail::upright(image, way);
+      const eqsr::Image low = eqsr::upright(image, way);
       const int height = way < 5 ? size.height : size.width;
       const int width = way < 5 ? size.width : size.height;
       const eqsr::Image high{
           height, width, image.channels,
           upscaler_.run(low.pixels, {low.height, low.width, low.channels, height, width},
                         int(options_.alpha), shown_)};
-      const eqsr::Image one = eqsr::detail::upright(high, way == 6 ? 8 : way == 8 ? 6 : way);
+      const eqsr::Image one = eqsr::upright(high, way == 6 ? 8 : way == 8 ? 6 : way);
       if (way == 1) sum = eqsr::blank_image(one.height, one.width, one.channels);
       for (std::size_t i = 0; i < sum.pixels.size(); ++i) sum.pixels[i] += one.pixels[i] / 8;
     }

@@ -15,7 +15,8 @@
 #include <string_view>  // string_view
 #include <type_traits>  // is_unsigned_v
 
-namespace eqsr { inline namespace EQSR_ABI { namespace detail {
+namespace eqsr { inline namespace EQSR_ABI {
+namespace detail {
 
 static_assert(std::endian::native == std::endian::little,
               "eqsr: weight files are little-endian and are copied as they are");
@@ -56,6 +57,8 @@ void store_little(std::string& out, T value) {
   }
 }
 
+}  // namespace detail
+
 /// Length of the well-formed UTF-8 sequence at the start of `text`, 0 when there is none. Overlong
 /// forms, surrogates and code points above U+10FFFF are not well-formed.
 [[nodiscard]] constexpr std::size_t utf8_length(std::string_view text) noexcept {
@@ -82,6 +85,8 @@ void store_little(std::string& out, T value) {
   return 0;
 }
 
+namespace detail {
+
 [[nodiscard]] constexpr bool valid_utf8(std::string_view text) noexcept {
   while (!text.empty()) {
     const std::size_t length = utf8_length(text);
@@ -103,9 +108,12 @@ void store_little(std::string& out, T value) {
   return {digits[value >> 4U], digits[value & 15U]};
 }
 
+}  // namespace detail
+
+/// Bytes as pairs of hexadecimal digits, a space between two of them.
 [[nodiscard]] inline std::string hex(std::string_view bytes) {
   std::string text;
-  for (const char byte : bytes) text += (text.empty() ? "" : " ") + hex_byte(byte);
+  for (const char byte : bytes) text += (text.empty() ? "" : " ") + detail::hex_byte(byte);
   return text;
 }
 
@@ -120,13 +128,15 @@ void store_little(std::string& out, T value) {
     } else if (c >= ' ' && c <= '~') {
       text += c;
     } else {
-      text += "\\x" + hex_byte(c);
+      text += "\\x" + detail::hex_byte(c);
     }
   }
   text += '"';
   if (bytes.size() > most) text += "... (" + std::to_string(bytes.size()) + " bytes)";
   return text;
 }
+
+namespace detail {
 
 /// Tables for eight bytes a step: the polynomial of zip, gzip and PNG.
 inline constexpr auto crc32_tables = [] {
@@ -161,4 +171,5 @@ inline constexpr auto crc32_tables = [] {
   return ~crc;
 }
 
-}}}  // namespace eqsr::EQSR_ABI::detail
+}  // namespace detail
+}}  // namespace eqsr::EQSR_ABI

@@ -150,7 +150,7 @@ class OutputFile {
 
   [[noreturn]] void fail(std::string_view what, int error, const char* code = "io_error") {
     const std::string sentence =
-        say(detail::in_quotes(path_), ": The file ", what, ": ", detail::system_message(error),
+        say(in_quotes(path_), ": The file ", what, ": ", detail::system_message(error),
             ". What was there before is unchanged.");
     temporary_.discard();
     throw Error(code, sentence);

@@ -3,7 +3,8 @@
 #include "libraries.hpp"
 
 #if EQSR_HAS_JPEG
-#include <eqsr/io/picture/read.hpp>
+#include <eqsr/core/samples.hpp>
+#include <eqsr/io/picture/decoder.hpp>
 
 #include <csetjmp>
 #include <cstdint>
@@ -41,7 +42,7 @@ class JpegDecoder {
   }
 
   /// Whether a picture of this size comes.
-  bool start(std::string_view bytes, const eqsr::detail::ImageHeader& header) {
+  bool start(std::string_view bytes, std::uint32_t width, std::uint32_t height) {
     return guarded([&] {
              jpeg_create_decompress(&info_);
              created_ = true;
@@ -51,7 +52,7 @@ class JpegDecoder {
              info_.out_color_space = JCS_RGB;
              (void)jpeg_start_decompress(&info_);
            }) &&
-           info_.output_width == header.width && info_.output_height == header.height;
+           info_.output_width == width && info_.output_height == height;
   }
   bool read_row(std::uint8_t* row) {
     return guarded([&] { (void)jpeg_read_scanlines(&info_, &row, 1); });
@@ -87,16 +88,15 @@ class JpegDecoder {
   bool created_ = false;
 };
 
-inline eqsr::Image decoded_jpeg(std::string_view essence, const eqsr::detail::ImageHeader& header,
-                                const eqsr::detail::ImageBytes& picture,
-                                const eqsr::detail::Notes& note) {
+inline eqsr::Image decoded_jpeg(const eqsr::CheckedPicture& picture) {
+  const eqsr::PictureHeader& header = picture.header;
   JpegDecoder decoder;
   const auto expect = [&](bool good) {
     if (good && !decoder.lost()) return;
     if (!good && decoder.starved()) throw std::bad_alloc();
-    picture.corrupt({"its data cannot be decoded (", decoder.complaint(), ")"});
+    picture.errors.corrupt({"its data cannot be decoded (", decoder.complaint(), ")"});
   };
-  expect(decoder.start(essence, header));
+  expect(decoder.start(picture.bytes, header.width, header.height));
   eqsr::Image image =
       eqsr::blank_image(static_cast<int>(header.height), static_cast<int>(header.width));
   std::vector<std::uint8_t> row(3 * std::size_t{header.width});
@@ -105,12 +105,12 @@ inline eqsr::Image decoded_jpeg(std::string_view essence, const eqsr::detail::Im
     expect(decoder.read_row(row.data()));
     for (const std::uint8_t sample : row) *out++ = eqsr::to_float(sample);
   }
-  if (!decoder.complaint().empty()) note(decoder.complaint() + ".");
+  if (!decoder.complaint().empty()) picture.note(decoder.complaint() + ".");
   return image;
 }
 
 /// What it takes beside the file and the image: a progressive picture is held as coefficients.
-inline std::size_t jpeg_bytes(const eqsr::detail::ImageHeader& header) {
+inline std::size_t jpeg_bytes(const eqsr::PictureHeader& header) {
   const std::size_t samples = (std::size_t{header.width} + 32) * (std::size_t{header.height} + 32) *
                               static_cast<std::size_t>(header.channels);
   return 2 * samples + (std::size_t{1} << 20);

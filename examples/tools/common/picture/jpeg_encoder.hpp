@@ -78,9 +78,8 @@ class JpegEncoder {
   void guarded(const F& f) {
     if (setjmp(errors_.jump) == 0) return f();
     if (errors_.base.msg_code == JERR_OUT_OF_MEMORY) throw std::bad_alloc();
-    eqsr::detail::fail("limit_exceeded",
-                       {"The picture cannot be encoded as JPEG: ",
-                        static_cast<const char*>(errors_.message), ". Choose a smaller size."});
+    throw eqsr::Error("limit_exceeded", std::string("The picture cannot be encoded as JPEG: ") +
+                                            errors_.message + ". Choose a smaller size.");
   }
 
   jpeg_compress_struct info_{};
@@ -100,9 +99,7 @@ inline std::string encode_jpeg(const eqsr::Image& image, const eqsr::WriteOption
     eqsr::to_samples(image.pixels.data() + y * row.size(), row.size(), row.data());
     encoder.write_row(row.data());
   }
-  std::string encoded = encoder.finish();
-  eqsr::detail::set_jfif_density(encoded, options.metadata.density);
-  return encoded.insert(2, eqsr::detail::jpeg_metadata(options.metadata));
+  return eqsr::jpeg_with_metadata(encoder.finish(), options.metadata);
 }
 
 #else

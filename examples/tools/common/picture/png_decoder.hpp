@@ -3,7 +3,8 @@
 #include "libraries.hpp"
 
 #if EQSR_HAS_SPNG
-#include <eqsr/io/picture/read.hpp>
+#include <eqsr/core/samples.hpp>
+#include <eqsr/io/picture/decoder.hpp>
 
 #include <cstdint>
 #include <memory>
@@ -16,18 +17,19 @@
 namespace tool {
 
 /// A PNG decoded by libspng: row by row, an interlaced one as a whole.
-inline eqsr::Image decoded_png(std::string_view essence, const eqsr::detail::ImageHeader& header,
-                               int channels, const eqsr::detail::ImageBytes& picture) {
+inline eqsr::Image decoded_png(const eqsr::CheckedPicture& picture) {
+  const eqsr::PictureHeader& header = picture.header;
+  const int channels = picture.channels;
   const auto expect = [&](int result) {
     if (result == SPNG_EMEM) throw std::bad_alloc();
     if (result != 0 && result != SPNG_EOI)
-      picture.corrupt({"its data cannot be decoded (", spng_strerror(result), ")"});
+      picture.errors.corrupt({"its data cannot be decoded (", spng_strerror(result), ")"});
   };
   const std::unique_ptr<spng_ctx, void (*)(spng_ctx*)> decoder(spng_ctx_new(0), spng_ctx_free);
   expect(decoder != nullptr ? 0 : SPNG_EMEM);
   // The checksums were compared before, and those of the essence are not written.
   expect(spng_set_crc_action(decoder.get(), SPNG_CRC_USE, SPNG_CRC_USE));
-  expect(spng_set_png_buffer(decoder.get(), essence.data(), essence.size()));
+  expect(spng_set_png_buffer(decoder.get(), picture.bytes.data(), picture.bytes.size()));
   const bool deep = header.bits == 16;
   // Of 16 bits a sample, libspng gives four channels or one, not three.
   const spng_format format = deep            ? SPNG_FMT_RGBA16
@@ -63,7 +65,7 @@ inline eqsr::Image decoded_png(std::string_view essence, const eqsr::detail::Ima
 }
 
 /// What it takes beside the file and the image: the rows, inflated to be checked.
-inline std::size_t png_bytes(const eqsr::detail::ImageHeader& header) {
+inline std::size_t png_bytes(const eqsr::PictureHeader& header) {
   const auto channels = static_cast<std::size_t>(header.bits == 16 ? 4 : header.channels);
   return std::size_t{header.width} * header.height * channels * (header.bits == 16 ? 2 : 1) +
          header.height + (std::size_t{1} << 20);

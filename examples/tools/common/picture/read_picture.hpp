@@ -15,33 +15,37 @@
 /// libjpeg-turbo, libspng and libwebp where the program was built with them, else from stb.
 namespace tool {
 
-inline eqsr::Image decoded(std::string_view essence, const eqsr::detail::ImageHeader& header,
-                           [[maybe_unused]] int channels, const eqsr::detail::ImageBytes& picture,
-                           const eqsr::detail::Notes& note) {
+/// The decoders that this program was built with.
+class Decoders final : public eqsr::StbDecoder {
+ public:
+  [[nodiscard]] std::size_t memory(const eqsr::PictureHeader& header, int channels) const override {
 #if EQSR_HAS_SPNG
-  if (header.is_png) return decoded_png(essence, header, channels, picture);
+    if (header.is_png) return png_bytes(header);
 #endif
 #if EQSR_HAS_JPEG
-  if (!header.is_png) return decoded_jpeg(essence, header, picture, note);
+    if (!header.is_png) return jpeg_bytes(header);
 #endif
-  return eqsr::detail::decoded_by_stb(essence, header, channels, picture, note);
-}
-
-inline std::size_t decoding_bytes(const eqsr::detail::ImageHeader& header, int channels) {
+    return StbDecoder::memory(header, channels);
+  }
+  [[nodiscard]] eqsr::Image decode(const eqsr::CheckedPicture& picture) const override {
 #if EQSR_HAS_SPNG
-  if (header.is_png) return png_bytes(header);
+    if (picture.header.is_png) return decoded_png(picture);
 #endif
 #if EQSR_HAS_JPEG
-  if (!header.is_png) return jpeg_bytes(header);
+    if (!picture.header.is_png) return decoded_jpeg(picture);
 #endif
-  return eqsr::detail::stb_bytes(header, channels);
-}
+    return StbDecoder::decode(picture);
+  }
+};
 
 /// Reads a PNG, JPEG or WebP file as eqsr::read_picture does.
 inline eqsr::Picture read_picture(const std::string& path, const eqsr::ReadOptions& options = {}) {
-  const std::string bytes = eqsr::detail::read_whole(path);
-  if (eqsr::detail::is_webp(bytes)) return decoded_webp(bytes, options, path);
-  return eqsr::detail::decode(bytes, options, path, true, {decoded, decoding_bytes});
+  const std::string bytes = eqsr::read_picture_bytes(path);
+  if (eqsr::is_webp(bytes)) return decoded_webp(bytes, options, path);
+  const Decoders decoders;
+  eqsr::ReadOptions own = options;
+  own.decoder = &decoders;
+  return eqsr::decode_picture(bytes, own, path);
 }
 
 /// The size that a file announces, if it is a picture.

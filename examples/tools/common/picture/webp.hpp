@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <eqsr/core/pixels.hpp>
 #include <eqsr/io/picture/read.hpp>
 #include <eqsr/io/picture/write.hpp>
 
@@ -32,25 +33,25 @@ inline constexpr std::string_view no_webp =
 #if EQSR_HAS_WEBP
 
 /// The parts of a WebP file: what is known before it is decoded.
-class WebpParts {
+class WebpParts final : public eqsr::PictureDecoder {
  public:
   WebpParts(std::string_view bytes, const std::string& name)
-      : picture_(bytes, name), bytes_(bytes) {
+      : errors_(name, bytes.size()), bytes_(bytes) {
     std::size_t announced = 0;
     for (std::size_t i = 0; i < 4; ++i)
       announced |= std::size_t{static_cast<unsigned char>(bytes[4 + i])} << (8 * i);
     announced += 8 + announced % 2;
-    if (bytes.size() + announced % 2 < announced) picture_.truncated();
+    if (bytes.size() + announced % 2 < announced) errors_.truncated();
     if (bytes.size() > announced) rest_ = bytes.size() - announced;
     const WebPData data{reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size() - rest_};
     parts_.reset(WebPDemux(&data));
-    if (parts_ == nullptr) picture_.corrupt({"its parts do not fit each other"});
+    if (parts_ == nullptr) errors_.corrupt({"its parts do not fit each other"});
     frames_ = WebPDemuxGetI(parts_.get(), WEBP_FF_FRAME_COUNT);
     const unsigned flags = WebPDemuxGetI(parts_.get(), WEBP_FF_FORMAT_FLAGS);
     header_.width = WebPDemuxGetI(parts_.get(), WEBP_FF_CANVAS_WIDTH);
     header_.height = WebPDemuxGetI(parts_.get(), WEBP_FF_CANVAS_HEIGHT);
     header_.alpha = (flags & ALPHA_FLAG) != 0;
-    if (frames_ == 0) picture_.corrupt({"it has no picture"});
+    if (frames_ == 0) errors_.corrupt({"it has no picture"});
     WebPBitstreamFeatures features{};
     const std::string_view still = frame();
     if (frames_ == 1 && (flags & ANIMATION_FLAG) == 0 &&
@@ -63,11 +64,28 @@ class WebpParts {
     if ((flags & EXIF_FLAG) != 0) header_.exif = chunk("EXIF");
   }
 
-  [[nodiscard]] const eqsr::detail::ImageHeader& header() const { return header_; }
-  [[nodiscard]] const eqsr::detail::ImageBytes& picture() const { return picture_; }
-  [[nodiscard]] bool animated() const { return animated_ && frames_ > 1; }
-  [[nodiscard]] std::size_t rest() const { return rest_; }
+  /// What is known before anything is decoded, with notes about what is left out.
+  [[nodiscard]] eqsr::PictureHeader header() const {
+    eqsr::PictureHeader header = header_;
+    if (animated_ && frames_ > 1)
+      header.notes.emplace_back("It is animated; only its first picture is read.");
+    if (rest_ > 0) header.notes.push_back(eqsr::say(rest_, " bytes behind its end are ignored."));
+    return header;
+  }
 
+  /// The samples, and what libwebp decodes with (an animation: the canvas twice).
+  [[nodiscard]] std::size_t memory(const eqsr::PictureHeader& header, int) const override {
+    return std::size_t{header.width} * header.height * 16 + (std::size_t{1} << 20);
+  }
+  [[nodiscard]] eqsr::Image decode(const eqsr::CheckedPicture& picture) const override {
+    const std::vector<std::uint8_t> samples = decode(static_cast<std::size_t>(picture.channels));
+    return eqsr::to_image(
+        eqsr::ConstPixels(samples.data(), {.height = static_cast<int>(header_.height),
+                                           .width = static_cast<int>(header_.width),
+                                           .channels = picture.channels}));
+  }
+
+ private:
   /// The first picture, with `channels` of 8 bits a pixel.
   [[nodiscard]] std::vector<std::uint8_t> decode(std::size_t channels) const {
     std::vector<std::uint8_t> out(std::size_t{header_.width} * header_.height * channels);
@@ -85,7 +103,6 @@ class WebpParts {
     return out;
   }
 
- private:
   struct Release {
     void operator()(WebPDemuxer* parts) const { WebPDemuxDelete(parts); }
     void operator()(WebPAnimDecoder* decoder) const { WebPAnimDecoderDelete(decoder); }
@@ -93,20 +110,19 @@ class WebpParts {
 
   void expect(VP8StatusCode status) const {
     if (status == VP8_STATUS_OUT_OF_MEMORY) throw std::bad_alloc();
-    if (status == VP8_STATUS_NOT_ENOUGH_DATA || status == VP8_STATUS_SUSPENDED)
-      picture_.truncated();
-    if (status != VP8_STATUS_OK) picture_.corrupt({"its data cannot be decoded"});
+    if (status == VP8_STATUS_NOT_ENOUGH_DATA || status == VP8_STATUS_SUSPENDED) errors_.truncated();
+    if (status != VP8_STATUS_OK) errors_.corrupt({"its data cannot be decoded"});
   }
 
   /// The data of the first frame.
   [[nodiscard]] std::string_view frame() const {
     WebPIterator first{};
-    if (WebPDemuxGetFrame(parts_.get(), 1, &first) == 0) picture_.corrupt({"it has no picture"});
+    if (WebPDemuxGetFrame(parts_.get(), 1, &first) == 0) errors_.corrupt({"it has no picture"});
     const bool complete = first.complete != 0;
     const std::string_view data(reinterpret_cast<const char*>(first.fragment.bytes),
                                 first.fragment.size);
     WebPDemuxReleaseIterator(&first);
-    if (!complete) picture_.truncated();
+    if (!complete) errors_.truncated();
     return data;
   }
 
@@ -127,45 +143,26 @@ class WebpParts {
     int time = 0;
     if (decoder == nullptr) throw std::bad_alloc();
     if (WebPAnimDecoderGetNext(decoder.get(), &canvas, &time) == 0)
-      picture_.corrupt({"its first frame cannot be decoded"});
+      errors_.corrupt({"its first frame cannot be decoded"});
     for (std::size_t i = 0; i < out.size() / channels; ++i)
       std::memcpy(&out[channels * i], canvas + 4 * i, channels);
   }
 
-  eqsr::detail::ImageBytes picture_;
+  eqsr::PictureErrors errors_;
   std::string_view bytes_;
   std::size_t rest_ = 0;  // bytes behind the end
   std::unique_ptr<WebPDemuxer, Release> parts_;
-  eqsr::detail::ImageHeader header_;
+  eqsr::PictureHeader header_;
   std::uint32_t frames_ = 0;
   bool animated_ = false;
 };
 
-/// Beside the file and the image: the samples, and what libwebp decodes with (an animation: the
-/// canvas twice).
-inline std::size_t webp_bytes(const eqsr::detail::ImageHeader& header, int) {
-  return std::size_t{header.width} * header.height * 16 + (std::size_t{1} << 20);
-}
-
 inline eqsr::Picture decoded_webp(std::string_view bytes, const eqsr::ReadOptions& options,
                                   const std::string& name) {
   const WebpParts parts(bytes, name);
-  const eqsr::detail::Notes note = [&](const std::string& sentence) {
-    if (options.on_note) options.on_note(name + ": " + sentence);
-  };
-  try {
-    eqsr::detail::ImageHeader header = parts.header();
-    eqsr::detail::expect_room(header, options, true, {nullptr, webp_bytes}, parts.picture());
-    if (parts.animated()) note("It is animated; only its first picture is read.");
-    if (parts.rest() > 0) note(eqsr::say(parts.rest(), " bytes behind its end are ignored."));
-    const int height = static_cast<int>(header.height), width = static_cast<int>(header.width);
-    const int channels = header.channels;
-    const std::vector<std::uint8_t> samples = parts.decode(static_cast<std::size_t>(channels));
-    return eqsr::detail::assembled(eqsr::detail::image_of(samples.data(), height, width, channels),
-                                   std::move(header), true, note);
-  } catch (const std::bad_alloc&) {
-    parts.picture().out_of_memory();
-  }
+  eqsr::ReadOptions own = options;
+  own.decoder = &parts;
+  return eqsr::decode_picture(bytes, parts.header(), own, name);
 }
 
 /// A WebP of RGB or RGB and alpha; without a quality nothing is lost. Grey is replicated: WebP has

@@ -1,63 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <eqsr/core/check.hpp>  // Error
-#include <eqsr/io/bytes.hpp>    // hex
-#include <eqsr/io/picture/metadata.hpp>
+#include <eqsr/core/check.hpp>          // Part
+#include <eqsr/io/bytes.hpp>            // hex
+#include <eqsr/io/picture/decoder.hpp>  // PictureErrors, is_webp
 
 #include <algorithm>    // min
 #include <cstddef>      // size_t
 #include <cstdint>      // uint32_t
-#include <string>       // string
 #include <string_view>  // string_view
-#include <vector>       // vector
 
-/// What a PNG or JPEG announces, and the sentences about what is wrong with one. Containers are
-/// walked through before anything of them is decoded, because decoders return grey areas for cut
-/// pictures, and worse for hostile ones.
+/// The bytes of a PNG or JPEG, and the sentence about what is neither. Containers are walked
+/// through before anything of them is decoded, because decoders return grey areas for cut pictures,
+/// and worse for hostile ones.
 namespace eqsr { inline namespace EQSR_ABI { namespace detail {
 
-struct ImageHeader {
-  bool is_png = false;
-  std::uint32_t width = 0, height = 0;
-  int channels = 0;  ///< in the file, alpha counted
-  int bits = 8;      ///< a sample
-  bool alpha = false;
-  std::string_view exif;                    ///< the TIFF block, or empty
-  std::vector<std::string_view> icc_parts;  ///< of PNG one, compressed; of JPEG in order
-  bool icc_complete = true;
-  bool ycbcr = false;                    ///< whether the three channels are brightness and colour
-  std::uint32_t tile_x = 1, tile_y = 1;  ///< the sizes are rounded up to these when decoded
-  ImageDensity density;                  ///< pixels a length, as ImageMetadata has it
-  std::vector<ColourChunk> colour;       ///< of a PNG
-  std::vector<std::string> notes;        ///< sentences about what is wrong but costs no sample
-};
-
-/// The bytes of a picture, every access checked; `name` is what error sentences call it.
-class ImageBytes {
+/// The bytes of a picture, every access checked.
+class ImageBytes : public PictureErrors {
  public:
-  ImageBytes(std::string_view bytes, std::string_view name) : bytes_(bytes), name_(name) {}
-
-  [[noreturn, gnu::noinline, gnu::cold]] void fail(const char* code,
-                                                   std::initializer_list<Part> parts) const {
-    detail::fail(code, {name_, ": ", joined(parts)});
-  }
-  [[noreturn, gnu::noinline, gnu::cold]] void corrupt(std::initializer_list<Part> what) const {
-    fail("image_corrupt", {"The picture is damaged: ", joined(what),
-                           ". Copy or download it again, or save it again with an image program."});
-  }
-  [[noreturn, gnu::noinline, gnu::cold]] void unsupported(std::initializer_list<Part> what) const {
-    fail("image_unsupported",
-         {"This is ", joined(what),
-          ", which is not supported. Save it as an ordinary RGB picture, PNG or JPEG."});
-  }
-  [[noreturn]] void out_of_memory() const {
-    fail("out_of_memory",
-         {"There is not enough memory to decode the picture. Free some, or cut it."});
-  }
-  [[noreturn]] void truncated() const {
-    fail("image_truncated", {"The picture ends after ", bytes_.size(),
-                             " bytes, before it is complete. Copy or download it again."});
-  }
+  ImageBytes(std::string_view bytes, std::string_view name)
+      : PictureErrors(name, bytes.size()), bytes_(bytes) {}
 
  protected:
   [[nodiscard]] unsigned byte(std::size_t at) const {
@@ -70,21 +31,15 @@ class ImageBytes {
   }
 
   std::string_view bytes_;
-  std::string_view name_;
 };
 
 using namespace std::string_view_literals;
 inline constexpr std::string_view png_signature = "\x89PNG\r\n\x1a\n"sv;
 inline constexpr std::string_view jpeg_signature = "\xff\xd8"sv;
 
-/// Whether a file starts as a WebP does.
-inline bool is_webp(std::string_view bytes) {
-  return bytes.size() >= 12 && bytes.substr(0, 4) == "RIFF" && bytes.substr(8, 4) == "WEBP";
-}
-
 /// A file that is neither PNG nor JPEG, by the name of what it is where that is known.
 [[noreturn]] inline void refuse_format(std::string_view bytes, std::string_view name) {
-  const ImageBytes picture(bytes, name);
+  const PictureErrors picture(name, bytes.size());
   if (png_signature.starts_with(bytes) || jpeg_signature.starts_with(bytes)) picture.truncated();
   struct Magic {
     std::string_view bytes;

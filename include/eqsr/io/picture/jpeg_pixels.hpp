@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <eqsr/core/image.hpp>         // Image
-#include <eqsr/io/picture/header.hpp>  // ImageHeader
+#include <eqsr/io/picture/header.hpp>  // PictureHeader
 #include <eqsr/io/picture/stb.hpp>     // decoder
 
 #include <algorithm>  // clamp, max, min
@@ -97,7 +97,7 @@ inline void ycbcr_to_rgb(std::uint8_t& a, std::uint8_t& b, std::uint8_t& c) {
 }
 
 /// Decodes the essence of a JPEG to RGB; grey is replicated. Nothing if the decoder refuses it.
-inline Image decoded_jpeg(std::string_view essence, const ImageHeader& header) {
+inline Image decoded_jpeg(std::string_view essence, const PictureHeader& header) {
   const JpegPlanes planes(essence);
   if (!planes.good() || planes.width() != header.width || planes.height() != header.height ||
       planes.channels() != header.channels)

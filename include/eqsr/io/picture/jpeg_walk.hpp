@@ -19,7 +19,7 @@ class JpegWalk : public ImageBytes {
   using ImageBytes::ImageBytes;
 
   /// `on_frame` is called when the size is known, before memory is taken because of it.
-  [[nodiscard]] ImageHeader read(const std::function<void(const ImageHeader&)>& on_frame = {}) {
+  [[nodiscard]] PictureHeader read(const std::function<void(const PictureHeader&)>& on_frame = {}) {
     on_frame_ = on_frame;
     at_ = 2;
     for (bool more = true; more;) more = complete_ ? pass_tail() : read_segment();
@@ -370,8 +370,8 @@ class JpegWalk : public ImageBytes {
     ++icc_seen_;
   }
 
-  std::function<void(const ImageHeader&)> on_frame_;
-  ImageHeader header_;
+  std::function<void(const PictureHeader&)> on_frame_;
+  PictureHeader header_;
   std::vector<JpegChannel> channels_;
   std::pair<std::size_t, std::size_t> units_;  // across and down
   JpegHuffman huffman_[2][4];                  // of DC and AC

@@ -65,10 +65,12 @@ inline bool sound_colour_chunk(std::string_view kind, std::string_view body) {
   return is_colour_chunk(kind) && body.size() == (kind == "cHRM" ? 32U : kind == "mDCV" ? 24U : 8U);
 }
 
-/// What a file of this format can hold of the metadata. The rest is dropped, each part with a note:
-/// a damaged block never costs the picture.
-inline ImageMetadata writable(ImageMetadata metadata, PictureFormat format, bool grey,
-                              const std::function<void(const std::string&)>& on_note) {
+}  // namespace detail
+
+/// What a file of this format can hold of the metadata, of a picture that is grey or not. The rest
+/// is dropped, each part with a note: a damaged block never costs the picture.
+inline ImageMetadata writable_metadata(ImageMetadata metadata, PictureFormat format, bool grey,
+                                       const std::function<void(const std::string&)>& on_note) {
   const auto note = [&](const char* sentence) {
     if (on_note) on_note(sentence);
   };
@@ -79,7 +81,7 @@ inline ImageMetadata writable(ImageMetadata metadata, PictureFormat format, bool
       note("PFM has no place for profiles and Exif; they are dropped.");
     return {};
   }
-  if (!exif.empty() && !sound_exif(exif)) {
+  if (!exif.empty() && !detail::sound_exif(exif)) {
     note("The block of Exif is damaged; it is dropped.");
     exif.clear();
   }
@@ -87,7 +89,7 @@ inline ImageMetadata writable(ImageMetadata metadata, PictureFormat format, bool
     note("The block of Exif is too large for JPEG; it is dropped.");
     exif.clear();
   }
-  if (!profile.empty() && !sound_profile(profile, grey)) {
+  if (!profile.empty() && !detail::sound_profile(profile, grey)) {
     note(grey ? "The colour profile is damaged or not one of grey; it is dropped."
               : "The colour profile is damaged or not one of RGB; it is dropped.");
     profile.clear();
@@ -99,7 +101,7 @@ inline ImageMetadata writable(ImageMetadata metadata, PictureFormat format, bool
   std::string dropped;
   bool damaged = false, is_srgb = false;
   for (const auto& [kind, body] : colour) {
-    damaged = damaged || !sound_colour_chunk(kind, body);
+    damaged = damaged || !detail::sound_colour_chunk(kind, body);
     is_srgb = is_srgb || kind == "sRGB";
     dropped += (dropped.empty() ? "" : ", ") + kind;
   }
@@ -114,6 +116,8 @@ inline ImageMetadata writable(ImageMetadata metadata, PictureFormat format, bool
   }
   return metadata;
 }
+
+namespace detail {
 
 /// Pixels a metre, as PNG has them; nothing for a density that is only a shape.
 inline ImageDensity per_metre(ImageDensity density) {

@@ -2,11 +2,11 @@
 #pragma once
 #include <eqsr/core/math.hpp>  // ceil_div
 #include <eqsr/io/picture/header.hpp>
-#include <eqsr/io/picture/stb.hpp>  // inflate
+#include <eqsr/io/picture/png_filter.hpp>  // png_guesses
+#include <eqsr/io/picture/stb.hpp>         // inflate
 
 #include <algorithm>   // max, min
 #include <array>       // array
-#include <cstdlib>     // abs
 #include <functional>  // function
 #include <limits>      // numeric_limits
 #include <memory>      // unique_ptr
@@ -69,7 +69,8 @@ class PngWalk : public ImageBytes {
   using ImageBytes::ImageBytes;
 
   /// `on_header` is called when the size is known, before memory is taken because of it.
-  [[nodiscard]] ImageHeader read(const std::function<void(const ImageHeader&)>& on_header = {}) {
+  [[nodiscard]] PictureHeader read(
+      const std::function<void(const PictureHeader&)>& on_header = {}) {
     std::size_t at = png_signature.size();
     for (bool first = true, ended = false; !ended; first = false) {
       const std::size_t left = bytes_.size() - at;
@@ -324,17 +325,10 @@ class PngWalk : public ImageBytes {
   /// Undoes the filter of a row of single bytes; `above` is where the row before it starts.
   static void unfilter(unsigned char* row, const unsigned char* above, std::size_t count) {
     const unsigned filter = *row++;
-    unsigned left = 0, corner = 0;
+    int left = 0, corner = 0;
     for (std::size_t i = 0; i < count; ++i) {
-      const unsigned up = above != nullptr ? above[i] : 0;
-      const int to_left = std::abs(int(up) - int(corner));
-      const int to_up = std::abs(int(left) - int(corner));
-      const int to_corner = std::abs(int(left) + int(up) - 2 * int(corner));
-      const unsigned paeth = to_left <= to_up && to_left <= to_corner ? left
-                             : to_up <= to_corner                     ? up
-                                                                      : corner;
-      const unsigned guesses[] = {0, left, up, (left + up) / 2, paeth};
-      left = row[i] = static_cast<unsigned char>(row[i] + guesses[filter]);
+      const int up = above != nullptr ? above[i] : 0;
+      left = row[i] = static_cast<unsigned char>(row[i] + png_guesses(left, up, corner)[filter]);
       corner = up;
     }
   }
@@ -357,7 +351,7 @@ class PngWalk : public ImageBytes {
       corrupt({"a pixel has the colour number ", most, ", but the palette has ", colours});
   }
 
-  ImageHeader header_;
+  PictureHeader header_;
   unsigned colour_ = 0;
   int stored_channels_ = 0;
   bool interlaced_ = false;

@@ -4,12 +4,13 @@
 #include <eqsr/core/math.hpp>               // round_up
 #include <eqsr/core/samples.hpp>            // to_float
 #include <eqsr/io/file.hpp>                 // InputFile
+#include <eqsr/io/picture/decoder.hpp>      // PictureDecoder
 #include <eqsr/io/picture/jpeg_pixels.hpp>  // decoded_jpeg
 #include <eqsr/io/picture/jpeg_walk.hpp>    // JpegWalk
 #include <eqsr/io/picture/metadata.hpp>     // ImageMetadata
 #include <eqsr/io/picture/png_walk.hpp>     // PngWalk
-#include <eqsr/io/picture/stb.hpp>          // decoders
-#include <eqsr/io/picture/write.hpp>        // write_image
+#include <eqsr/io/picture/stb.hpp>          // stb, stb_allow
+#include <eqsr/io/picture/write.hpp>        // encode_image
 
 #include <algorithm>   // copy_n, transform
 #include <functional>  // function
@@ -32,6 +33,7 @@ struct ReadOptions {
   std::function<void(const std::string& note)> on_note;  ///< for instance: alpha was dropped
   /// Told before a row is decoded; what it throws ends the reading.
   std::function<void(const PictureSize& size)> on_size;
+  const PictureDecoder* decoder = nullptr;  ///< what makes the samples; null: StbDecoder
 };
 
 /// A picture with all that its file says about it.
@@ -42,9 +44,7 @@ struct Picture {
   bool grey = false;       ///< whether the file has one channel, alpha not counted
 };
 
-namespace detail {
-
-/// Turns a picture upright: `orientation` is what Exif says about it, 2 to 8.
+/// The picture turned upright: `orientation` is what Exif says about it, 1 (it is) to 8.
 inline Image upright(const Image& from, int orientation) {
   const bool swap = orientation >= 5;
   const bool flip_y = orientation == 3 || orientation == 4 || orientation == 7 || orientation == 8;
@@ -65,6 +65,8 @@ inline Image upright(const Image& from, int orientation) {
   }
   return to;
 }
+
+namespace detail {
 
 /// Samples as an image in [0,1].
 template <class Sample>
@@ -98,10 +100,8 @@ inline std::string inflated_profile(std::string_view chunk) {
   return count == static_cast<int>(size) ? profile : std::string();
 }
 
-using Notes = std::function<void(const std::string& note)>;
-
 /// What the file says beside the pixels, as far as it is sound.
-inline ImageMetadata metadata_of(ImageHeader& header, bool grey, const Notes& note) {
+inline ImageMetadata metadata_of(PictureHeader& header, bool grey, const PictureNotes& note) {
   using namespace std::string_view_literals;
   ImageMetadata metadata;
   if (header.is_png && !header.icc_parts.empty()) {
@@ -116,26 +116,10 @@ inline ImageMetadata metadata_of(ImageHeader& header, bool grey, const Notes& no
   if (header.density.x != header.density.y || header.density.unit != ImageDensity::Unit::none)
     metadata.density = header.density;
   metadata.colour = std::move(header.colour);
-  return writable(std::move(metadata), PictureFormat::png, grey, note);
+  return writable_metadata(std::move(metadata), PictureFormat::png, grey, note);
 }
 
-/// What turns the essence of a picture into samples: stb here, another library in a program that
-/// has one. `bytes` is what that takes beside the essence and the image.
-struct Decoder {
-  Image (*decode)(std::string_view essence, const ImageHeader& header, int channels,
-                  const ImageBytes& picture, const Notes& note);
-  std::size_t (*bytes)(const ImageHeader& header, int channels);
-};
-
-inline std::size_t stb_bytes(const ImageHeader& header, int channels) {
-  return 4 * round_up(std::size_t{header.width}, header.tile_x) *
-             round_up(std::size_t{header.height}, header.tile_y) *
-             static_cast<std::size_t>((std::max)(channels, header.channels)) *
-             (header.bits == 16 ? 2 : 1) +
-         (std::size_t{1} << 20);
-}
-
-inline Image decoded_png(std::string_view essence, const ImageHeader& header, int channels) {
+inline Image decoded_png(std::string_view essence, const PictureHeader& header, int channels) {
   const bool deep = header.bits == 16;
   const auto* data = reinterpret_cast<const unsigned char*>(essence.data());
   const int size = static_cast<int>(essence.size());
@@ -153,49 +137,69 @@ inline Image decoded_png(std::string_view essence, const ImageHeader& header, in
               : image_of(static_cast<const std::uint8_t*>(samples.get()), height, width, channels);
 }
 
-/// Decodes what was walked through with stb.
-inline Image decoded_by_stb(std::string_view essence, const ImageHeader& header, int channels,
-                            const ImageBytes& picture, const Notes&) {
-  stb_allow(stb_bytes(header, channels) + (header.is_png ? 2 * essence.size() : 0));
-  Image image =
-      header.is_png ? decoded_png(essence, header, channels) : decoded_jpeg(essence, header);
-  if (!image.pixels.empty()) return image;
-  if (stb_starved) throw std::bad_alloc();
-  if (stb_refused)
-    picture.fail("image_limit", {"The picture needs more memory than its size allows for."});
-  picture.corrupt({"its data cannot be decoded, or do not fit its header"});
+}  // namespace detail
+
+/// The decoder that is part of the headers: stb.
+class StbDecoder : public PictureDecoder {
+ public:
+  [[nodiscard]] std::size_t memory(const PictureHeader& header, int channels) const override {
+    return 4 * round_up(std::size_t{header.width}, header.tile_x) *
+               round_up(std::size_t{header.height}, header.tile_y) *
+               static_cast<std::size_t>((std::max)(channels, header.channels)) *
+               (header.bits == 16 ? 2 : 1) +
+           (std::size_t{1} << 20);
+  }
+  [[nodiscard]] Image decode(const CheckedPicture& picture) const override {
+    const auto& [bytes, header, channels, errors, note] = picture;
+    detail::stb_allow(StbDecoder::memory(header, channels) +
+                      (header.is_png ? 2 * bytes.size() : 0));
+    Image image = header.is_png ? detail::decoded_png(bytes, header, channels)
+                                : detail::decoded_jpeg(bytes, header);
+    if (!image.pixels.empty()) return image;
+    if (detail::stb_starved) throw std::bad_alloc();
+    if (detail::stb_refused)
+      errors.fail("image_limit", {"The picture needs more memory than its size allows for."});
+    errors.corrupt({"its data cannot be decoded, or do not fit its header"});
+  }
+};
+
+namespace detail {
+
+inline const PictureDecoder& decoder_of(const ReadOptions& options) {
+  static const StbDecoder stb;
+  return options.decoder != nullptr ? *options.decoder : stb;
 }
-inline constexpr Decoder stb_decoder{decoded_by_stb, stb_bytes};
 
 /// Compares the size of a picture with what the caller accepts.
-inline void expect_room(const ImageHeader& header, const ReadOptions& options, bool with_alpha,
-                        const Decoder& decoder, const ImageBytes& picture) {
+inline void expect_room(const PictureHeader& header, const ReadOptions& options, bool with_alpha,
+                        const PictureErrors& errors) {
   const std::size_t pixels = std::size_t{header.width} * header.height;
   if (pixels > options.max_pixels || header.width > 65535 || header.height > 65535 ||
       pixels * (header.bits == 16 ? 8 : 4) >= (std::size_t{1} << 31))
-    picture.fail("image_limit",
-                 {"The picture has ", header.width, " x ", header.height, " pixels; the limit is ",
-                  options.max_pixels,
-                  " pixels, 65535 a side and 2 GiB of samples. Raise ReadOptions::max_pixels "
-                  "(--max-megapixels) or cut the picture."});
+    errors.fail("image_limit",
+                {"The picture has ", header.width, " x ", header.height, " pixels; the limit is ",
+                 options.max_pixels,
+                 " pixels, 65535 a side and 2 GiB of samples. Raise ReadOptions::max_pixels "
+                 "(--max-megapixels) or cut the picture."});
   const int orientation = exif_orientation(header.exif).value, channels = with_alpha ? 4 : 3;
   // Transparency may be announced behind the header: of grey and RGB it is not known yet.
   PictureSize size{static_cast<int>(header.width), static_cast<int>(header.height),
                    header.alpha ? channels : 3, 0};
   if (orientation >= 5) std::swap(size.width, size.height);
   const std::size_t floats = pixels * static_cast<std::size_t>(size.channels) * sizeof(float);
-  size.bytes =
-      floats + (std::max)(decoder.bytes(header, size.channels), orientation == 1 ? 0 : floats);
+  size.bytes = floats + (std::max)(decoder_of(options).memory(header, size.channels),
+                                   orientation == 1 ? 0 : floats);
   if (options.max_memory > 0 && size.bytes > options.max_memory)
-    picture.fail("memory_budget",
-                 {"The picture of ", header.width, " x ", header.height, " pixels needs ",
-                  size.bytes, " bytes of memory, but only ", options.max_memory,
-                  " are allowed. Allow more, or cut the picture."});
+    errors.fail("memory_budget",
+                {"The picture of ", header.width, " x ", header.height, " pixels needs ",
+                 size.bytes, " bytes of memory, but only ", options.max_memory,
+                 " are allowed. Allow more, or cut the picture."});
   if (options.on_size) options.on_size(size);
 }
 
 /// A picture of its samples and of what its header says: upright, with the metadata that are sound.
-inline Picture assembled(Image image, ImageHeader header, bool with_alpha, const Notes& note) {
+inline Picture assembled(Image image, PictureHeader header, bool with_alpha,
+                         const PictureNotes& note) {
   Picture picture;
   picture.image = std::move(image);
   picture.bits = header.bits == 16 ? 16 : 8;
@@ -208,40 +212,44 @@ inline Picture assembled(Image image, ImageHeader header, bool with_alpha, const
   return picture;
 }
 
+inline PictureNotes notes_to(const ReadOptions& options, const std::string& name) {
+  return [&](const std::string& sentence) {
+    if (options.on_note) options.on_note(say(name, ": ", sentence));
+  };
+}
+
+/// The samples of a picture that was walked through, and the rest of it.
+inline Picture decode_checked(std::string_view bytes, PictureHeader header,
+                              const ReadOptions& options, bool with_alpha,
+                              const PictureErrors& errors, const PictureNotes& note) {
+  const int channels = header.alpha && with_alpha ? 4 : 3;
+  Image image = decoder_of(options).decode({bytes, header, channels, errors, note});
+  return assembled(std::move(image), std::move(header), with_alpha, note);
+}
+
 /// Decodes a PNG or JPEG with its alpha, if there is any and it is wanted.
 inline Picture decode(std::string_view bytes, const ReadOptions& options, const std::string& name,
-                      bool with_alpha, const Decoder& decoder = stb_decoder) {
+                      bool with_alpha) {
   const bool is_png = bytes.starts_with(png_signature);
   if (!is_png && !(bytes.size() >= 2 && bytes.starts_with(jpeg_signature)))
     refuse_format(bytes, name);
-  const ImageBytes file(bytes, name);
-  const Notes note = [&](const std::string& sentence) {
-    if (options.on_note) options.on_note(say(name, ": ", sentence));
-  };
-  const auto fits = [&](const ImageHeader& header) {
-    expect_room(header, options, with_alpha, decoder, file);
+  const PictureErrors errors(name, bytes.size());
+  const PictureNotes note = notes_to(options, name);
+  const auto fits = [&](const PictureHeader& header) {
+    expect_room(header, options, with_alpha, errors);
   };
   try {
     PngWalk png(bytes, name);
     JpegWalk jpeg(bytes, name);
-    ImageHeader header = is_png ? png.read(fits) : jpeg.read(fits);
+    PictureHeader header = is_png ? png.read(fits) : jpeg.read(fits);
     for (const std::string& sentence : header.notes) note(sentence);
     const std::string essence = is_png ? png.essence() : jpeg.essence();
     if (is_png)
       for (const std::string& sentence : png.check_rows(essence)) note(sentence);
-    const int channels = header.alpha && with_alpha ? 4 : 3;
-    Image image = decoder.decode(essence, header, channels, file, note);
-    return assembled(std::move(image), std::move(header), with_alpha, note);
+    return decode_checked(essence, std::move(header), options, with_alpha, errors, note);
   } catch (const std::bad_alloc&) {
-    file.out_of_memory();
+    errors.out_of_memory();
   }
-}
-
-inline std::string read_whole(const std::string& path) {
-  const InputFile file(path);
-  EQSR_EXPECTS(file.size() < (std::uint64_t{1} << 31), "image_limit", path,
-               ": The file is larger than 2 GiB. Save it with stronger compression.");
-  return file.read_some(0, file.size());
 }
 
 inline void expect_small(std::string_view bytes, const std::string& name) {
@@ -250,6 +258,14 @@ inline void expect_small(std::string_view bytes, const std::string& name) {
 }
 
 }  // namespace detail
+
+/// The bytes of a picture file. Throws `io_error`, and `image_limit` for more than 2 GiB.
+inline std::string read_picture_bytes(const std::string& path) {
+  const detail::InputFile file(path);
+  EQSR_EXPECTS(file.size() < (std::uint64_t{1} << 31), "image_limit", path,
+               ": The file is larger than 2 GiB. Save it with stronger compression.");
+  return file.read_some(0, file.size());
+}
 
 /// Decodes a PNG or JPEG held in memory, recognised by its content; `name` is for error sentences.
 ///
@@ -266,7 +282,24 @@ inline Picture decode_picture(std::string_view bytes, const ReadOptions& options
 
 /// Reads a PNG or JPEG file as `decode_picture` does.
 inline Picture read_picture(const std::string& path, const ReadOptions& options = {}) {
-  return detail::decode(detail::read_whole(path), options, path, true);
+  return detail::decode(read_picture_bytes(path), options, path, true);
+}
+
+/// The rest of `decode_picture` for a container that the program has walked through by itself, such
+/// as WebP: `header` is what it announces, `options.decoder` decodes `bytes`. The size is compared
+/// with what is allowed, the header's notes are told, the result is upright, and the metadata that
+/// are not sound are dropped with a note.
+inline Picture decode_picture(std::string_view bytes, PictureHeader header,
+                              const ReadOptions& options, const std::string& name) {
+  const PictureErrors errors(name, bytes.size());
+  const PictureNotes note = detail::notes_to(options, name);
+  try {
+    detail::expect_room(header, options, true, errors);
+    for (const std::string& sentence : header.notes) note(sentence);
+    return detail::decode_checked(bytes, std::move(header), options, true, errors, note);
+  } catch (const std::bad_alloc&) {
+    errors.out_of_memory();
+  }
 }
 
 /// The same as plain RGB: alpha and what the file says beside the pixels are dropped.
@@ -282,7 +315,7 @@ inline Image decode_image(std::string_view bytes, const ReadOptions& options = {
 
 /// Reads a PNG or JPEG file as `decode_image` does.
 inline Image read_image(const std::string& path, const ReadOptions& options = {}) {
-  return decode_image(detail::read_whole(path), options, path);
+  return decode_image(read_picture_bytes(path), options, path);
 }
 
 }}  // namespace eqsr::EQSR_ABI

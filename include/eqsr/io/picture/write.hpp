@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <eqsr/core/image.hpp>           // Image
-#include <eqsr/core/math.hpp>            // ceil_div
-#include <eqsr/core/samples.hpp>         // to_samples
-#include <eqsr/io/bytes.hpp>             // crc32
-#include <eqsr/io/output_file.hpp>       // OutputFile
-#include <eqsr/io/picture/metadata.hpp>  // ImageMetadata
-#include <eqsr/io/picture/stb.hpp>       // compressor, JPEG encoder
+#include <eqsr/core/image.hpp>             // Image
+#include <eqsr/core/math.hpp>              // ceil_div
+#include <eqsr/core/samples.hpp>           // to_samples
+#include <eqsr/io/bytes.hpp>               // crc32
+#include <eqsr/io/output_file.hpp>         // OutputFile
+#include <eqsr/io/picture/metadata.hpp>    // ImageMetadata
+#include <eqsr/io/picture/png_filter.hpp>  // png_guesses
+#include <eqsr/io/picture/stb.hpp>         // compressor, JPEG encoder
 
 #include <algorithm>   // copy, max, min
 #include <cmath>       // isfinite
@@ -47,20 +48,14 @@ inline void filter_png_row(const unsigned char* row, const unsigned char* above,
                            unsigned char* best) {
   long least = (std::numeric_limits<long>::max)();
   trial.resize(count + 1);
-  for (int filter = 0; filter < 5; ++filter) {
+  for (std::size_t filter = 0; filter < 5; ++filter) {
     long sum = 0;
     trial[0] = static_cast<unsigned char>(filter);
     for (std::size_t i = 0; i < count; ++i) {
       const int left = i >= step ? row[i - step] : 0;
       const int up = above != nullptr ? above[i] : 0;
       const int corner = i >= step && above != nullptr ? above[i - step] : 0;
-      const int to_left = std::abs(up - corner), to_up = std::abs(left - corner);
-      const int to_corner = std::abs(left + up - 2 * corner);
-      const int paeth = to_left <= to_up && to_left <= to_corner ? left
-                        : to_up <= to_corner                     ? up
-                                                                 : corner;
-      const int guesses[] = {0, left, up, (left + up) / 2, paeth};
-      trial[i + 1] = static_cast<unsigned char>(row[i] - guesses[filter]);
+      trial[i + 1] = static_cast<unsigned char>(row[i] - png_guesses(left, up, corner)[filter]);
       sum += std::abs(static_cast<signed char>(trial[i + 1]));
     }
     if (sum < least) {
@@ -79,13 +74,26 @@ inline std::string zlib_compressed(std::vector<unsigned char>& bytes) {
 }
 
 /// The body of a chunk pHYs.
-inline std::string png_density(const ImageDensity& density) {
+inline std::string density_chunk(const ImageDensity& density) {
   const ImageDensity metre = per_metre(density);
   std::string body;
   store_big32(body, metre.x);
   store_big32(body, metre.y);
   return body + (metre.unit == ImageDensity::Unit::metre ? '\1' : '\0');
 }
+
+}  // namespace detail
+
+/// The chunks of a PNG, to stand before the palette, that hold colour and density of metadata
+/// which `writable_metadata` has let pass.
+inline std::vector<ColourChunk> png_chunks(const ImageMetadata& metadata) {
+  std::vector<ColourChunk> chunks = metadata.colour;
+  if (metadata.density.x > 0 && metadata.density.y > 0)
+    chunks.push_back({"pHYs", detail::density_chunk(metadata.density)});
+  return chunks;
+}
+
+namespace detail {
 
 /// A PNG of one (grey), two (grey, alpha), three (RGB) or four channels (RGB, alpha).
 inline std::string encode_png(const Image& image, const WriteOptions& options) {
@@ -119,9 +127,8 @@ inline std::string encode_png(const Image& image, const WriteOptions& options) {
   header += "\0\4\2\6"[channels - 1];  // the colour type
   header += std::string(3, '\0');
   append_png_chunk(out, "IHDR", header);
-  const auto& [profile, exif, density, colour] = options.metadata;
-  for (const auto& [kind, body] : colour) append_png_chunk(out, kind, body);
-  if (density.x > 0 && density.y > 0) append_png_chunk(out, "pHYs", png_density(density));
+  const std::string &profile = options.metadata.icc_profile, &exif = options.metadata.exif;
+  for (const auto& [kind, body] : png_chunks(options.metadata)) append_png_chunk(out, kind, body);
   if (!profile.empty()) {
     std::vector<unsigned char> raw(profile.begin(), profile.end());
     append_png_chunk(out, "iCCP", std::string("ICC profile\0\0", 13) + zlib_compressed(raw));
@@ -132,7 +139,7 @@ inline std::string encode_png(const Image& image, const WriteOptions& options) {
   return out;
 }
 
-/// The segments that carry metadata in a JPEG; `writable` has seen to it that they can.
+/// The segments that carry metadata in a JPEG; `writable_metadata` has seen to it that they can.
 inline std::string jpeg_metadata(const ImageMetadata& metadata) {
   std::string out;
   const auto segment = [&](char marker, std::string_view body) {
@@ -181,13 +188,24 @@ inline std::string encode_pfm(const Image& image) {
   return out;
 }
 
-/// The part of a file name behind the last dot, in lower case.
+}  // namespace detail
+
+/// A JPEG with a JFIF segment as encoders make them, and metadata that `writable_metadata` has let
+/// pass.
+inline std::string jpeg_with_metadata(std::string jpeg, const ImageMetadata& metadata) {
+  detail::set_jfif_density(jpeg, metadata.density);
+  return jpeg.insert(2, detail::jpeg_metadata(metadata));  // behind the first marker
+}
+
+/// The part of a file name from the last dot on, in lower case; empty without a dot.
 inline std::string extension_of(const std::string& name) {
   std::string extension = name.substr((std::min)(name.rfind('.'), name.size()));
   std::transform(extension.begin(), extension.end(), extension.begin(),
                  [](char c) { return static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c); });
   return extension;
 }
+
+namespace detail {
 
 /// The format that the end of a name says, if it is one that is written here.
 inline std::optional<PictureFormat> format_of(const std::string& name) {
@@ -242,7 +260,7 @@ inline std::string encode_image(const std::string& name, const Image& image,
   detail::expect_writable(image);
   WriteOptions sound = options;
   sound.metadata =
-      detail::writable(options.metadata, *format, channels <= 2, [&](const std::string& note) {
+      writable_metadata(options.metadata, *format, channels <= 2, [&](const std::string& note) {
         if (options.on_note) options.on_note(name + ": " + note);
       });
   if (pfm) return detail::encode_pfm(image);
@@ -263,8 +281,7 @@ inline std::string encode_image(const std::string& name, const Image& image,
                                                        channels, samples.data(), options.quality);
   EQSR_EXPECTS(done != 0 && encoded.size() > 2, "out_of_memory", name,
                ": There was not enough memory to encode the picture. Choose a smaller size.");
-  detail::set_jfif_density(encoded, sound.metadata.density);
-  return encoded.insert(2, detail::jpeg_metadata(sound.metadata));  // behind the first marker
+  return jpeg_with_metadata(std::move(encoded), sound.metadata);
 }
 
 /// Writes a picture file, as `encode_image` does. It appears complete or not at all; what was there

@@ -249,7 +249,7 @@ class StateDict {
   [[nodiscard]] const StoredTensor& at(std::string_view name) const {
     const StoredTensor* tensor = find(name);
     EQSR_EXPECTS(tensor != nullptr, "missing_tensor", source_.empty() ? "" : source_ + ": ",
-                 "There is no tensor ", detail::in_quotes(name), " among the ", size(),
+                 "There is no tensor ", in_quotes(name), " among the ", size(),
                  " of this dictionary.");
     return *tensor;
   }
@@ -271,10 +271,10 @@ class StateDict {
 
   /// Adds a tensor; the name must be new.
   void insert(std::string name, StoredTensor tensor) {
-    EQSR_EXPECTS(detail::valid_name(name), "bad_name", "The tensor name ", detail::in_quotes(name),
+    EQSR_EXPECTS(detail::valid_name(name), "bad_name", "The tensor name ", in_quotes(name),
                  " is not 1 to 1024 bytes of UTF-8 without zero bytes.");
     EQSR_EXPECTS(!contains(name), "duplicate_key", "There is already a tensor named ",
-                 detail::in_quotes(name), ".");
+                 in_quotes(name), ".");
     entries_.push_back({std::move(name), std::move(tensor)});
     index_.emplace(entries_.back().name, entries_.size() - 1);
   }
@@ -282,7 +282,7 @@ class StateDict {
   /// Adds `values`, row-major, stored as f32, f64 or rounded to f16 or bf16.
   void insert(std::string name, Shape shape, const std::vector<float>& values,
               Dtype dtype = Dtype::f32) {
-    const std::string label = "The tensor " + detail::in_quotes(name);
+    const std::string label = "The tensor " + in_quotes(name);
     const auto count = detail::count_elements(shape);
     EQSR_EXPECTS(shape.size() <= detail::max_rank && count == values.size(), "shape_mismatch",
                  label, " comes with ", values.size(),

@@ -53,6 +53,10 @@ inline constexpr DtypeRow dtype_rows[] = {
 [[nodiscard]] constexpr std::string_view name_of(Dtype type) noexcept {
   return detail::row(type).name;
 }
+/// The type that `name_of` calls so, if any.
+[[nodiscard]] constexpr std::optional<Dtype> dtype_of(std::string_view name) noexcept {
+  return detail::find_dtype(&detail::DtypeRow::name, name);
+}
 [[nodiscard]] constexpr std::size_t size_of(Dtype type) noexcept { return detail::row(type).size; }
 [[nodiscard]] constexpr bool is_floating(Dtype type) noexcept { return type <= Dtype::f64; }
 

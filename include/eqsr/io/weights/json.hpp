@@ -329,7 +329,7 @@ struct JsonValue {
   std::string key;
   in.begin_object("document");
   while (in.next_key(key)) {
-    const std::string what = detail::in_quotes(key);
+    const std::string what = in_quotes(key);
     const auto [entry, added] = object.try_emplace(key);
     if (!added) in.fail("duplicate_key", {"The key ", what, " is there twice."});
     JsonValue& setting = entry->second;
@@ -379,7 +379,7 @@ namespace detail {
 
 /// `text` as a JSON string, in quotes. The text must be UTF-8.
 [[nodiscard]] inline std::string json_string(std::string_view text) {
-  EQSR_EXPECTS(detail::valid_utf8(text), "bad_utf8", "The text ", detail::in_quotes(text),
+  EQSR_EXPECTS(detail::valid_utf8(text), "bad_utf8", "The text ", in_quotes(text),
                " is not UTF-8 and cannot be written as JSON.");
   return detail::json_quoted(text);
 }

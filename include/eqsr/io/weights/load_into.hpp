@@ -13,13 +13,13 @@
 
 namespace eqsr { inline namespace EQSR_ABI {
 
-namespace detail {
-
 /// Buffers of published checkpoints that follow from the configuration: accepted and ignored.
-inline bool is_derived(std::string_view name) {
+inline bool is_derived_buffer(std::string_view name) {
   return name.ends_with("relative_position_index_SA") ||
          name.ends_with("relative_position_index_OCA");
 }
+
+namespace detail {
 
 template <class Extent>
 std::string shape_text(const std::vector<Extent>& shape) {
@@ -150,7 +150,7 @@ struct Prefix {
     const bool inside = name.starts_with(start);
     const bool known = inside && std::binary_search(found.begin(), found.end(),
                                                     std::string_view(name).substr(start.size()));
-    if (!known && !is_derived(name) && (inside || alone)) report.add(2, in_quotes(name));
+    if (!known && !is_derived_buffer(name) && (inside || alone)) report.add(2, in_quotes(name));
   }
   report.expect_nothing(dict);
 
@@ -215,6 +215,12 @@ struct Prefix {
 }
 
 }  // namespace detail
+
+/// What stands before names in a dictionary, such as `net_g.`: the prefix under which most of
+/// `names` are there; empty if as many are there without one.
+inline std::string prefix_of(const StateDict& dict, const std::vector<std::string>& names) {
+  return detail::find_prefix(dict, names).text;
+}
 
 /// Fills a module with the tensors of a dictionary whose names start with `prefix` (and a dot). If
 /// no prefix is given and no name is there as it is, one that all names have in common is removed,

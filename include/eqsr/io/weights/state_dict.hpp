@@ -119,7 +119,7 @@ inline StateDict StateDict::open(const std::string& path, const Limits& limits) 
                "dictionary with all their tensors."});
   }
   file.fail("unknown_format",
-            {"The file begins with ", detail::hex(head.substr(0, 16)),
+            {"The file begins with ", hex(head.substr(0, 16)),
              "; neither a safetensors nor a PyTorch file does.", detail::hint_for(head)});
 }
 
