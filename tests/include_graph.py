@@ -9,6 +9,9 @@
     instance <- eqsr.hpp, and the doors instance.hpp, base_cpu.hpp, lite_cpu.hpp
     core/system.hpp                                      names operating systems, and nothing else
     core, layer, upscale.hpp <- cuda <- eqsr.cuh only        only .cuh files there see CUDA
+
+What stands behind an include, `// Index, View`, names what the file uses of it. And examples and
+tools use what is public: no file of examples/ names a `detail` namespace.
 """
 import pathlib
 import re
@@ -36,6 +39,7 @@ ALLOWED = {
     "eqsr.hpp": {"cpu", "cpu/core", "net", "upscale.hpp", "alpha.hpp", "pixels.hpp", "instance"},
     "eqsr.cuh": {"cuda", "net", "upscale.hpp", "pixels.hpp"},
 }
+SOURCES = (".hpp", ".cuh", ".inc", ".cpp", ".cu")
 # Headers from outside, and the only folders or files that may include them.
 FOREIGN = {
     r"(Eigen|unsupported)/": {"cpu", "cpu/core"},
@@ -89,6 +93,48 @@ def problems(include):
                         yield f"{where}: <{target}> belongs to {sorted(owners) or 'core/system.hpp'} only"
 
 
+def reasons(root):
+    """Comments behind includes that name what the file does not use. Doors, which have no code of
+    their own, name what is in the header."""
+    for path in sorted((root / "include").rglob("*")) + sorted((root / "examples").rglob("*")):
+        if path.suffix not in SOURCES:
+            continue
+        words = words_of(path, root)
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            match = re.match(r'#include [<"]([^>"]+)[>"]\s*// (.*)', line)
+            if not match:
+                continue
+            used = words or words_of(root / "include" / match[1], root)
+            unused = [name for name in match[2].split(", ") if not used & forms_of(name)]
+            if unused:
+                yield (f"{path.relative_to(root)}:{number}: nothing here uses {', '.join(unused)} "
+                       f"of <{match[1]}>")
+
+
+def words_of(path, root):
+    """The words of a file's code and of the .inc files that it includes; no comments."""
+    text = path.read_text()
+    parts = [root / "include" / name for name in re.findall(r"#include <(\S+\.inc)>", text)]
+    code = re.sub(r"//.*|^\s*#\s*(include|pragma once).*", "", text, flags=re.M)
+    return set(re.findall(r"\w+", code)).union(*(words_of(part, root) for part in parts))
+
+
+def forms_of(name):
+    """A name as code may use it: `op::Pad`, `Context<Cpu>`, `is_same` as is_same_v."""
+    word = re.fullmatch(r"(?:\w+::)*(\w+)(?:<\w+>)?", name)
+    return {word[1], word[1] + "_v", word[1] + "_t"} if word else set()
+
+
+def private_names(root):
+    for path in sorted((root / "examples").rglob("*")):
+        if path.suffix not in SOURCES:
+            continue
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            if re.search(r"\bdetail::|\bnamespace detail\b", line):
+                yield (f"{path.relative_to(root)}:{number}: detail is nobody's but its library's; "
+                       "use or add a public name")
+
+
 def self_test(folder):
     """The rule must notice a wrong arrow, or a green result says nothing."""
     (folder / "eqsr/layer").mkdir(parents=True)
@@ -99,12 +145,23 @@ def self_test(folder):
     (folder / "eqsr/io/weights/bad.hpp").write_text("#include <eqsr/io/image.hpp>\n")
     found = list(problems(folder))
     assert len(found) == 7, found
+    (folder / "include").mkdir()
+    (folder / "examples").mkdir()
+    (folder / "include/used.hpp").write_text("#include <vector>  // vector\nstd::vector<int> a;\n")
+    (folder / "include/unused.hpp").write_text(
+        "#include <vector>  // vector\n#include <a>  // pieces of prose\nint a;  // a vector\n")
+    (folder / "include/door.hpp").write_text(
+        "#pragma once\n#include <used.hpp>  // a\n#include <used.hpp>  // b\n")
+    (folder / "examples/tool.cpp").write_text("int a = eqsr::detail::b();\n")
+    found = [*reasons(folder), *private_names(folder)]
+    assert len(found) == 4, found
 
 
 if __name__ == "__main__":
     import tempfile
     with tempfile.TemporaryDirectory() as folder:
         self_test(pathlib.Path(folder))
-    found = list(problems(pathlib.Path(__file__).resolve().parent.parent / "include"))
-    print("\n".join(found) or "every include points the right way")
+    root = pathlib.Path(__file__).resolve().parent.parent
+    found = [*problems(root / "include"), *reasons(root), *private_names(root)]
+    print("\n".join(found) or "every include points the right way and says why")
     sys.exit(bool(found))

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <eqsr/core/layer.hpp>  // Module
+#include <eqsr/core/layer.hpp>  // Tensor
 #include <eqsr/core/plan.hpp>   // Cost, launch
 
 // First of three files: what the operator means. Nothing inside eqsr is edited.

@@ -6,7 +6,6 @@
 #include <algorithm>  // for_each
 #include <map>        // map
 #include <string>     // string
-#include <utility>    // pair
 #include <vector>     // vector
 
 /// A ready network from a weight file.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <eqsr/core/image.hpp>  // Image
-#include <eqsr/load.hpp>        // load
-#include <eqsr/net/eqsr.hpp>    // Net
+#include <eqsr/load.hpp>
+#include <eqsr/net/eqsr.hpp>
 
 #include <optional>  // optional
 #include <span>      // span

@@ -2,8 +2,6 @@
 #pragma once
 #include <eqsr/core/tensor.hpp>  // Tensor
 
-#include <concepts>          // same_as
-#include <cstdint>           // uint64_t
 #include <initializer_list>  // initializer_list
 #include <string>            // string
 #include <utility>           // move

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <eqsr/core/context.hpp>  // ContextBase, Scope, launch
+#include <eqsr/core/context.hpp>  // Context, Scope
 
 #include <utility>  // pair
 #include <vector>   // vector

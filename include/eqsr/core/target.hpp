@@ -28,7 +28,8 @@
     "eqsr: AVX2 is switched on for a target that is not 64-bit x86, and the hot loops have no form \
 for that. Compile with -m64, or remove -march=native and -mavx2: without AVX2 the portable loops \
 do."
-#include <stop_here>  // hundreds of errors would follow
+// Hundreds of errors would follow.
+#include <stop_here>
 #endif
 
 #if defined(__aarch64__)

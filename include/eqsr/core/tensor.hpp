@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <eqsr/core/backend.hpp>      // Reference, Cpu
+#include <eqsr/core/backend.hpp>      // DryRun
 #include <eqsr/core/free_memory.hpp>  // free_memory
 #include <eqsr/core/view.hpp>         // View
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <eqsr/cpu/core/context.hpp>  // Context<Cpu>
-#include <eqsr/layer/eca.hpp>         // op::Eca
+#include <eqsr/cpu/core/context.hpp>
+#include <eqsr/layer/eca.hpp>  // op::Eca
 
 namespace eqsr { inline namespace EQSR_ABI {
 

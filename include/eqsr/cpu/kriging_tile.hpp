@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <eqsr/core/function_ref.hpp>  // FunctionRef
-#include <eqsr/cpu/conv2d.hpp>         // pack_3x3
+#include <eqsr/cpu/conv2d.hpp>         // convolve
 #include <eqsr/layer/involution.hpp>   // InvolutionShape
 #include <eqsr/layer/layer_norm.hpp>   // layer_norm_epsilon
 #include <eqsr/layer/query_grid.hpp>   // ConstQueryAxis
-
-#include <vector>  // vector
 
 /// The target-resolution stage on one tile of 16 x 64 pixels, whose activations stay in the
 /// second-level cache. kriging_passes.hpp runs it over the image.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <eqsr/cpu/conv2d.hpp>              // convolve
-#include <eqsr/cpu/core/eigen.hpp>          // Array
+#include <eqsr/cpu/core/eigen.hpp>          // ArrayXXd
 #include <eqsr/layer/modulated_conv2d.hpp>  // op::ModulatedConv2d
 
 namespace eqsr { inline namespace EQSR_ABI {

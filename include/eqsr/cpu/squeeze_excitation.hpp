@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <eqsr/cpu/core/context.hpp>          // Context<Cpu>
+#include <eqsr/cpu/core/context.hpp>
 #include <eqsr/layer/squeeze_excitation.hpp>  // op::SqueezeExcitation
 
 namespace eqsr { inline namespace EQSR_ABI {

@@ -3,7 +3,7 @@
 #include <eqsr/core/plan.hpp>       // ContextBase, DryContext
 #include <eqsr/cuda/graph.hpp>      // Graphs
 #include <eqsr/cuda/precision.hpp>  // Precision
-#include <eqsr/cuda/runtime.hpp>    // Runtime
+#include <eqsr/cuda/runtime.hpp>    // runtime, Stream
 
 #include <optional>  // optional
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <eqsr/cuda/conv2d.cuh>                // packed_3x3
-#include <eqsr/cuda/eca.cuh>                   // eca_gate
+#include <eqsr/cuda/conv2d.cuh>  // packed_3x3
+#include <eqsr/cuda/eca.cuh>
 #include <eqsr/cuda/kernel/kriging_block.hpp>  // KrigingBlockBody
 #include <eqsr/cuda/kernel/kriging_head.hpp>   // HeadTables
 #include <eqsr/cuda/mlp.cuh>                   // mlp

@@ -3,8 +3,6 @@
 #include <eqsr/cuda/kriging_block.cuh>  // involve, perceptron
 #include <eqsr/layer/bands.hpp>         // Bands
 
-#include <algorithm>  // clamp
-
 /// The target-resolution stage in bands of rows, with exact global means.
 ///
 /// As on the CPU (cpu/kriging_passes.hpp) the stage runs three times over the image: up to the

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <eqsr/cuda/context.hpp>      // Context<Cuda>
-#include <eqsr/cuda/kernel/exec.hpp>  // Exec
+#include <eqsr/cuda/context.hpp>  // Context<Cuda>
+#include <eqsr/cuda/kernel/exec.hpp>
 
 namespace eqsr { inline namespace EQSR_ABI { namespace gpu {
 

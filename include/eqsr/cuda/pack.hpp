@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <eqsr/core/prepared.hpp>     // Prepared
 #include <eqsr/core/rounding.hpp>     // flushed
 #include <eqsr/cuda/kernel/gemm.hpp>  // GemmBody
 #include <eqsr/cuda/launch.hpp>       // run

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <eqsr/alpha.hpp>             // Alpha
 #include <eqsr/cpu/core/context.hpp>  // Context<Cpu>
 #include <eqsr/upscale.hpp>           // load, upscale
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <eqsr/core/layer.hpp>  // Module
-#include <eqsr/core/plan.hpp>   // Cost, launch
+#include <eqsr/core/layer.hpp>  // Rows
+#include <eqsr/core/plan.hpp>   // Cost
 
 #include <array>  // array
 

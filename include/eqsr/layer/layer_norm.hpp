@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <eqsr/core/layer.hpp>        // Module
+#include <eqsr/core/layer.hpp>        // Rows
 #include <eqsr/layer/activation.hpp>  // Activation
 
 namespace eqsr { inline namespace EQSR_ABI {

@@ -3,8 +3,6 @@
 #include <eqsr/layer/channel.hpp>  // Channels
 #include <eqsr/layer/linear.hpp>   // Linear
 
-#include <vector>  // vector
-
 namespace eqsr { inline namespace EQSR_ABI {
 namespace op {
 /// 3x3 convolution whose weights are modulated by a style and normalised (demodulated).

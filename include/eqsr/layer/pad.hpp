@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <eqsr/core/plan.hpp>  // Cost, launch
+#include <eqsr/core/plan.hpp>  // Cost
 
 namespace eqsr { inline namespace EQSR_ABI {
 

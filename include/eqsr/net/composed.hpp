@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <eqsr/layer/frequency_encoding.hpp>  // Encoding
-#include <eqsr/net/network.hpp>               // Network
-#include <eqsr/net/skip.hpp>                  // BicubicSkip
+#include <eqsr/net/network.hpp>
+#include <eqsr/net/skip.hpp>  // BicubicSkip
 
 #include <cmath>        // sqrt
-#include <type_traits>  // is_same
+#include <type_traits>  // is_convertible
 
 namespace eqsr { inline namespace EQSR_ABI {
 

@@ -14,8 +14,9 @@
 #include <string_view>
 #include <vector>
 
+// Behind <cstdio>, whose FILE they need.
 #include <jerror.h>
-#include <jpeglib.h>  // behind <cstdio>, whose FILE it needs
+#include <jpeglib.h>
 
 namespace tool {
 

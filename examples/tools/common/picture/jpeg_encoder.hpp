@@ -13,8 +13,9 @@
 
 #include "libraries.hpp"
 #if EQSR_HAS_JPEG
+// Behind <cstdio>, whose FILE they need.
 #include <jerror.h>
-#include <jpeglib.h>  // behind <cstdio>, whose FILE it needs
+#include <jpeglib.h>
 #endif
 
 namespace tool {

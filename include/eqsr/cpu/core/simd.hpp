@@ -13,7 +13,7 @@
 #include <cstdint>    // int32_t
 #include <cstring>    // memcpy
 #if defined(__x86_64__)
-#include <immintrin.h>  // the vector instructions
+#include <immintrin.h>
 #endif
 
 /// The hot loops, compiled once for each instruction set.

@@ -10,7 +10,7 @@
 #include <cstdint>             // uint64_t
 #include <exception>           // exception_ptr
 #include <mutex>               // mutex
-#include <new>                 // placement new
+#include <new>
 #include <string>              // string
 #include <thread>              // thread
 #include <vector>              // vector

@@ -4,8 +4,6 @@
 #include <eqsr/cpu/core/product.hpp>    // packed_linear
 #include <eqsr/cpu/core/rows.hpp>       // normalise
 
-#include <numeric>  // gcd
-
 /// What the transformer blocks do in one window, from its tokens to its tokens, on scratch that
 /// stays in the cache: nothing of the size of the image is written but the result.
 namespace eqsr { inline namespace EQSR_ABI { namespace cpu {

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <eqsr/core/math.hpp>       // ceil_div, round_up
-#include <eqsr/core/view.hpp>       // Index
-#include <eqsr/cuda/precision.hpp>  // Precision
+// For the bodies too: ceil_div, round_up, Index, Precision, numbers of a known size.
+#include <eqsr/core/math.hpp>
+#include <eqsr/core/view.hpp>
+#include <eqsr/cuda/precision.hpp>
 
 #include <cstddef>  // size_t
-#include <cstdint>  // uint16_t, uint32_t
+#include <cstdint>
 
 /// Kernel bodies and what they run on.
 ///

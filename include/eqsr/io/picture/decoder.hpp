@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <eqsr/core/check.hpp>           // say
+#include <eqsr/core/check.hpp>           // Part, fail, joined
 #include <eqsr/core/image.hpp>           // Image
 #include <eqsr/io/picture/metadata.hpp>  // ImageDensity, ColourChunk
 

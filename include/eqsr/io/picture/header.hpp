@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <eqsr/core/check.hpp>          // Part
 #include <eqsr/io/bytes.hpp>            // hex
 #include <eqsr/io/picture/decoder.hpp>  // PictureErrors, is_webp
 

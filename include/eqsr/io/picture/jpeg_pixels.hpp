@@ -2,11 +2,10 @@
 #pragma once
 #include <eqsr/core/image.hpp>         // Image
 #include <eqsr/io/picture/header.hpp>  // PictureHeader
-#include <eqsr/io/picture/stb.hpp>     // decoder
+#include <eqsr/io/picture/stb.hpp>     // stb, stb_release
 
-#include <algorithm>  // clamp, max, min
+#include <algorithm>  // clamp, min
 #include <cstdint>    // uint8_t
-#include <memory>     // unique_ptr
 #include <vector>     // vector
 
 namespace eqsr { inline namespace EQSR_ABI { namespace detail {

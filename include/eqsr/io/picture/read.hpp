@@ -10,7 +10,6 @@
 #include <eqsr/io/picture/metadata.hpp>     // ImageMetadata
 #include <eqsr/io/picture/png_walk.hpp>     // PngWalk
 #include <eqsr/io/picture/stb.hpp>          // stb, stb_allow
-#include <eqsr/io/picture/write.hpp>        // encode_image
 
 #include <algorithm>   // copy_n, transform
 #include <functional>  // function

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <eqsr/core/check.hpp>  // Error
+#include <eqsr/core/version.hpp>  // EQSR_ABI
 
 // Everything that stb includes, so that inside our namespace nothing is left to include.
 #include <assert.h>

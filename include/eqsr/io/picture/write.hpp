@@ -7,7 +7,7 @@
 #include <eqsr/io/output_file.hpp>         // OutputFile
 #include <eqsr/io/picture/metadata.hpp>    // ImageMetadata
 #include <eqsr/io/picture/png_filter.hpp>  // png_guesses
-#include <eqsr/io/picture/stb.hpp>         // compressor, JPEG encoder
+#include <eqsr/io/picture/stb.hpp>         // stb, StbArena
 
 #include <algorithm>   // copy, max, min
 #include <cmath>       // isfinite

@@ -7,7 +7,6 @@
 
 #include <eqsr/io/weights/dictionary.hpp>
 
-#include <algorithm>    // min
 #include <cstddef>      // size_t
 #include <cstdint>      // uint64_t
 #include <functional>   // function
