@@ -56,7 +56,7 @@ namespace detail {
 }
 
 /// The words of a line.
-inline std::vector<std::string> words_of(std::string_view line, char between) {
+[[gnu::cold]] inline std::vector<std::string> words_of(std::string_view line, char between) {
   std::vector<std::string> words;
   while (!line.empty()) {
     const std::size_t end = (std::min)(line.find(between), line.size());
@@ -66,7 +66,7 @@ inline std::vector<std::string> words_of(std::string_view line, char between) {
   return words;
 }
 
-inline bool holds(const std::vector<std::string>& words, std::string_view word) {
+[[gnu::cold]] inline bool holds(const std::vector<std::string>& words, std::string_view word) {
   return std::find(words.begin(), words.end(), word) != words.end();
 }
 

@@ -3,7 +3,8 @@
 #include <eqsr/cpu/core/window_block.hpp>         // WindowTask
 #include <eqsr/layer/hybrid_attention_block.hpp>  // op::HybridAttentionBlock
 
-#include <vector>  // vector
+#include <numeric>  // gcd
+#include <vector>   // vector
 
 namespace eqsr { inline namespace EQSR_ABI {
 namespace cpu {

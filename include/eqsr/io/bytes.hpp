@@ -111,14 +111,14 @@ namespace detail {
 }  // namespace detail
 
 /// Bytes as pairs of hexadecimal digits, a space between two of them.
-[[nodiscard]] inline std::string hex(std::string_view bytes) {
+[[nodiscard, gnu::cold]] inline std::string hex(std::string_view bytes) {
   std::string text;
   for (const char byte : bytes) text += (text.empty() ? "" : " ") + detail::hex_byte(byte);
   return text;
 }
 
 /// Foreign bytes for an error sentence: in quotes, escaped to printable ASCII, cut to 64 bytes.
-[[nodiscard]] inline std::string in_quotes(std::string_view bytes) {
+[[nodiscard, gnu::cold]] inline std::string in_quotes(std::string_view bytes) {
   constexpr std::size_t most = 64;
   std::string text = "\"";
   for (const char c : bytes.substr(0, most)) {

@@ -40,15 +40,15 @@ struct Limits {
 
 namespace detail {
 
-[[nodiscard]] inline std::string system_message(int error) {
+[[nodiscard, gnu::cold]] inline std::string system_message(int error) {
   return std::generic_category().message(error);
 }
 
 /// A regular file, open for reading at any offset.
 class InputFile {
  public:
-  explicit InputFile(std::string path,
-                     std::uint64_t max_bytes = (std::numeric_limits<std::uint64_t>::max)())
+  [[gnu::cold]] explicit InputFile(
+      std::string path, std::uint64_t max_bytes = (std::numeric_limits<std::uint64_t>::max)())
       : path_(std::move(path)) {
     if (path_.find('\0') != std::string::npos) fail("io_error", {"The path contains a zero byte."});
     // Asked by name first, so that a device or a socket is not even opened.
@@ -110,7 +110,7 @@ class InputFile {
   }
 
   /// Throws when the file was written to since it was opened: its parts may not belong together.
-  void expect_unchanged() const {
+  [[gnu::cold]] void expect_unchanged() const {
     system::Status now;
     if (!system::get_status(descriptor_, now)) fail_system("cannot be examined", errno);
     if (now.size < size()) {

@@ -29,7 +29,7 @@ enum class Existing {
 /// SIGKILL leaves one behind. With `follow` and `keep`, a device or pipe is written to as it is.
 class OutputFile {
  public:
-  explicit OutputFile(std::string path, Existing existing = Existing::follow)
+  [[gnu::cold]] explicit OutputFile(std::string path, Existing existing = Existing::follow)
       : path_(std::move(path)), existing_(existing) {
     if (path_.empty() || path_.find('\0') != std::string::npos) {
       throw Error("bad_argument", "The path of a file to write is empty or contains a zero byte.");
@@ -82,7 +82,7 @@ class OutputFile {
     }
   }
 
-  void commit() {
+  [[gnu::cold]] void commit() {
     const bool direct = folder_.empty();
     if (!detail::system::synchronise(temporary_.descriptor) && !direct)
       fail("cannot be written to the disk", errno);
@@ -141,14 +141,15 @@ class OutputFile {
     }
   }
   /// Gives the temporary file one more name, if nothing has it.
-  bool link_to(const std::string& name) {
+  [[gnu::cold]] bool link_to(const std::string& name) {
     const std::string named = temporary_.named ? temporary_.name : std::string();
     if (detail::system::link(temporary_.descriptor, named, name)) return true;
     if (errno == EEXIST && name == path_) fail_existing();
     return false;
   }
 
-  [[noreturn]] void fail(std::string_view what, int error, const char* code = "io_error") {
+  [[noreturn, gnu::cold]] void fail(std::string_view what, int error,
+                                    const char* code = "io_error") {
     const std::string sentence =
         say(in_quotes(path_), ": The file ", what, ": ", detail::system_message(error),
             ". What was there before is unchanged.");

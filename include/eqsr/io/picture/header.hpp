@@ -37,7 +37,7 @@ inline constexpr std::string_view png_signature = "\x89PNG\r\n\x1a\n"sv;
 inline constexpr std::string_view jpeg_signature = "\xff\xd8"sv;
 
 /// A file that is neither PNG nor JPEG, by the name of what it is where that is known.
-[[noreturn]] inline void refuse_format(std::string_view bytes, std::string_view name) {
+[[noreturn, gnu::cold]] inline void refuse_format(std::string_view bytes, std::string_view name) {
   const PictureErrors picture(name, bytes.size());
   if (png_signature.starts_with(bytes) || jpeg_signature.starts_with(bytes)) picture.truncated();
   struct Magic {

@@ -91,7 +91,7 @@ class JpegBits {
 class JpegHuffman {
  public:
   JpegHuffman() = default;
-  explicit JpegHuffman(std::string_view body) : sound_(true), body_(body) {
+  [[gnu::cold]] explicit JpegHuffman(std::string_view body) : sound_(true), body_(body) {
     unsigned code = 0;
     std::size_t symbol = 0;
     for (unsigned length = 1; length <= 16; ++length) {

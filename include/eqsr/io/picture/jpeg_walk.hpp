@@ -19,7 +19,8 @@ class JpegWalk : public ImageBytes {
   using ImageBytes::ImageBytes;
 
   /// `on_frame` is called when the size is known, before memory is taken because of it.
-  [[nodiscard]] PictureHeader read(const std::function<void(const PictureHeader&)>& on_frame = {}) {
+  [[nodiscard, gnu::cold]] PictureHeader read(
+      const std::function<void(const PictureHeader&)>& on_frame = {}) {
     on_frame_ = on_frame;
     at_ = 2;
     for (bool more = true; more;) more = complete_ ? pass_tail() : read_segment();
@@ -67,7 +68,7 @@ class JpegWalk : public ImageBytes {
   }
 
   /// Whether there is more before the end marker.
-  bool read_segment() {
+  [[gnu::cold]] bool read_segment() {
     const unsigned marker = next_marker();
     if (marker == 0) truncated();
     if (marker == 0xd9) return end();
@@ -83,7 +84,7 @@ class JpegWalk : public ImageBytes {
   }
 
   /// Behind the last block nothing is an error.
-  bool pass_tail() {
+  [[gnu::cold]] bool pass_tail() {
     const unsigned marker = next_marker();
     if (marker == 0) return end_missing();
     if (marker == 0xd9) return end();
@@ -97,7 +98,7 @@ class JpegWalk : public ImageBytes {
     }
     return true;
   }
-  bool end_missing() {
+  [[gnu::cold]] bool end_missing() {
     note({"It has no end marker; all its data are there."});
     return false;
   }
@@ -135,7 +136,7 @@ class JpegWalk : public ImageBytes {
     pieces_.push_back(segment);
   }
 
-  void keep_metadata(unsigned marker, std::string_view body) {
+  [[gnu::cold]] void keep_metadata(unsigned marker, std::string_view body) {
     using namespace std::string_view_literals;
     if (marker == 0xe1 && body.starts_with("Exif\0\0"sv) && header_.exif.empty()) {
       header_.exif = body.substr(6);
@@ -145,7 +146,7 @@ class JpegWalk : public ImageBytes {
     }
   }
 
-  void read_density(std::string_view body) {
+  [[gnu::cold]] void read_density(std::string_view body) {
     const auto number = [&](std::size_t i) {
       return static_cast<std::uint32_t>(static_cast<unsigned char>(body[i]) << 8U |
                                         static_cast<unsigned char>(body[i + 1]));
@@ -157,7 +158,7 @@ class JpegWalk : public ImageBytes {
                                    : ImageDensity::Unit::none};
   }
 
-  void read_frame(unsigned marker, std::size_t at, std::size_t length) {
+  [[gnu::cold]] void read_frame(unsigned marker, std::size_t at, std::size_t length) {
     if (!channels_.empty()) corrupt({"it has two headers"});
     if (marker > 0xc8) unsupported({"an arithmetic-coded JPEG"});
     if (marker > 0xc2) unsupported({"a lossless or hierarchical JPEG"});
@@ -185,21 +186,21 @@ class JpegWalk : public ImageBytes {
   }
 
   /// Some files give several channels one name; then they come in order.
-  void name_channels() {
+  [[gnu::cold]] void name_channels() {
     bool unique = true;
     for (std::size_t i = 0; i < channels_.size(); ++i)
       for (std::size_t k = 0; k < i; ++k) unique = unique && channels_[i].id != channels_[k].id;
     for (std::size_t i = 0; i < channels_.size(); ++i)
       channels_[i].name = unique ? channels_[i].id : static_cast<unsigned>(i + 1);
   }
-  [[nodiscard]] std::string frame_with_names(std::string_view segment) const {
+  [[nodiscard, gnu::cold]] std::string frame_with_names(std::string_view segment) const {
     std::string frame(segment);
     for (std::size_t i = 0; i < channels_.size(); ++i)
       frame[10 + 3 * i] = static_cast<char>(channels_[i].name);
     return frame;
   }
 
-  void read_sampling() {
+  [[gnu::cold]] void read_sampling() {
     unsigned across = 1, down = 1;
     for (const JpegChannel& channel : channels_) {
       if (channel.across < 1 || channel.down < 1 || channel.across > 4 || channel.down > 4)
@@ -223,7 +224,7 @@ class JpegWalk : public ImageBytes {
     return units_.second * channel.down;
   }
 
-  void read_huffman_tables(std::string_view body) {
+  [[gnu::cold]] void read_huffman_tables(std::string_view body) {
     while (!body.empty()) {
       std::size_t codes = 0;
       for (std::size_t i = 1; i <= 16 && i < body.size(); ++i)
@@ -238,7 +239,7 @@ class JpegWalk : public ImageBytes {
     }
   }
 
-  void read_quantisation_tables(std::string_view body) {
+  [[gnu::cold]] void read_quantisation_tables(std::string_view body) {
     while (!body.empty()) {
       const auto place = static_cast<unsigned char>(body[0]);
       const std::size_t size = (place >> 4U) == 0 ? 65 : 129;
@@ -249,7 +250,7 @@ class JpegWalk : public ImageBytes {
     }
   }
 
-  void read_scan(std::size_t at, std::size_t length) {
+  [[gnu::cold]] void read_scan(std::size_t at, std::size_t length) {
     if (channels_.empty()) corrupt({"its data come before its header"});
     // Each scan passes over the whole picture; real ones have about ten.
     if (scans_ == 0) header_.ycbcr = channels_.size() == 3 && is_ycbcr();
@@ -271,7 +272,7 @@ class JpegWalk : public ImageBytes {
     follow(scan, at, end);
   }
 
-  void read_band(JpegScan& scan, std::size_t at, std::size_t count) const {
+  [[gnu::cold]] void read_band(JpegScan& scan, std::size_t at, std::size_t count) const {
     scan.first = byte(at);
     scan.last = byte(at + 1);
     scan.high = byte(at + 2) >> 4U;
@@ -362,7 +363,7 @@ class JpegWalk : public ImageBytes {
     return channels_[0].id != 'R' || channels_[1].id != 'G' || channels_[2].id != 'B';
   }
 
-  void keep_profile(std::size_t number, std::size_t count, std::string_view part) {
+  [[gnu::cold]] void keep_profile(std::size_t number, std::size_t count, std::string_view part) {
     if (number == 0 || number > count) return;
     if (header_.icc_parts.empty()) header_.icc_parts.resize(count);
     if (count != header_.icc_parts.size() || !header_.icc_parts[number - 1].empty()) return;

@@ -51,12 +51,12 @@ inline bool sound_profile(std::string_view profile, bool grey) {
 }
 
 /// Whether a chunk of this kind says how samples are shown, and may have this body.
-inline bool is_colour_chunk(std::string_view kind) {
+[[gnu::cold]] inline bool is_colour_chunk(std::string_view kind) {
   for (const char* other : {"cICP", "gAMA", "cHRM", "sRGB", "mDCV", "cLLI"})
     if (kind == other) return true;
   return false;
 }
-inline bool sound_colour_chunk(std::string_view kind, std::string_view body) {
+[[gnu::cold]] inline bool sound_colour_chunk(std::string_view kind, std::string_view body) {
   using namespace std::string_view_literals;
   const unsigned first = body.empty() ? 255 : static_cast<unsigned char>(body[0]);
   if (kind == "gAMA") return body.size() == 4 && body != "\0\0\0\0"sv && first < 128;
@@ -69,8 +69,9 @@ inline bool sound_colour_chunk(std::string_view kind, std::string_view body) {
 
 /// What a file of this format can hold of the metadata, of a picture that is grey or not. The rest
 /// is dropped, each part with a note: a damaged block never costs the picture.
-inline ImageMetadata writable_metadata(ImageMetadata metadata, PictureFormat format, bool grey,
-                                       const std::function<void(const std::string&)>& on_note) {
+[[gnu::cold]] inline ImageMetadata writable_metadata(
+    ImageMetadata metadata, PictureFormat format, bool grey,
+    const std::function<void(const std::string&)>& on_note) {
   const auto note = [&](const char* sentence) {
     if (on_note) on_note(sentence);
   };
@@ -120,7 +121,7 @@ inline ImageMetadata writable_metadata(ImageMetadata metadata, PictureFormat for
 namespace detail {
 
 /// Pixels a metre, as PNG has them; nothing for a density that is only a shape.
-inline ImageDensity per_metre(ImageDensity density) {
+[[gnu::cold]] inline ImageDensity per_metre(ImageDensity density) {
   const double factor = density.unit == ImageDensity::Unit::inch         ? 1 / 0.0254
                         : density.unit == ImageDensity::Unit::centimetre ? 100
                                                                          : 1;
@@ -133,7 +134,7 @@ inline ImageDensity per_metre(ImageDensity density) {
 }
 
 /// Pixels an inch, or a shape, in the 16 bits that JFIF has; nothing if they do not fit.
-inline ImageDensity per_inch(ImageDensity density) {
+[[gnu::cold]] inline ImageDensity per_inch(ImageDensity density) {
   const double factor = density.unit == ImageDensity::Unit::metre        ? 0.0254
                         : density.unit == ImageDensity::Unit::centimetre ? 2.54
                                                                          : 1;
@@ -154,7 +155,7 @@ struct ExifOrientation {
   bool little = false;
 };
 
-inline ExifOrientation exif_orientation(std::string_view tiff) {
+[[gnu::cold]] inline ExifOrientation exif_orientation(std::string_view tiff) {
   ExifOrientation found;
   if (!sound_exif(tiff)) return found;
   found.little = tiff[0] == 'I';
@@ -180,7 +181,7 @@ inline ExifOrientation exif_orientation(std::string_view tiff) {
 }
 
 /// The same block for pixels that were turned upright.
-inline std::string upright_exif(std::string tiff) {
+[[gnu::cold]] inline std::string upright_exif(std::string tiff) {
   if (const ExifOrientation found = exif_orientation(tiff); found.at != 0) {
     tiff[found.at] = found.little ? '\1' : '\0';
     tiff[found.at + 1] = found.little ? '\0' : '\1';

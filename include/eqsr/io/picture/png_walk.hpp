@@ -69,7 +69,7 @@ class PngWalk : public ImageBytes {
   using ImageBytes::ImageBytes;
 
   /// `on_header` is called when the size is known, before memory is taken because of it.
-  [[nodiscard]] PictureHeader read(
+  [[nodiscard, gnu::cold]] PictureHeader read(
       const std::function<void(const PictureHeader&)>& on_header = {}) {
     std::size_t at = png_signature.size();
     for (bool first = true, ended = false; !ended; first = false) {
@@ -158,7 +158,7 @@ class PngWalk : public ImageBytes {
   }
 
   /// Of a chunk whose checksum is wrong.
-  void refuse_checksum(std::string_view kind, std::size_t at) {
+  [[gnu::cold]] void refuse_checksum(std::string_view kind, std::size_t at) {
     const bool behind = data_ended_ || (!data_.empty() && kind != "IDAT");
     data_ended_ = behind;
     if (!behind && kind[0] >= 'A' && kind[0] <= 'Z' && kind != "IEND")
@@ -167,8 +167,9 @@ class PngWalk : public ImageBytes {
   }
 
   /// The checksum of the rows must follow them; what follows that is not looked at.
-  [[nodiscard]] std::vector<std::string> check_end(const char* stream, std::size_t packed,
-                                                   const Inflated& rows) const {
+  [[nodiscard, gnu::cold]] std::vector<std::string> check_end(const char* stream,
+                                                              std::size_t packed,
+                                                              const Inflated& rows) const {
     if (packed - rows.used < 4) return {"The checksum of its data is missing."};
     std::uint32_t sum = 0;
     for (std::size_t i = 0; i < 4; ++i)
@@ -180,7 +181,7 @@ class PngWalk : public ImageBytes {
     return {joined({rest, " bytes behind its data are ignored."})};
   }
 
-  void read_chunk(std::string_view kind, std::string_view body) {
+  [[gnu::cold]] void read_chunk(std::string_view kind, std::string_view body) {
     data_ended_ = data_ended_ || (!data_.empty() && kind != "IDAT");
     if (kind == "IHDR") {
       read_header(body);
@@ -220,7 +221,7 @@ class PngWalk : public ImageBytes {
   }
 
   /// What follows the data can no longer say how they are read.
-  void read_tail(std::string_view kind, std::string_view body) {
+  [[gnu::cold]] void read_tail(std::string_view kind, std::string_view body) {
     if (kind == "eXIf" && header_.exif.empty()) {
       header_.exif = body;
     } else if (kind == "PLTE" || kind == "tRNS" || kind == "iCCP" || kind == "pHYs" ||
@@ -231,7 +232,7 @@ class PngWalk : public ImageBytes {
     }
   }
 
-  void read_transparency(std::string_view body) {
+  [[gnu::cold]] void read_transparency(std::string_view body) {
     const std::size_t colours =
         (std::min<std::size_t>)(palette_.size() / 3,
                                 std::size_t{1} << static_cast<unsigned>(header_.bits));
@@ -243,7 +244,7 @@ class PngWalk : public ImageBytes {
     header_.alpha = true;
   }
 
-  void read_density(std::string_view body) {
+  [[gnu::cold]] void read_density(std::string_view body) {
     if (body.size() != 9 || (body[8] != 0 && body[8] != 1))
       return note({"What it says about its resolution is damaged; it is dropped."});
     const auto at = static_cast<std::size_t>(body.data() - bytes_.data());
@@ -251,7 +252,7 @@ class PngWalk : public ImageBytes {
                        body[8] == 1 ? ImageDensity::Unit::metre : ImageDensity::Unit::none};
   }
 
-  void read_colour(std::string_view kind, std::string_view body) {
+  [[gnu::cold]] void read_colour(std::string_view kind, std::string_view body) {
     if (!sound_colour_chunk(kind, body))
       return note({"The chunk ", in_quotes(kind), " is damaged; it is dropped."});
     for (const ColourChunk& other : header_.colour)
@@ -259,7 +260,7 @@ class PngWalk : public ImageBytes {
     header_.colour.push_back({std::string(kind), std::string(body)});
   }
 
-  void read_header(std::string_view body) {
+  [[gnu::cold]] void read_header(std::string_view body) {
     if (body.size() != 13) corrupt({"its header has ", body.size(), " bytes instead of 13"});
     const std::size_t at = png_signature.size() + 8;
     header_.is_png = true;

@@ -77,7 +77,7 @@ Image image_of(const Sample* samples, int height, int width, int channels) {
 
 /// The profile in an iCCP chunk: a name, a zero, the method (zero), a zlib stream. Its first four
 /// bytes say how long it is; nothing longer is inflated.
-inline std::string inflated_profile(std::string_view chunk) {
+[[gnu::cold]] inline std::string inflated_profile(std::string_view chunk) {
   const std::size_t end = chunk.find('\0');
   if (end == std::string_view::npos || end + 2 >= chunk.size() || chunk[end + 1] != 0) return {};
   const std::string_view packed = chunk.substr(end + 2);
@@ -100,7 +100,8 @@ inline std::string inflated_profile(std::string_view chunk) {
 }
 
 /// What the file says beside the pixels, as far as it is sound.
-inline ImageMetadata metadata_of(PictureHeader& header, bool grey, const PictureNotes& note) {
+[[gnu::cold]] inline ImageMetadata metadata_of(PictureHeader& header, bool grey,
+                                               const PictureNotes& note) {
   using namespace std::string_view_literals;
   ImageMetadata metadata;
   if (header.is_png && !header.icc_parts.empty()) {
@@ -118,22 +119,23 @@ inline ImageMetadata metadata_of(PictureHeader& header, bool grey, const Picture
   return writable_metadata(std::move(metadata), PictureFormat::png, grey, note);
 }
 
+/// Decodes the essence of a PNG. By stb's function for PNG alone: the one for any format holds its
+/// whole JPEG decoder once more. Nothing if the decoder refuses it.
 inline Image decoded_png(std::string_view essence, const PictureHeader& header, int channels) {
-  const bool deep = header.bits == 16;
-  const auto* data = reinterpret_cast<const unsigned char*>(essence.data());
-  const int size = static_cast<int>(essence.size());
+  stb::stbi__context source;
+  stb::stbi__start_mem(&source, reinterpret_cast<const unsigned char*>(essence.data()),
+                       static_cast<int>(essence.size()));
+  stb::stbi__result_info result{};
   int width = 0, height = 0, stored = 0;
   const std::unique_ptr<void, void (*)(void*)> samples(
-      deep ? static_cast<void*>(
-                 stb::eqsr_stbi_load_16_from_memory(data, size, &width, &height, &stored, channels))
-           : static_cast<void*>(
-                 stb::eqsr_stbi_load_from_memory(data, size, &width, &height, &stored, channels)),
-      stb_release);
+      stb::stbi__png_load(&source, &width, &height, &stored, channels, &result), stb_release);
   if (samples == nullptr || static_cast<std::uint32_t>(width) != header.width ||
-      static_cast<std::uint32_t>(height) != header.height)
+      static_cast<std::uint32_t>(height) != header.height ||
+      (result.bits_per_channel == 16) != (header.bits == 16))
     return {};
-  return deep ? image_of(static_cast<const std::uint16_t*>(samples.get()), height, width, channels)
-              : image_of(static_cast<const std::uint8_t*>(samples.get()), height, width, channels);
+  return header.bits == 16
+             ? image_of(static_cast<const std::uint16_t*>(samples.get()), height, width, channels)
+             : image_of(static_cast<const std::uint8_t*>(samples.get()), height, width, channels);
 }
 
 }  // namespace detail
@@ -148,7 +150,7 @@ class StbDecoder : public PictureDecoder {
                (header.bits == 16 ? 2 : 1) +
            (std::size_t{1} << 20);
   }
-  [[nodiscard]] Image decode(const CheckedPicture& picture) const override {
+  [[nodiscard, gnu::cold]] Image decode(const CheckedPicture& picture) const override {
     const auto& [bytes, header, channels, errors, note] = picture;
     detail::stb_allow(StbDecoder::memory(header, channels) +
                       (header.is_png ? 2 * bytes.size() : 0));
@@ -170,8 +172,8 @@ inline const PictureDecoder& decoder_of(const ReadOptions& options) {
 }
 
 /// Compares the size of a picture with what the caller accepts.
-inline void expect_room(const PictureHeader& header, const ReadOptions& options, bool with_alpha,
-                        const PictureErrors& errors) {
+[[gnu::cold]] inline void expect_room(const PictureHeader& header, const ReadOptions& options,
+                                      bool with_alpha, const PictureErrors& errors) {
   const std::size_t pixels = std::size_t{header.width} * header.height;
   if (pixels > options.max_pixels || header.width > 65535 || header.height > 65535 ||
       pixels * (header.bits == 16 ? 8 : 4) >= (std::size_t{1} << 31))
@@ -197,8 +199,8 @@ inline void expect_room(const PictureHeader& header, const ReadOptions& options,
 }
 
 /// A picture of its samples and of what its header says: upright, with the metadata that are sound.
-inline Picture assembled(Image image, PictureHeader header, bool with_alpha,
-                         const PictureNotes& note) {
+[[gnu::cold]] inline Picture assembled(Image image, PictureHeader header, bool with_alpha,
+                                       const PictureNotes& note) {
   Picture picture;
   picture.image = std::move(image);
   picture.bits = header.bits == 16 ? 16 : 8;
@@ -218,17 +220,17 @@ inline PictureNotes notes_to(const ReadOptions& options, const std::string& name
 }
 
 /// The samples of a picture that was walked through, and the rest of it.
-inline Picture decode_checked(std::string_view bytes, PictureHeader header,
-                              const ReadOptions& options, bool with_alpha,
-                              const PictureErrors& errors, const PictureNotes& note) {
+[[gnu::cold]] inline Picture decode_checked(std::string_view bytes, PictureHeader header,
+                                            const ReadOptions& options, bool with_alpha,
+                                            const PictureErrors& errors, const PictureNotes& note) {
   const int channels = header.alpha && with_alpha ? 4 : 3;
   Image image = decoder_of(options).decode({bytes, header, channels, errors, note});
   return assembled(std::move(image), std::move(header), with_alpha, note);
 }
 
 /// Decodes a PNG or JPEG with its alpha, if there is any and it is wanted.
-inline Picture decode(std::string_view bytes, const ReadOptions& options, const std::string& name,
-                      bool with_alpha) {
+[[gnu::cold]] inline Picture decode(std::string_view bytes, const ReadOptions& options,
+                                    const std::string& name, bool with_alpha) {
   const bool is_png = bytes.starts_with(png_signature);
   if (!is_png && !(bytes.size() >= 2 && bytes.starts_with(jpeg_signature)))
     refuse_format(bytes, name);

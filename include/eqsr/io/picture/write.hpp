@@ -34,7 +34,8 @@ inline void store_big32(std::string& out, std::uint32_t value) {
   for (int shift = 24; shift >= 0; shift -= 8) out += static_cast<char>((value >> shift) & 255U);
 }
 
-inline void append_png_chunk(std::string& out, std::string_view kind, std::string_view body) {
+[[gnu::cold]] inline void append_png_chunk(std::string& out, std::string_view kind,
+                                           std::string_view body) {
   store_big32(out, static_cast<std::uint32_t>(body.size()));
   const std::size_t start = out.size();
   out.append(kind).append(body);
@@ -74,7 +75,7 @@ inline std::string zlib_compressed(std::vector<unsigned char>& bytes) {
 }
 
 /// The body of a chunk pHYs.
-inline std::string density_chunk(const ImageDensity& density) {
+[[gnu::cold]] inline std::string density_chunk(const ImageDensity& density) {
   const ImageDensity metre = per_metre(density);
   std::string body;
   store_big32(body, metre.x);
@@ -86,7 +87,7 @@ inline std::string density_chunk(const ImageDensity& density) {
 
 /// The chunks of a PNG, to stand before the palette, that hold colour and density of metadata
 /// which `writable_metadata` has let pass.
-inline std::vector<ColourChunk> png_chunks(const ImageMetadata& metadata) {
+[[gnu::cold]] inline std::vector<ColourChunk> png_chunks(const ImageMetadata& metadata) {
   std::vector<ColourChunk> chunks = metadata.colour;
   if (metadata.density.x > 0 && metadata.density.y > 0)
     chunks.push_back({"pHYs", detail::density_chunk(metadata.density)});
@@ -140,7 +141,7 @@ inline std::string encode_png(const Image& image, const WriteOptions& options) {
 }
 
 /// The segments that carry metadata in a JPEG; `writable_metadata` has seen to it that they can.
-inline std::string jpeg_metadata(const ImageMetadata& metadata) {
+[[gnu::cold]] inline std::string jpeg_metadata(const ImageMetadata& metadata) {
   std::string out;
   const auto segment = [&](char marker, std::string_view body) {
     const std::size_t length = body.size() + 2;
@@ -163,7 +164,7 @@ inline std::string jpeg_metadata(const ImageMetadata& metadata) {
 }
 
 /// The density in the JFIF segment, which comes first: its unit, across and down.
-inline void set_jfif_density(std::string& jpeg, const ImageDensity& density) {
+[[gnu::cold]] inline void set_jfif_density(std::string& jpeg, const ImageDensity& density) {
   const ImageDensity inch = per_inch(density);
   constexpr std::size_t at = 13;
   if (inch.x == 0 || inch.y == 0 || jpeg.compare(6, 5, std::string("JFIF\0", 5)) != 0) return;
@@ -192,7 +193,8 @@ inline std::string encode_pfm(const Image& image) {
 
 /// A JPEG with a JFIF segment as encoders make them, and metadata that `writable_metadata` has let
 /// pass.
-inline std::string jpeg_with_metadata(std::string jpeg, const ImageMetadata& metadata) {
+[[gnu::cold]] inline std::string jpeg_with_metadata(std::string jpeg,
+                                                    const ImageMetadata& metadata) {
   detail::set_jfif_density(jpeg, metadata.density);
   return jpeg.insert(2, detail::jpeg_metadata(metadata));  // behind the first marker
 }

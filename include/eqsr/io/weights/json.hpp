@@ -38,7 +38,7 @@ class JsonReader {
   void begin_array(std::string_view what) { begin('[', what, "an array"); }
 
   /// Moves to the next member, leaving its key in `key`; false at the end of the object.
-  bool next_key(std::string& key) {
+  [[gnu::cold]] bool next_key(std::string& key) {
     if (!next('}')) return false;
     if (peek() != '"') fail("bad_json", {"A key in quotes is expected."});
     key = raw_string();
@@ -57,7 +57,7 @@ class JsonReader {
   }
 
   /// Decimal digits only: no sign, no leading zero, no fraction or exponent, at most 2^64 - 1.
-  std::uint64_t unsigned_integer(std::string_view what) {
+  [[gnu::cold]] std::uint64_t unsigned_integer(std::string_view what) {
     if (!at_number()) wrong_type(what, "a number");
     const std::string_view digits = take_number();
     std::uint64_t value = 0;
@@ -94,7 +94,7 @@ class JsonReader {
   }
 
   /// Passes over one value of any kind.
-  void skip() {
+  [[gnu::cold]] void skip() {
     const char c = peek();
     if (c == '{') {
       std::string key;
@@ -220,7 +220,7 @@ class JsonReader {
     return true;
   }
 
-  std::string raw_string() {
+  [[gnu::cold]] std::string raw_string() {
     std::string out;
     ++position_;  // the opening quote
     for (;;) {
@@ -244,7 +244,7 @@ class JsonReader {
     return out;
   }
 
-  void escape(std::string& out) {
+  [[gnu::cold]] void escape(std::string& out) {
     constexpr std::string_view names = "\"\\/bfnrt";
     constexpr std::string_view bytes = "\"\\/\b\f\n\r\t";
     const char c = position_ + 1 < text_.size() ? text_[position_ + 1] : '\0';
@@ -284,7 +284,7 @@ class JsonReader {
   }
 
   /// The number of `\uXXXX` at the position.
-  std::uint32_t hex4() {
+  [[gnu::cold]] std::uint32_t hex4() {
     std::uint32_t code = 0;
     for (std::size_t i = position_ + 2; i < position_ + 6; ++i) {
       const char c = i < text_.size() ? text_[i] : '\0';
@@ -322,8 +322,8 @@ struct JsonValue {
 };
 
 /// Parses one object without nested objects; `where` names the text in errors.
-[[nodiscard]] inline std::map<std::string, JsonValue> parse_flat_json(std::string_view text,
-                                                                      std::string_view where) {
+[[nodiscard, gnu::cold]] inline std::map<std::string, JsonValue> parse_flat_json(
+    std::string_view text, std::string_view where) {
   detail::JsonReader in(text, where);
   std::map<std::string, JsonValue> object;
   std::string key;
@@ -361,7 +361,7 @@ struct JsonValue {
 
 namespace detail {
 /// `text` between quotes, escaped; bytes above 127 stay as they are.
-[[nodiscard]] inline std::string json_quoted(std::string_view text) {
+[[nodiscard, gnu::cold]] inline std::string json_quoted(std::string_view text) {
   std::string out = "\"";
   for (const char c : text) {
     if (c == '"' || c == '\\') {

@@ -8,7 +8,7 @@
 
 namespace eqsr { inline namespace EQSR_ABI { namespace detail {
 
-inline void Pickle::remember(std::size_t slot) {
+[[gnu::cold]] inline void Pickle::remember(std::size_t slot) {
   // Picklers number their slots from 0 or 1 without gaps.
   if (slot > memo_.size() + 1) fail("bad_pickle", {"The memo slot ", slot, " is out of order."});
   const V value = top();
@@ -16,7 +16,7 @@ inline void Pickle::remember(std::size_t slot) {
   memo_[slot] = value;
 }
 
-inline void Pickle::recall(std::size_t slot) {
+[[gnu::cold]] inline void Pickle::recall(std::size_t slot) {
   if (slot >= memo_.size() || memo_[slot].kind == V::unset) {
     fail("bad_pickle", {"The memo slot ", slot, " is empty."});
   }
@@ -25,7 +25,7 @@ inline void Pickle::recall(std::size_t slot) {
 
 /// Two's complement, little-endian. What is longer than 64 bits, such as the state of a random
 /// generator, belongs to no tensor.
-inline void Pickle::push_long(std::string_view bytes) {
+[[gnu::cold]] inline void Pickle::push_long(std::string_view bytes) {
   if (bytes.size() > 8) return push(V::opaque);
   std::uint64_t value = 0;
   for (std::size_t i = 0; i < bytes.size(); ++i) {
@@ -36,7 +36,7 @@ inline void Pickle::push_long(std::string_view bytes) {
   push(V::integer, static_cast<std::int64_t>(value));
 }
 
-inline void Pickle::run() {
+[[gnu::cold]] inline void Pickle::run() {
   for (;;) {
     opcode_at_ = position_;
     const char opcode = take(1)[0];
@@ -171,7 +171,7 @@ inline void Pickle::run() {
   }
 }
 
-inline void Pickle::unsupported(char opcode) const {
+[[gnu::cold]] inline void Pickle::unsupported(char opcode) const {
   fail("unsupported_opcode",
        {"The operation 0x", hex_byte(opcode),
         " is not one that a file of plain tensors needs. Save a state dict with torch.save."});

@@ -28,7 +28,7 @@ numpy.core.multiarray scalar
 )";
 
 /// Element types and quantisation schemes, which a pickle names as attributes of torch.
-[[nodiscard]] inline bool is_torch_constant(std::string_view name) {
+[[nodiscard, gnu::cold]] inline bool is_torch_constant(std::string_view name) {
   for (const std::string_view scheme :
        {"per_tensor_affine", "per_tensor_symmetric", "per_channel_affine", "per_channel_symmetric",
         "per_channel_affine_float_qparams"}) {
@@ -47,20 +47,20 @@ numpy.core.multiarray scalar
   return false;
 }
 
-[[nodiscard]] inline bool is_harmless(std::string_view name) {
+[[nodiscard, gnu::cold]] inline bool is_harmless(std::string_view name) {
   return harmless_names.find("\n" + std::string(name) + "\n") != std::string_view::npos;
 }
 
 /// Whether the name that was just read begins a pickled torch.nn.Module: `cls ) NEWOBJ }` with the
 /// attributes of one, or the ("module", cls, ...) of the older stream.
-inline bool Pickle::begins_module() {
+[[gnu::cold]] inline bool Pickle::begins_module() {
   if (!stack_.empty() && stack_.back().kind == V::text && text(stack_.back()) == "module")
     return true;
   const std::string_view rest = std::string_view(text_).substr(position_, 256);
   return rest.find("\x81") < 8 && rest.find("_parameters") != std::string_view::npos;
 }
 
-inline void Pickle::find_name(std::string_view module, std::string_view name) {
+[[gnu::cold]] inline void Pickle::find_name(std::string_view module, std::string_view name) {
   std::optional<std::int64_t> found;
   bool known = false;  // known, but nothing this library can use
   if (module == "torch._utils") {
@@ -115,7 +115,7 @@ inline void Pickle::find_name(std::string_view module, std::string_view name) {
   push(V::name, *found);
 }
 
-inline void Pickle::reduce() {
+[[gnu::cold]] inline void Pickle::reduce() {
   const V arguments = pop();
   const V name = pop();
   if (name.kind != V::name || name.value >= first_storage || arguments.kind != V::tuple) {
@@ -126,7 +126,7 @@ inline void Pickle::reduce() {
 }
 
 /// Pushes what a name makes of its arguments.
-inline void Pickle::rebuild(std::int64_t name, std::span<const V> list) {
+[[gnu::cold]] inline void Pickle::rebuild(std::int64_t name, std::span<const V> list) {
   const auto no_hooks = [&](V hooks) {
     const bool none = hooks.kind == V::ordered_dict ? items(hooks).empty()
                                                     : older_stream_ && hooks.kind == V::none;
@@ -184,7 +184,7 @@ inline void Pickle::rebuild(std::int64_t name, std::span<const V> list) {
 
 /// BUILD gives an OrderedDict attributes (a module's `_metadata`), or a parameter of the oldest
 /// files its flags and hooks; they are of no use here.
-inline void Pickle::build() {
+[[gnu::cold]] inline void Pickle::build() {
   const V state = pop();
   if (top().kind == V::opaque) return;
   if (top().kind == V::tensor && top().size == 1) {
@@ -201,7 +201,7 @@ inline void Pickle::build() {
   if (top().kind != V::ordered_dict) fail("bad_pickle", {"Only an OrderedDict has attributes."});
 }
 
-inline void Pickle::make_tensor(std::span<const V> arguments) {
+[[gnu::cold]] inline void Pickle::make_tensor(std::span<const V> arguments) {
   PickleTensor tensor;
   tensor.storage = arguments[0].index();
   const PickleStorage& storage = storages_[tensor.storage];
@@ -248,7 +248,7 @@ inline void Pickle::make_tensor(std::span<const V> arguments) {
   push(V::tensor, static_cast<std::int64_t>(tensors_.size() - 1));
 }
 
-inline void Pickle::make_storage(V id) {
+[[gnu::cold]] inline void Pickle::make_storage(V id) {
   const auto fields = id.kind == V::tuple ? items(id) : std::span<const V>{};
   const bool counted =
       fields.size() == 5 || (older_stream_ && fields.size() == 6 && fields[5].kind == V::none);

@@ -145,7 +145,7 @@ class Pickle {
   T take_little() {
     return load_little<T>(take(sizeof(T)).data());
   }
-  [[gnu::noinline]] std::string take_line() {
+  [[gnu::noinline, gnu::cold]] std::string take_line() {
     std::string line;
     for (;;) {
       const char c = take(1)[0];
@@ -180,7 +180,7 @@ class Pickle {
     return stack_.back();
   }
   /// The values above the last mark, which is removed.
-  [[gnu::noinline]] std::vector<V> pop_to_mark() {
+  [[gnu::noinline, gnu::cold]] std::vector<V> pop_to_mark() {
     if (marks_.empty()) fail("bad_pickle", {"An operation needs a mark, but there is none."});
     const std::size_t mark = marks_.back();
     marks_.pop_back();
@@ -191,7 +191,7 @@ class Pickle {
 
   // ---- containers ------------------------------------------------------------------------------
 
-  [[gnu::noinline]] void push_container(V::Kind kind) {
+  [[gnu::noinline, gnu::cold]] void push_container(V::Kind kind) {
     // Every container of a real file comes with a good number of other bytes.
     if (containers_.size() > 4096 + text_.size() / 8) {
       fail("limit_exceeded", {"There are more than ", containers_.size(), " containers."});
@@ -200,7 +200,7 @@ class Pickle {
     push(kind, static_cast<std::int64_t>(containers_.size() - 1));
   }
 
-  [[gnu::noinline]] void put(PickleContainer& into, V value) {
+  [[gnu::noinline, gnu::cold]] void put(PickleContainer& into, V value) {
     if (value.is_container() && value.index() != 0) {
       PickleContainer& child = containers_[value.index()];
       if (&child == &into) fail("bad_pickle", {"A container contains itself."});
@@ -218,7 +218,7 @@ class Pickle {
     into.items.push_back(value);
   }
 
-  [[gnu::noinline]] void push_tuple(const std::vector<V>& values) {
+  [[gnu::noinline, gnu::cold]] void push_tuple(const std::vector<V>& values) {
     if (values.empty()) return push(V::tuple, 0);
     push_container(V::tuple);
     PickleContainer& made = containers_.back();
@@ -242,12 +242,12 @@ class Pickle {
       fail("bad_pickle", {operation, " changes a value that is already in use."});
     return container;
   }
-  [[gnu::noinline]] void append(const std::vector<V>& values) {
+  [[gnu::noinline, gnu::cold]] void append(const std::vector<V>& values) {
     if (top().kind == V::opaque) return;
     PickleContainer& list = open_container(true, "APPEND");
     for (const V value : values) put(list, value);
   }
-  [[gnu::noinline]] void set_items(const std::vector<V>& values) {
+  [[gnu::noinline, gnu::cold]] void set_items(const std::vector<V>& values) {
     if (top().kind == V::opaque) return;
     PickleContainer& dict = open_container(false, "SETITEM");
     if (values.size() % 2 != 0) fail("bad_pickle", {"A dictionary gets a key without a value."});

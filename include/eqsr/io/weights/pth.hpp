@@ -23,7 +23,7 @@ struct PthSelection {
   std::vector<std::string> dropped;
 };
 
-[[nodiscard]] inline std::string pickle_key(const Pickle& pickle, PickleValue key) {
+[[nodiscard, gnu::cold]] inline std::string pickle_key(const Pickle& pickle, PickleValue key) {
   if (key.kind == PickleValue::integer) return std::to_string(key.value);
   if (key.kind == PickleValue::boolean) return key.value != 0 ? "True" : "False";
   if (key.kind == PickleValue::none) return "None";
@@ -35,7 +35,7 @@ struct PthSelection {
   return std::string(pickle.text(key));
 }
 
-inline PthSelection select_tensors(const InputFile& file, const Pickle& pickle) {
+[[gnu::cold]] inline PthSelection select_tensors(const InputFile& file, const Pickle& pickle) {
   PthSelection selection{.dict = pickle.root(), .path = {}, .dropped = {}};
   if (!selection.dict.is_dict()) {
     file.fail("bad_pickle", {"The file holds something else than a dictionary; a state dict, or a "
@@ -74,8 +74,9 @@ inline PthSelection select_tensors(const InputFile& file, const Pickle& pickle) 
 }
 
 /// The dictionary of a PyTorch file whose pickle and storage sizes have been checked.
-inline StateDict collect_tensors(const InputFile& file, const Limits& limits, const Pickle& pickle,
-                                 const std::string& format, const LoadStorage& load) {
+[[gnu::cold]] inline StateDict collect_tensors(const InputFile& file, const Limits& limits,
+                                               const Pickle& pickle, const std::string& format,
+                                               const LoadStorage& load) {
   PthSelection selection = select_tensors(file, pickle);
   const auto members = pickle.items(selection.dict);
   std::vector<bool> needed(pickle.storages().size(), false);
@@ -136,7 +137,7 @@ inline StateDict collect_tensors(const InputFile& file, const Limits& limits, co
 }
 
 /// The folder that all entries lie in: that of the only `data.pkl`.
-inline std::string find_pth_root(const InputFile& file, const ZipArchive& archive) {
+[[gnu::cold]] inline std::string find_pth_root(const InputFile& file, const ZipArchive& archive) {
   std::string root;
   bool several = false;
   for (const ZipEntry& entry : archive.entries()) {
@@ -156,7 +157,7 @@ inline std::string find_pth_root(const InputFile& file, const ZipArchive& archiv
   return root;
 }
 
-[[nodiscard]] inline StateDict read_pth(const InputFile& file, const Limits& limits) {
+[[nodiscard, gnu::cold]] inline StateDict read_pth(const InputFile& file, const Limits& limits) {
   const ZipArchive archive(file, limits);
   const std::string root = find_pth_root(file, archive);
   const auto read_text = [&](const ZipEntry& entry, std::uint64_t limit) {

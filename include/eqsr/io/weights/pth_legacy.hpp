@@ -13,8 +13,8 @@ inline constexpr std::string_view pth_legacy_magic{
     "\x80\x02\x8A\x0A\x6C\xFC\x9C\x46\xF9\x20\x6A\xA8\x50\x19\x2E", 15};
 
 /// Runs the pickle at `at` and moves `at` behind it. Only as much is read as the pickle needs.
-inline Pickle read_pickle_at(const InputFile& file, const Limits& limits, std::string what,
-                             std::uint64_t& at) {
+[[gnu::cold]] inline Pickle read_pickle_at(const InputFile& file, const Limits& limits,
+                                           std::string what, std::uint64_t& at) {
   const std::uint64_t start = at;
   const auto refill = [&file, &limits, start](std::string& text, std::size_t size) {
     if (size > file.size() - start) return;
@@ -31,7 +31,8 @@ inline Pickle read_pickle_at(const InputFile& file, const Limits& limits, std::s
   return pickle;
 }
 
-[[nodiscard]] inline StateDict read_pth_legacy(const InputFile& file, const Limits& limits) {
+[[nodiscard, gnu::cold]] inline StateDict read_pth_legacy(const InputFile& file,
+                                                          const Limits& limits) {
   std::uint64_t at = 0;
   const std::string magic = file.read_some(0, pth_legacy_magic.size());
   if (magic != pth_legacy_magic) {

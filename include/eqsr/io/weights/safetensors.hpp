@@ -24,7 +24,7 @@ struct SafetensorsRecord {
   std::uint64_t end = 0;
 };
 
-inline SafetensorsRecord read_safetensors_record(JsonReader& in, std::string name) {
+[[gnu::cold]] inline SafetensorsRecord read_safetensors_record(JsonReader& in, std::string name) {
   SafetensorsRecord record;
   const std::string label = "tensor " + in_quotes(name);
   record.name = std::move(name);
@@ -94,8 +94,8 @@ inline SafetensorsRecord read_safetensors_record(JsonReader& in, std::string nam
 }
 
 /// Compares every record with its own shape, with its neighbours and with the payload's size.
-inline void check_safetensors_table(const InputFile& file, std::uint64_t payload,
-                                    const std::vector<SafetensorsRecord>& records) {
+[[gnu::cold]] inline void check_safetensors_table(const InputFile& file, std::uint64_t payload,
+                                                  const std::vector<SafetensorsRecord>& records) {
   std::vector<const SafetensorsRecord*> order;
   order.reserve(records.size());
   for (const SafetensorsRecord& record : records) {
@@ -140,7 +140,7 @@ inline void check_safetensors_table(const InputFile& file, std::uint64_t payload
   }
 }
 
-inline void read_safetensors_metadata(JsonReader& in, StateDict::Metadata& metadata) {
+[[gnu::cold]] inline void read_safetensors_metadata(JsonReader& in, StateDict::Metadata& metadata) {
   std::string key;
   in.begin_object("__metadata__");
   while (in.next_key(key)) {
@@ -152,7 +152,8 @@ inline void read_safetensors_metadata(JsonReader& in, StateDict::Metadata& metad
   }
 }
 
-[[nodiscard]] inline StateDict read_safetensors(const InputFile& file, const Limits& limits) {
+[[nodiscard, gnu::cold]] inline StateDict read_safetensors(const InputFile& file,
+                                                           const Limits& limits) {
   if (file.size() < 8) {
     file.fail("truncated",
               {"The file has ", file.size(), " bytes; even an empty safetensors file has ten."});

@@ -17,7 +17,8 @@ namespace eqsr { inline namespace EQSR_ABI {
 namespace detail {
 
 /// Whether the first bytes of a file of `size` bytes are those of a safetensors file, sound or not.
-[[nodiscard]] inline bool looks_like_safetensors(std::string_view head, std::uint64_t size) {
+[[nodiscard, gnu::cold]] inline bool looks_like_safetensors(std::string_view head,
+                                                            std::uint64_t size) {
   const std::string_view length = head.substr(0, 8);
   const bool printable = std::all_of(length.begin(), length.end(), [](char c) {
     return (c >= ' ' && c <= '~') || c == '\n' || c == '\r' || c == '\t';
@@ -31,7 +32,7 @@ namespace detail {
 }
 
 /// Containers that this library knows, but does not read.
-[[nodiscard]] inline std::string_view name_of_container(std::string_view head) {
+[[nodiscard, gnu::cold]] inline std::string_view name_of_container(std::string_view head) {
   struct Magic {
     std::string_view bytes;
     std::string_view name;
@@ -62,14 +63,14 @@ namespace detail {
 
 /// Whether a file is the JSON text `*.index.json` that says in which file each tensor lies. The
 /// map comes first or behind a little metadata.
-[[nodiscard]] inline bool is_shard_index(const InputFile& file, std::string_view head) {
+[[nodiscard, gnu::cold]] inline bool is_shard_index(const InputFile& file, std::string_view head) {
   const std::size_t start = head.find_first_not_of(" \t\r\n\xEF\xBB\xBF");
   return start < head.size() && head[start] == '{' &&
          file.read_some(0, (std::min)(file.size(), std::uint64_t{16384})).find("\"weight_map\"") !=
              std::string::npos;
 }
 
-[[nodiscard]] inline std::string_view hint_for(std::string_view head) {
+[[nodiscard, gnu::cold]] inline std::string_view hint_for(std::string_view head) {
   if (head.starts_with("version https://git-lfs")) {
     return " This is a Git LFS pointer: run \"git lfs pull\" to fetch the file itself.";
   }

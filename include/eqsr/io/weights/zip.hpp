@@ -90,7 +90,7 @@ class ZipArchive {
   static std::uint32_t u32(const char* bytes) { return get<std::uint32_t>(bytes); }
   static std::uint64_t u64(const char* bytes) { return get<std::uint64_t>(bytes); }
 
-  void find_end() {
+  [[gnu::cold]] void find_end() {
     if (file_.size() < end_bytes) file_.fail("truncated", {"The archive is cut short."});
     std::array<char, 4> start{};
     file_.read(0, start.data(), start.size());
@@ -135,7 +135,7 @@ class ZipArchive {
   }
 
   /// The records of large archives, which PyTorch always writes.
-  void read_end64(std::uint64_t end) {
+  [[gnu::cold]] void read_end64(std::uint64_t end) {
     const bool needed =
         count_ == 0xFFFF || directory_bytes_ == 0xFFFFFFFF || directory_ == 0xFFFFFFFF;
     std::array<char, locator_bytes> locator{};
@@ -170,7 +170,7 @@ class ZipArchive {
   }
 
   /// There is no end record where it should be: say what is there instead.
-  [[noreturn]] void explain_end() const {
+  [[noreturn, gnu::cold]] void explain_end() const {
     if (const auto found = find_mark(0, file_.size())) {
       std::array<char, end_bytes> end{};
       const std::uint64_t at = *found;
@@ -206,7 +206,7 @@ class ZipArchive {
     return found;
   }
 
-  void read_directory() {
+  [[gnu::cold]] void read_directory() {
     const std::string directory = file_.read_some(directory_, directory_bytes_);
     std::string_view rest = directory;
     for (std::uint64_t i = 0; i < count_; ++i) {
@@ -229,7 +229,7 @@ class ZipArchive {
     }
   }
 
-  void add_entry(const char* record, std::string_view name, std::string_view extra) {
+  [[gnu::cold]] void add_entry(const char* record, std::string_view name, std::string_view extra) {
     ZipEntry entry{.name = std::string(name),
                    .header = u32(&record[42]),
                    .data = 0,
@@ -267,8 +267,8 @@ class ZipArchive {
   }
 
   /// Replaces those of `fields` that are all ones by the values of the 64-bit extra field.
-  void widen(std::string_view extra, std::initializer_list<std::uint64_t*> fields,
-             std::string_view label) const {
+  [[gnu::cold]] void widen(std::string_view extra, std::initializer_list<std::uint64_t*> fields,
+                           std::string_view label) const {
     std::string_view values;
     while (extra.size() >= 4) {
       const std::size_t size = u16(&extra[2]);
@@ -301,7 +301,7 @@ class ZipArchive {
     return true;
   }
 
-  void read_local_headers() {
+  [[gnu::cold]] void read_local_headers() {
     std::vector<ZipEntry*> order;
     order.reserve(entries_.size());
     for (ZipEntry& entry : entries_) {
@@ -340,7 +340,7 @@ class ZipArchive {
     }
   }
 
-  void read_local_header(ZipEntry& entry) const {
+  [[gnu::cold]] void read_local_header(ZipEntry& entry) const {
     const std::string local = file_.read_some(entry.header, 30 + entry.name.size());
     const std::string label = "The entry " + in_quotes(entry.name);
     const bool same = u32(local.data()) == local_mark && u16(&local[6]) == entry.flags &&
