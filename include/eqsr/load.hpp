@@ -95,7 +95,7 @@ inline void expect_derived_indices(const StateDict& dict, const Config& config) 
 /// What was noticed beside goes to `limits.on_note`, a sentence each.
 template <Config config, AnyContext C>
 Net<config, typename C::backend> load(C& ctx, const std::string& path, const Limits& limits = {}) {
-  return detail::typed([&] {
+  return detail::with_typed_errors([&] {
     ctx.select();
     const StateDict dict = StateDict::open(path, limits);
     detail::expect_configuration(dict, config);

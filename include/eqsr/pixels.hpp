@@ -85,7 +85,7 @@ UpscalePlan plan_upscale(const C& ctx, const N& net, const ConstPixels& from, co
 template <AnyContext C, Network N>
 void upscale(C& ctx, const N& net, const ConstPixels& from, const Pixels& to,
              Alpha how = Alpha::network, std::optional<float> condition = {}) {
-  detail::typed([&] {
+  detail::with_typed_errors([&] {
     detail::expect_room_for_alpha(from.channels(), to.channels(), how);
     detail::expect_apart(from, to);
     detail::RowConverter converter(to.format(), to.kind(), to.width());
@@ -104,7 +104,7 @@ void upscale_rows(C& ctx, const N& net, const ConstPixels& from, const Target& t
                   const PixelFormat& format,
                   const std::function<void(Index y, std::span<const T> row)>& sink,
                   Alpha how = Alpha::network) {
-  detail::typed([&] {
+  detail::with_typed_errors([&] {
     detail::expect_channels(format.channels);
     detail::expect_room_for_alpha(from.channels(), format.channels, how);
     const Size size = resolve(target, from.height(), from.width());

@@ -118,8 +118,8 @@ std::size_t budget_of(const C& ctx) {
 /// The plan of `forward(dry context, policy)` with the first policy that fits; `fixed` bytes come
 /// on top, and `later` are needed at least by what follows in the same call.
 template <AnyContext C, class Forward>
-UpscalePlan fit(const C& ctx, Size from, Size to, std::size_t fixed, const Forward& forward,
-                std::size_t later = 0) {
+UpscalePlan cheapest_plan(const C& ctx, Size from, Size to, std::size_t fixed,
+                          const Forward& forward, std::size_t later = 0) {
   const std::size_t budget = budget_of(ctx);
   for (Storage storage = ctx.storage;; storage = static_cast<Storage>(int(storage) + 1)) {
     auto dry = dry_run(ctx, storage);
@@ -157,7 +157,7 @@ UpscalePlan plan_image(const C& ctx, const N& net, Size from, Size to, bool whol
                        const RowPart& part = {}, std::size_t beside = 0) {
   expect_compatible<typename N::backend, typename C::backend>();
   const std::size_t fixed = image_bytes(from) + beside + (whole ? image_bytes(to) : std::size_t{0});
-  return fit(ctx, from, to, fixed, [&](auto& dry, Storage storage) {
+  return cheapest_plan(ctx, from, to, fixed, [&](auto& dry, Storage storage) {
     float any = 0;  // a dry run only asks whether there is memory for the whole
     Transfer<typename C::backend>::forward(
         dry, net, Plane<const float, 3>(nullptr, from.height, from.width),
@@ -242,7 +242,7 @@ UpscalePlan plan_upscale_rows(const C& ctx, const N& net, int height, int width,
 /// instead of returning a picture with holes.
 template <AnyContext C, Network N>
 Image upscale(C& ctx, const N& net, const Image& image, const Target& target) {
-  return detail::typed([&] {
+  return detail::with_typed_errors([&] {
     detail::expect_image(image);
     const UpscalePlan plan = plan_upscale(ctx, net, image.height, image.width, target);
     Image result = blank_image(plan.size.height, plan.size.width);
@@ -263,7 +263,7 @@ Image upscale(C& ctx, const N& net, const Image& image, const Target& target) {
 template <AnyContext C, Network N>
 void upscale_rows(C& ctx, const N& net, const Image& image, const Target& target,
                   const RowSink& sink, const RowPart& part = {}, std::size_t beside = 0) {
-  return detail::typed([&] {
+  return detail::with_typed_errors([&] {
     detail::expect_image(image);
     constexpr bool computes = requires { requires N::computes_parts; };
     detail::expect_part(computes, part, resolve(target, image.height, image.width).height);
@@ -292,7 +292,7 @@ struct TargetPlanner {
   Size from, to;
   std::size_t fixed = features_bytes<N>(from) + image_bytes(to);
 
-  [[nodiscard]] UpscalePlan plan() const { return fit(ctx, from, to, fixed, *this); }
+  [[nodiscard]] UpscalePlan plan() const { return cheapest_plan(ctx, from, to, fixed, *this); }
   /// The least budget that does.
   [[nodiscard]] std::size_t least() const {
     auto dry = dry_run(ctx, Storage::none);
@@ -336,7 +336,7 @@ std::size_t least_memory(const C& ctx, const N& net, int height, int width,
 template <AnyContext C, Network N>
 Features<N> features_of(C& ctx, const N& net, const Image& image, const Target& target,
                         std::size_t later = 0) {
-  return detail::typed([&] {
+  return detail::with_typed_errors([&] {
     expect_compatible<typename N::backend, typename C::backend>();
     detail::expect_image(image);
     const Size from{image.height, image.width}, to = resolve(target, image.height, image.width);
@@ -345,7 +345,7 @@ Features<N> features_of(C& ctx, const N& net, const Image& image, const Target& 
       net.features(dry, x, 0, Plane<float, N::channels>(nullptr, from.height, from.width));
     };
     const UpscalePlan plan =
-        detail::fit(ctx, from, to, detail::features_bytes<N>(from), forward, later);
+        detail::cheapest_plan(ctx, from, to, detail::features_bytes<N>(from), forward, later);
     std::optional<Features<N>> result;
     detail::with_memory(ctx, plan, [&] {
       result = Features<N>{
@@ -362,7 +362,7 @@ Features<N> features_of(C& ctx, const N& net, const Image& image, const Target& 
 /// A target from features.
 template <AnyContext C, Network N>
 Image upscale(C& ctx, const N& net, const Features<N>& features, const Target& target) {
-  return detail::typed([&] {
+  return detail::with_typed_errors([&] {
     expect_compatible<typename N::backend, typename C::backend>();
     const Size from{features.height(), features.width()};
     const Size to = resolve(target, from.height, from.width);
@@ -382,7 +382,7 @@ Image upscale(C& ctx, const N& net, const Features<N>& features, const Target& t
 template <AnyContext C, Network N>
 std::vector<Image> upscale(C& ctx, const N& net, const Image& image,
                            std::span<const Target> targets) {
-  return detail::typed([&] {
+  return detail::with_typed_errors([&] {
     std::vector<Image> results;
     if (targets.empty()) return results;
     const std::size_t later = least_memory(ctx, net, image.height, image.width, targets);

@@ -13,7 +13,7 @@ TEST_CASE_TEMPLATE("hybrid attention block: golden, plain and shifted", Ctx, EQS
   for (const int shift : {0, 4}) {
     CAPTURE(shift);
     const Golden golden("ops/hab_shift" + std::to_string(shift));
-    eqsr::Hab<tiny, Cpu> block;
+    eqsr::HybridBlock<tiny, Cpu> block;
     block.shift = shift;
     fill(block, golden.text("prefix"));
     Map<24> x(16, 24, golden.text("input"));
@@ -25,7 +25,7 @@ TEST_CASE_TEMPLATE("hybrid attention block: golden, plain and shifted", Ctx, EQS
 
 TEST_CASE_TEMPLATE("overlapping cross-attention block: golden", Ctx, EQSR_CONTEXTS) {
   const Golden golden("ops/ocab");
-  eqsr::Ocab<tiny, Cpu> block;
+  eqsr::OverlapBlock<tiny, Cpu> block;
   fill(block, golden.text("prefix"));
   Map<24> x(16, 24, golden.text("input"));
   Ctx ctx;

@@ -16,7 +16,7 @@
 #include <utility>
 #include <vector>
 
-#include "behind.hpp"
+#include "background_writer.hpp"
 #include "common/interrupt.hpp"
 #include "common/memory.hpp"
 #include "common/progress.hpp"
@@ -107,7 +107,7 @@ inline std::size_t upscale_frames(Upscaler& upscaler, const Options& options, Pr
                             " of memory, ", std::round(plan.flops / 1e7) / 100, " Gflop each"));
 
   std::exception_ptr error;  // of writing; read when the writer is idle
-  Behind writer(options.overlap, out);
+  BackgroundWriter writer(options.overlap, out);
   const auto launch = options.overlap ? std::launch::async : std::launch::deferred;
   auto next = std::async(launch, read_frame, in);
   eqsr::Image image = eqsr::blank_image(height, width);

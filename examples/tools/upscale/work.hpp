@@ -15,7 +15,7 @@
 #include <utility>
 #include <vector>
 
-#include "behind.hpp"
+#include "background_writer.hpp"
 #include "common/failure.hpp"
 #include "common/interrupt.hpp"
 #include "common/memory.hpp"
@@ -49,7 +49,7 @@ class Work {
     std::size_t at = next(jobs, 0);
     if (at == jobs.size()) return;
     set_budget(jobs.size() > 1);
-    Behind writer(options_.overlap, behind_);
+    BackgroundWriter writer(options_.overlap, behind_);
     std::future<std::optional<eqsr::Picture>> reading = read_ahead(jobs[at]);
     while (at < jobs.size()) {
       stop_if_interrupted();
@@ -168,7 +168,8 @@ class Work {
     return static_cast<std::size_t>(options_.max_megapixels * 1e6);
   }
 
-  void enlarge(const Job& job, std::future<std::optional<eqsr::Picture>>& reading, Behind& writer) {
+  void enlarge(const Job& job, std::future<std::optional<eqsr::Picture>>& reading,
+               BackgroundWriter& writer) {
     const auto start = std::chrono::steady_clock::now();
     std::optional<eqsr::Picture> picture = reading.get();
     if (!picture)
@@ -286,7 +287,7 @@ class Work {
   }
 
   void compute(const std::shared_ptr<Result>& result, const eqsr::Picture& picture,
-               const eqsr::Target& target, bool kept, Behind& writer) {
+               const eqsr::Target& target, bool kept, BackgroundWriter& writer) {
     const eqsr::Image& image = picture.image;
     const eqsr::Size size = eqsr::resolve(target, image.height, image.width);
     const std::filesystem::path to = result->item.to;
@@ -357,7 +358,7 @@ class Work {
     return sum;
   }
 
-  void finish(std::shared_ptr<Result> result, Behind& writer) {
+  void finish(std::shared_ptr<Result> result, BackgroundWriter& writer) {
     writer.post(0, [this, result = std::move(result)] {
       if (result->failed && result->failure->code == "file_exists" &&
           options_.if_there == IfThere::skip)  // somebody else made it in the meantime

@@ -87,12 +87,9 @@ class Part {
   throw Error(code, joined(parts));
 }
 
-}  // namespace detail
-
-namespace detail {
 /// What `work()` returns; a failed allocation in it becomes the typed error.
 template <class Work>
-decltype(auto) typed(const Work& work) {
+decltype(auto) with_typed_errors(const Work& work) {
   try {
     return work();
   } catch (const std::bad_alloc&) {
@@ -100,6 +97,7 @@ decltype(auto) typed(const Work& work) {
          {"An allocation failed. Free memory, or use a smaller image or memory budget."});
   }
 }
+
 }  // namespace detail
 
 /// Concatenates text and numbers: `say("expected ", 3, " channels")`.

@@ -10,8 +10,9 @@ struct Kernel<op::Activate, Cuda> {
   template <int C>
   static void run(Context<Cuda>& ctx, Activation kind, Rows<const float, C> x,
                   Rows<const float, C> addend, Rows<float, C> y) {
-    gpu::run_each<gpu::ActivateBody>(ctx, x.size(),
-                                     {x.data(), addend.data(), y.data(), x.size(), kind});
+    gpu::run_each<gpu::ActivateBody>(
+        ctx, x.size(),
+        {.x = x.data(), .addend = addend.data(), .y = y.data(), .count = x.size(), .kind = kind});
   }
 };
 

@@ -14,14 +14,16 @@ template <class T>
 void group_sums(Context<Cuda>& ctx, const T* x, Index rows, Index rows_a_group, int channels,
                 double* sums) {
   using Body = GroupSumBody<T>;
-  run<Body>(ctx, ceil_div(rows, rows_a_group), ceil_div(channels, Body::max_threads),
-            Body::max_threads, 0, {x, sums, rows, rows_a_group, channels});
+  run<Body>(
+      ctx, ceil_div(rows, rows_a_group), ceil_div(channels, Body::max_threads), Body::max_threads,
+      0, {.x = x, .sums = sums, .rows = rows, .rows_a_group = rows_a_group, .channels = channels});
 }
 
 inline void mean_of_sums(Context<Cuda>& ctx, const double* sums, Index groups, double count,
                          int channels, float* mean) {
-  run<MeanBody>(ctx, ceil_div(channels, MeanBody::max_threads), 1, MeanBody::max_threads, 0,
-                {sums, mean, groups, count, channels});
+  run<MeanBody>(
+      ctx, ceil_div(channels, MeanBody::max_threads), 1, MeanBody::max_threads, 0,
+      {.sums = sums, .mean = mean, .groups = groups, .count = count, .channels = channels});
 }
 
 inline void channel_scale(Context<Cuda>& ctx, const ChannelScaleBody::Params& params) {
@@ -73,8 +75,14 @@ struct Kernel<op::ChannelScale, Cuda> {
   template <int C>
   static void run(Context<Cuda>& ctx, Rows<const float, C> x, Channels<const float, C> gate,
                   Rows<float, C> y, Rows<const float, C> residual) {
-    gpu::channel_scale(
-        ctx, {x.data(), gate.data(), residual.data(), y.data(), x.size() / C, C, 0.0f, false});
+    gpu::channel_scale(ctx, {.x = x.data(),
+                             .gate = gate.data(),
+                             .residual = residual.data(),
+                             .y = y.data(),
+                             .rows = x.size() / C,
+                             .channels = C,
+                             .offset = 0.0f,
+                             .relu = false});
   }
 };
 

@@ -18,8 +18,14 @@ struct Kernel<op::Eca, Cuda> {
   template <int C>
   static void run(Context<Cuda>& ctx, Channels<const float, C> mean, const auto& layer,
                   Channels<float, C> gate) {
-    gpu::eca_gate(
-        ctx, {mean.data(), nullptr, nullptr, layer.weight.data(), gate.data(), C, 0, eca_taps(C)});
+    gpu::eca_gate(ctx, {.mean = mean.data(),
+                        .contract = nullptr,
+                        .bias = nullptr,
+                        .weight = layer.weight.data(),
+                        .gate = gate.data(),
+                        .channels = C,
+                        .hidden = 0,
+                        .taps = eca_taps(C)});
   }
 };
 

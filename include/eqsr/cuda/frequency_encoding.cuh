@@ -14,7 +14,12 @@ struct Kernel<op::FrequencyEncoding, Cuda> {
     constexpr int frequencies = (E / K - 1) / 2;
     const Index rows = x.template extent<'m'>();
     gpu::run_each<gpu::FrequencyEncodingBody>(ctx, rows * K * (frequencies + 1),
-                                              {x.data(), y.data(), rows, K, frequencies, policy});
+                                              {.x = x.data(),
+                                               .y = y.data(),
+                                               .rows = rows,
+                                               .numbers = K,
+                                               .frequencies = frequencies,
+                                               .policy = policy});
   }
 };
 

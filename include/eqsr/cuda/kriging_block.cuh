@@ -95,7 +95,9 @@ struct KrigingImage {
 /// u for the rows [first, last).
 inline void head_rows(Context<Cuda>& ctx, const KrigingImage& image, Index first, Index last,
                       float* u) {
-  run_rows<KrigingHeadBody>(ctx, (last - first) * image.W, {image.tables, u, first, last - first});
+  run_rows<KrigingHeadBody>(
+      ctx, (last - first) * image.W,
+      {.tables = image.tables, .u = u, .first = first, .count = last - first});
 }
 
 /// conv1(norm1(x)) of `count` pixels; `normed` is scratch of their size.
@@ -173,7 +175,14 @@ inline void perceptron(Context<Cuda>& ctx, const MlpScratch& scratch, const Bloc
 /// x = ReLU(x + gate z) in place.
 inline void apply_gate(Context<Cuda>& ctx, const KrigingImage& image, float* x, const float* z,
                        const float* gate, Index rows) {
-  channel_scale(ctx, {z, gate, x, x, rows * image.W, image.L, 0.0f, true});
+  channel_scale(ctx, {.x = z,
+                      .gate = gate,
+                      .residual = x,
+                      .y = x,
+                      .rows = rows * image.W,
+                      .channels = image.L,
+                      .offset = 0.0f,
+                      .relu = true});
 }
 
 }}}  // namespace eqsr::EQSR_ABI::gpu

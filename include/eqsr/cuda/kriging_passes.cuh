@@ -119,8 +119,14 @@ class KrigingPasses {
     const BlockWeights& block = *block_[b];
     mean_of_sums(ctx_, sums_, ceil_div(image_.H, group_rows), double(image_.H) * double(image_.W),
                  2 * L_, mean_);
-    eca_gate(ctx_, {mean_, block.contract_weight, block.contract_bias, block.attention, gate_[b],
-                    L_, 2 * L_, block.attention_taps});
+    eca_gate(ctx_, {.mean = mean_,
+                    .contract = block.contract_weight,
+                    .bias = block.contract_bias,
+                    .weight = block.attention,
+                    .gate = gate_[b],
+                    .channels = L_,
+                    .hidden = 2 * L_,
+                    .taps = block.attention_taps});
   }
 
   /// Block 1 up to its perceptron on the rows [y, end), into `to`.
@@ -180,7 +186,15 @@ class KrigingPasses {
     }
     float* rgb = bands_.whole ? bands_.whole + y * image_.W * 3 : rgb_;
     run_rows<KrigingFinishBody>(ctx_, (end - y) * image_.W,
-                                {image_.tables, x, z, gate_[1], weight, bias, rgb, y, end - y});
+                                {.tables = image_.tables,
+                                 .x = x,
+                                 .z = z,
+                                 .gate = gate_[1],
+                                 .weight = weight,
+                                 .bias = bias,
+                                 .rgb = rgb,
+                                 .first = y,
+                                 .count = end - y});
     bands_.finish(y, Plane<float, 3>(rgb, end - y, image_.W));
   }
 

@@ -9,9 +9,15 @@ namespace gpu {
 
 inline void layer_norm(Context<Cuda>& ctx, const float* x, Index rows, int channels,
                        const float* weight, const float* bias, Activation activation, float* y) {
-  run_rows<LayerNormBody>(
-      ctx, rows,
-      {x, weight, bias, y, rows, channels, static_cast<float>(layer_norm_epsilon), activation});
+  run_rows<LayerNormBody>(ctx, rows,
+                          {.x = x,
+                           .weight = weight,
+                           .bias = bias,
+                           .y = y,
+                           .count = rows,
+                           .channels = channels,
+                           .epsilon = static_cast<float>(layer_norm_epsilon),
+                           .activation = activation});
 }
 
 }  // namespace gpu

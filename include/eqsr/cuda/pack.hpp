@@ -3,6 +3,7 @@
 #include <eqsr/core/rounding.hpp>     // flushed
 #include <eqsr/cuda/kernel/gemm.hpp>  // GemmBody
 #include <eqsr/cuda/launch.hpp>       // run
+#include <eqsr/layer/linear.hpp>      // WeightLayout
 
 #include <algorithm>  // transform
 #include <bit>        // bit_cast
@@ -114,12 +115,7 @@ struct PackedIn : PackedWeights {
   }
 };
 
-/// Where an element of row-major weights lies: w[o * row + first + k * step + tap].
-struct WeightLayout {
-  Index row = 0, first = 0, step = 1;
-};
-
-/// Packs weights (outputs, inputs, taps).
+/// Packs weights (outputs, inputs, taps); the taps of an element lie behind each other.
 template <Precision P>
 PackedIn<P> pack(int outputs, int inputs, int taps, const float* weight, WeightLayout layout) {
   PackedIn<P> packed(inputs, outputs, taps);

@@ -10,7 +10,8 @@ namespace eqsr { inline namespace EQSR_ABI { namespace gpu {
 [[gnu::weak]] void probe_arithmetic(Context<Cuda>& ctx) {
   constexpr float subnormal = 1e-40f, large = 1e9f + 64;
   Tensor<Cuda, float, Axis<'m', 3>> results;
-  run<ProbeBody>(ctx, 1, 1, 32, 0, {results.data(), subnormal, 1.0f, large});
+  run<ProbeBody>(ctx, 1, 1, 32, 0,
+                 {.results = results.data(), .subnormal = subnormal, .one = 1.0f, .large = large});
   ctx.sync();
   float found[3];
   results.copy_to_host(found);

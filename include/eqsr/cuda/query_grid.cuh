@@ -21,7 +21,9 @@ namespace gpu {
 inline void axis_factors(Context<Cuda>& ctx, ConstQueryAxis axis, const float* lengthscale,
                          float* factor) {
   const Index count = axis.delta.size();
-  run_each<AxisFactorBody>(ctx, count, {axis.delta.data(), lengthscale, factor, count});
+  run_each<AxisFactorBody>(
+      ctx, count,
+      {.delta = axis.delta.data(), .lengthscale = lengthscale, .factor = factor, .count = count});
 }
 
 }  // namespace gpu
@@ -39,8 +41,12 @@ struct Kernel<op::DistanceFactor, Cuda> {
                   ConstQueryAxis columns, const auto& lengthscale, Plane<float, 9> g) {
     gpu::axis_factors(ctx, rows, lengthscale.data(), scratch.down);
     gpu::axis_factors(ctx, columns, lengthscale.data(), scratch.across);
-    gpu::run_each<gpu::DistanceFactorBody>(
-        ctx, g.size(), {scratch.down, scratch.across, g.data(), g.extent<'h'>(), g.extent<'w'>()});
+    gpu::run_each<gpu::DistanceFactorBody>(ctx, g.size(),
+                                           {.rows = scratch.down,
+                                            .columns = scratch.across,
+                                            .g = g.data(),
+                                            .height = g.extent<'h'>(),
+                                            .width = g.extent<'w'>()});
   }
 };
 

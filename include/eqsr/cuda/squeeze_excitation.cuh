@@ -13,9 +13,13 @@ struct Kernel<op::SqueezeExcitation, Cuda> {
                   Channels<float, C> gate) {
     using Body = gpu::SqueezeExcitationBody;
     const int hidden = static_cast<int>(layer.squeeze.template extent<'o'>());
-    gpu::run<Body>(
-        ctx, 1, 1, Body::max_threads, Body::shared_bytes(hidden),
-        {mean.data(), layer.squeeze.data(), layer.excite.data(), gate.data(), C, hidden});
+    gpu::run<Body>(ctx, 1, 1, Body::max_threads, Body::shared_bytes(hidden),
+                   {.mean = mean.data(),
+                    .squeeze = layer.squeeze.data(),
+                    .excite = layer.excite.data(),
+                    .gate = gate.data(),
+                    .channels = C,
+                    .hidden = hidden});
   }
 };
 

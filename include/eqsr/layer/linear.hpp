@@ -5,6 +5,11 @@
 #include <eqsr/layer/activation.hpp>  // Epilogue
 
 namespace eqsr { inline namespace EQSR_ABI {
+
+/// Where an element of row-major weights lies that a kernel packs: w[o * row + first + k * step].
+struct WeightLayout {
+  Index row = 0, first = 0, step = 1;
+};
 namespace op {
 /// Fully connected layer, also the 1x1 convolution.
 ///   y(m, o) = residual(m, o) + activation(bias(o) + sum over c of weight(o, c) x(m, c))

@@ -11,12 +11,12 @@
 namespace eqsr { inline namespace EQSR_ABI {
 
 template <Config config, class B>
-using Hab =
+using HybridBlock =
     HybridAttentionBlock<config.channels, config.heads, config.window, config.mlp_hidden(), B>;
 
 template <Config config, class B>
-using Ocab = OverlappingAttentionBlock<config.channels, config.heads, config.window,
-                                       config.key_window(), config.mlp_hidden(), B>;
+using OverlapBlock = OverlappingAttentionBlock<config.channels, config.heads, config.window,
+                                               config.key_window(), config.mlp_hidden(), B>;
 
 /// A residual group: y = x + conv( overlap( blocks( extractor(x, style) ) ) ).
 /// Source    `layers.g` of the checkpoints; paper section 3.1
@@ -25,8 +25,8 @@ struct Group {
   static constexpr int C = config.channels;
 
   AdaptiveFeatureExtractor<C, config.encoded(), config.squeeze_hidden(), B> extractor;
-  std::vector<Hab<config, B>> blocks;
-  Ocab<config, B> overlap;
+  std::vector<HybridBlock<config, B>> blocks;
+  OverlapBlock<config, B> overlap;
   Conv2d<C, C, 3, B> conv;
 
   /// `depth` counts the blocks and the overlapping attention.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <eqsr/core/version.hpp>
+#include <eqsr/layer/frequency_encoding.hpp>  // encoding_size
 
 #include <array>  // array
 
@@ -48,7 +48,7 @@ struct Config {
   [[nodiscard]] constexpr int squeeze_hidden() const {
     return static_cast<int>(channels * squeeze_ratio);
   }
-  [[nodiscard]] constexpr int encoded() const { return 1 + 2 * frequencies; }
+  [[nodiscard]] constexpr int encoded() const { return encoding_size(frequencies); }
   constexpr bool operator==(const Config&) const = default;
 };
 

@@ -5,7 +5,7 @@
 #include <eqsr/cpu/core/context.hpp>  // Context<Cpu>
 #include <eqsr/cpu/core/rows.hpp>     // for_each_chunk
 #include <eqsr/cpu/core/simd.hpp>     // PackedMatrix, Operand, Output
-#include <eqsr/layer/linear.hpp>      // Epilogue
+#include <eqsr/layer/linear.hpp>      // Epilogue, WeightLayout
 
 #include <algorithm>  // transform
 
@@ -25,11 +25,6 @@ struct PackedWeights {
   [[nodiscard]] PackedMatrix matrix() const { return {values.data(), depth, columns}; }
 
   [[nodiscard]] float& at(int k, int n) const { return values.data()[matrix().offset(k, n)]; }
-};
-
-/// Where an element of row-major weights lies: w[o * row + first + k * step].
-struct WeightLayout {
-  Index row = 0, first = 0, step = 1;
 };
 
 /// Packs a matrix of weights (outputs, depth); a null bias is zero.

@@ -120,7 +120,7 @@ struct AttentionBody {
       for (int block = 0; block < key_blocks; ++block)
         Scores::multiply(exec, query.at(warp * 32 * pitch + block * tile_steps), pitch,
                          key.at(block * Scores::planes * Scores::tile_size), score);
-      soften(exec, p, place, bias, offset, region, score, largest, total, out);
+      online_softmax(exec, p, place, bias, offset, region, score, largest, total, out);
       Scores::template multiply_values<D>(
           exec, score,
           P == Precision::float32 ? scratch.at(warp * 32 * tile_pitch(tile_steps)) : scratch, value,
@@ -222,12 +222,11 @@ struct AttentionBody {
 
   /// Scores to weights of the softmax, with the sums so far brought to the new maximum.
   template <class Exec>
-  static EQSR_DEVICE void soften(Exec& exec, const Params& p, const Shared<Exec, int>& place,
-                                 const Shared<Exec, float>& bias,
-                                 const int (&offset)[Scores::slots],
-                                 const int (&region)[Scores::slots], float (&score)[keys],
-                                 float (&largest)[Scores::slots], float (&total)[Scores::slots],
-                                 float (&out)[std::size_t{D}]) {
+  static EQSR_DEVICE void online_softmax(
+      Exec& exec, const Params& p, const Shared<Exec, int>& place, const Shared<Exec, float>& bias,
+      const int (&offset)[Scores::slots], const int (&region)[Scores::slots], float (&score)[keys],
+      float (&largest)[Scores::slots], float (&total)[Scores::slots],
+      float (&out)[std::size_t{D}]) {
     const int lane = exec.lane();
     float top[Scores::slots], sum[Scores::slots], shrink[Scores::slots];
     EQSR_UNROLL

@@ -12,16 +12,16 @@ namespace tool {
 
 /// Work behind the caller's: one thread does what is posted, in order, while the caller goes on.
 /// What waits holds at most `limit` bytes; a task that alone holds more is waited for.
-class Behind {
+class BackgroundWriter {
  public:
   /// Without `beside`, tasks are done at once by the caller.
-  Behind(bool beside, std::size_t limit) : limit_(limit) {
+  BackgroundWriter(bool beside, std::size_t limit) : limit_(limit) {
     if (beside) thread_ = std::thread([this] { run(); });
   }
-  Behind(const Behind&) = delete;
-  Behind& operator=(const Behind&) = delete;
+  BackgroundWriter(const BackgroundWriter&) = delete;
+  BackgroundWriter& operator=(const BackgroundWriter&) = delete;
   /// What still waits is dropped, not done.
-  ~Behind() {
+  ~BackgroundWriter() {
     if (!thread_.joinable()) return;
     {
       const std::lock_guard lock(mutex_);
