@@ -20,6 +20,11 @@ specification (the kernel of the backend `Reference`, plain loops) and the layer
 parameters. The letters of the axes are explained in [the architecture](architecture.md). Shapes,
 rounding, cost and the place in the checkpoints stand beside each formula in the header.
 
+`git ls-files '*STEM*'` lists all files of an operator. What its CUDA kernel adds is tested in
+`tests/cuda/STEM.cpp`, or, where that is one short case, under its name in
+[tests/cuda/operators.cpp](../tests/cuda/operators.cpp): a file more costs every build more than the
+case itself.
+
 """
 
 
@@ -92,6 +97,12 @@ def strays():
         for folder in ("tests/layer", "bench/layer") if named else ():
             if not (ROOT / folder / f"{header.stem}.cpp").is_file():
                 yield f"{folder}/{header.stem}.cpp does not exist"
+        if named and (ROOT / f"include/eqsr/cuda/{header.stem}.cuh").is_file():
+            words = header.stem.replace("_", " ")
+            if not any(path.stem == header.stem or re.search(rf'TEST_CASE\("cuda [^"]*{words}',
+                                                             path.read_text())
+                       for path in (ROOT / "tests/cuda").glob("*.cpp")):
+                yield f"no test in tests/cuda has the name of {header.stem}, as a file or as a title"
 
 
 def row(*cells):

@@ -180,7 +180,7 @@ TEST_CASE("cuda frequency encoding: sine and cosine of the exact argument within
   });
 }
 
-TEST_CASE("cuda gates: agree with the specification") {
+TEST_CASE("cuda eca and squeeze excitation: agree with the specification") {
   const Map<24> x(4, 5, "x");
   const Map<256> wide(2, 3, "x");
   on_cuda([&]<class B>(Ctx<B>& ctx, auto& arrays) {

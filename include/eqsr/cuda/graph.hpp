@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <eqsr/cuda/runtime.hpp>  // Runtime
+#include <eqsr/cuda/runtime.hpp>  // runtime
 
 #include <cstdint>      // uint64_t
 #include <list>         // list

@@ -11,9 +11,9 @@
 #include <exception>           // exception_ptr
 #include <mutex>               // mutex
 #include <new>
-#include <string>              // string
-#include <thread>              // thread
-#include <vector>              // vector
+#include <string>  // string
+#include <thread>  // thread
+#include <vector>  // vector
 
 namespace eqsr { inline namespace EQSR_ABI {
 
