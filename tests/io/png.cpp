@@ -133,6 +133,47 @@ TEST_CASE("headers that are none") {
   CHECK(code_of(signature + grey + chunk("CgBI", "") + data + end) == "image_unsupported");
 }
 
+TEST_CASE("a decoder of the program's own gets what is whole, and the library does the rest") {
+  struct Constant : eqsr::PictureDecoder {
+    std::size_t memory(const eqsr::PictureHeader& header, int) const override {
+      return 1000000 * std::size_t{header.width};
+    }
+    eqsr::Image decode(const eqsr::CheckedPicture& picture) const override {
+      calls++;
+      if (fault == 1) throw std::bad_alloc();
+      if (fault == 2) picture.errors.corrupt({"by itself"});
+      picture.note("It is constant.");
+      eqsr::Image image = eqsr::blank_image(int(picture.header.height), int(picture.header.width));
+      image.pixels.assign(image.pixels.size(), 0.5f);
+      return image;
+    }
+    int fault = 0;
+    mutable int calls = 0;
+  } decoder;
+  std::string notes;
+  std::size_t bytes = 0;
+  eqsr::ReadOptions options;
+  options.decoder = &decoder;
+  options.on_note = [&](const std::string& note) { notes += note; };
+  options.on_size = [&](const eqsr::PictureSize& size) { bytes = size.bytes; };
+  const std::string file = png(2, 1, 8, 0, std::string(3, '\0'));
+  CHECK(eqsr::decode_picture(file, options, "it").image.pixels == std::vector<float>(6, 0.5f));
+  CHECK(notes == "it: It is constant.");
+  CHECK(bytes == 2000000 + 6 * sizeof(float));
+  decoder.fault = 1;
+  CHECK_THROWS_WITH_AS((void)eqsr::decode_picture(file, options), doctest::Contains("memory"),
+                       eqsr::Error);
+  decoder.fault = 2;
+  CHECK_THROWS_WITH_AS((void)eqsr::decode_picture(file, options, "it"),
+                       doctest::Contains("it: The picture is damaged: by itself"), eqsr::Error);
+  const int calls = decoder.calls;
+  CHECK_THROWS_AS((void)eqsr::decode_picture(file.substr(0, 41), options), eqsr::Error);
+  options.max_memory = 1000000;
+  CHECK_THROWS_WITH_AS((void)eqsr::decode_picture(file, options), doctest::Contains("2000024"),
+                       eqsr::Error);
+  CHECK(decoder.calls == calls);  // neither reached it
+}
+
 TEST_CASE("filters and passes of a picture of any size, colour and depth") {
   for (const bool interlaced : {false, true}) {
     for (unsigned size = 0; size <= 81; ++size) {  // 9 x 9 small ones, and one of several tiles

@@ -33,6 +33,7 @@ HEADERS = {
     "weights/pickle_values.hpp": ["pickle", "pth"], "weights/pth.hpp": ["pth", "pickle"],
     "weights/pth_legacy.hpp": ["pth"], "picture/metadata.hpp": ["jpeg", "png_chunks", "image"],
     "picture/png_walk.hpp": ["png", "png_chunks", "image"],
+    "picture/png_filter.hpp": ["png", "image"],
     "picture/jpeg_walk.hpp": ["jpeg", "image"], "picture/jpeg_scan.hpp": ["jpeg"],
     "picture/jpeg_huffman.hpp": ["jpeg"],
 }

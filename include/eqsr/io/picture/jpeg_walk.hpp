@@ -36,7 +36,7 @@ class JpegWalk : public ImageBytes {
 
   /// The same picture as a decoder likes it: no segment that it does not need, no stray byte, an
   /// end.
-  [[nodiscard]] std::string essence() const {
+  [[nodiscard, gnu::cold]] std::string essence() const {
     std::size_t size = 4;
     for (const std::string_view piece : pieces_) size += piece.size();
     std::string out;

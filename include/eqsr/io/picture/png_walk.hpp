@@ -101,7 +101,7 @@ class PngWalk : public ImageBytes {
   }
 
   /// The same picture with the chunks that the decoder needs and no other.
-  [[nodiscard]] std::string essence() const {
+  [[nodiscard, gnu::cold]] std::string essence() const {
     std::string out(png_signature);
     append(out, "IHDR", {bytes_.substr(png_signature.size() + 8, 13)});
     if (colour_ == 3) append(out, "PLTE", {palette_});
@@ -283,8 +283,8 @@ class PngWalk : public ImageBytes {
     interlaced_ = byte(at + 12) == 1;
   }
 
-  static void append(std::string& out, std::string_view kind,
-                     const std::vector<std::string_view>& parts) {
+  [[gnu::cold]] static void append(std::string& out, std::string_view kind,
+                                   const std::vector<std::string_view>& parts) {
     std::size_t size = 0;
     for (const std::string_view part : parts) size += part.size();
     out.reserve(out.size() + size + 64);

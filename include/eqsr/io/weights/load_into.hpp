@@ -29,7 +29,7 @@ std::string shape_text(const std::vector<Extent>& shape) {
 }
 
 /// `-00001-of-00003` in the name of a file: it is the first of three shards.
-inline std::string shard_text(const std::string& path) {
+[[gnu::cold]] inline std::string shard_text(const std::string& path) {
   const std::size_t at = path.rfind("-of-");
   const auto digits = [&](std::size_t from, std::size_t to) {
     return from < to && std::all_of(path.begin() + static_cast<std::ptrdiff_t>(from),
