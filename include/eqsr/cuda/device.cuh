@@ -126,8 +126,17 @@ struct Device {
   }
 };
 
+/// Blocks that shall fit a multiprocessor at once, as far as registers go.
 template <class Body>
-__global__ void __launch_bounds__(Body::max_threads)
+constexpr int blocks_at_once() {
+  if constexpr (requires { Body::min_blocks; })
+    return Body::min_blocks;
+  else
+    return 1;
+}
+
+template <class Body>
+__global__ void __launch_bounds__(Body::max_threads, blocks_at_once<Body>())
     kernel(const __grid_constant__ typename Body::Params params) {
   Device device;
   Body::run(device, params);

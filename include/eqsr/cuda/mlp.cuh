@@ -63,23 +63,25 @@ void mlp_in_one(Context<Cuda>& ctx, const MlpScratch& scratch, const MlpCall& ca
   const int channels = call.expand->inputs, hidden = call.expand->outputs;
   const Index group = call.group > 0 ? call.group : std::max<Index>(1, call.count);
   const Index pieces = mlp_pieces(call.count, group);
-  run<Body>(ctx, pieces, 1, Body::max_threads, Body::shared_bytes(channels),
-            {.x = call.x,
-             .norm_weight = call.norm_weight,
-             .norm_bias = call.norm_bias,
-             .expand = call.expand->values.template as<Operand>(),
-             .contract = call.contract->values.template as<Operand>(),
-             .expand_bias = call.expand_bias,
-             .contract_bias = call.contract_bias,
-             .residual = call.residual,
-             .y = call.y,
-             .sums = call.sums ? scratch.pieces : nullptr,
-             .count = call.count,
-             .group = group,
-             .channels = channels,
-             .hidden = hidden,
-             .epsilon = static_cast<float>(layer_norm_epsilon),
-             .vector = channels % 4 == 0 && aligned_to(call.x, 16)});
+  run<Body>(
+      ctx, pieces, 1, Body::max_threads, Body::shared_bytes(channels),
+      {.x = call.x,
+       .norm_weight = call.norm_weight,
+       .norm_bias = call.norm_bias,
+       .expand = call.expand->values.template as<Operand>(),
+       .contract = call.contract->values.template as<Operand>(),
+       .expand_bias = call.expand_bias,
+       .contract_bias = call.contract_bias,
+       .residual = call.residual,
+       .y = call.y,
+       .sums = call.sums ? scratch.pieces : nullptr,
+       .count = call.count,
+       .group = group,
+       .channels = channels,
+       .hidden = hidden,
+       .epsilon = static_cast<float>(layer_norm_epsilon),
+       .vector = channels % 4 == 0 && aligned_to(call.x, 16),
+       .vector_out = channels % 2 == 0 && aligned_to(call.y, 8) && aligned_to(call.residual, 8)});
   if (call.sums)
     group_sums(ctx, scratch.pieces, pieces, ceil_div(group, Body::rows), hidden, call.sums);
 }

@@ -22,6 +22,28 @@ EQSR_DEVICE float activate(Exec& exec, Activation kind, float x) {
   return x;
 }
 
+/// The same for values in registers: one choice for all of them, so that the code that runs is the
+/// code of one activation.
+template <std::size_t N, class Exec>
+EQSR_DEVICE void activate_all(Exec& exec, Activation kind, float (&x)[N]) {
+  const auto all = [&]<Activation K>() {
+    EQSR_UNROLL
+    for (std::size_t i = 0; i < N; ++i) x[i] = activate(exec, K, x[i]);
+  };
+  switch (kind) {
+    case Activation::relu:
+      return all.template operator()<Activation::relu>();
+    case Activation::gelu:
+      return all.template operator()<Activation::gelu>();
+    case Activation::silu:
+      return all.template operator()<Activation::silu>();
+    case Activation::sigmoid:
+      return all.template operator()<Activation::sigmoid>();
+    case Activation::none:
+      break;
+  }
+}
+
 /// y(i) = activation(x(i) + addend(i)); one thread an element.
 struct ActivateBody {
   static constexpr int max_threads = 256;

@@ -36,6 +36,60 @@ EQSR_DEVICE void copy_weights(Exec& exec, const Shared<Exec, T>& to, const T* fr
     exec.template copy_async<16>(to, i, from + i, true);
 }
 
+/// Where a row of the residual and of the result begins; negative: the row is not there.
+struct RowPlaces {
+  Index residual, result;
+};
+
+/// y = residual + values for a warp's 64 columns from `first_column` on. `place(slot)` says where
+/// the rows begin that this lane has values of. `vector`: pairs of columns may be moved at once.
+///
+/// The residual may be y, so a store keeps the compiler from moving a load before it: the residuals
+/// of several values are loaded, and then stored to.
+template <class E, class Exec, class Place>
+EQSR_DEVICE void write_columns(Exec& exec, const float (&values)[weight_columns],
+                               const float* residual, float* y, int first_column, int columns,
+                               bool vector, const Place& place) {
+  constexpr int together = 16;
+  const int lane = exec.lane();
+  RowPlaces rows[std::size_t{E::slots}];
+  EQSR_UNROLL
+  for (int s = 0; s < E::slots; ++s) rows[s] = place(s);
+  EQSR_UNROLL
+  for (int first = 0; first < weight_columns; first += together) {
+    float before[together];
+    EQSR_UNROLL
+    for (int i = 0; i < together; i += 2) {  // neighbours: a pair lies in one row
+      const int o = first_column + E::column(lane, first + i);
+      const RowPlaces& row = rows[E::slot(first + i)];
+      before[i] = before[i + 1] = 0;
+      if (!residual || row.residual < 0 || o >= columns) continue;
+      if (vector) {
+        const Float2 two = exec.load2(residual + row.residual + o);
+        before[i] = two.v[0];
+        before[i + 1] = two.v[1];
+      } else {
+        before[i] = exec.load(residual + row.residual + o);
+        if (o + 1 < columns) before[i + 1] = exec.load(residual + row.residual + o + 1);
+      }
+    }
+    EQSR_UNROLL
+    for (int i = 0; i < together; i += 2) {
+      const int o = first_column + E::column(lane, first + i);
+      const RowPlaces& row = rows[E::slot(first + i)];
+      if (row.result < 0 || o >= columns) continue;
+      float* const to = y + row.result + o;
+      const float a = before[i] + values[first + i], b = before[i + 1] + values[first + i + 1];
+      if (vector) {
+        exec.store2(to, a, b);
+      } else {
+        exec.store(to, a);
+        if (o + 1 < columns) exec.store(to + 1, b);
+      }
+    }
+  }
+}
+
 /// y = residual + activation(bias + scale(o) sum), 128 pixels by 64 to 192 outputs a block.
 ///
 /// The inner dimension runs over the taps (1 or 9) and, within a tap, the channels, 32 steps at a
@@ -147,38 +201,22 @@ struct GemmBody {
 
   template <class Exec>
   static EQSR_DEVICE void finish(Exec& exec, const Params& p, Index first_row, int first_column,
-                                 const float (&sums)[weight_columns]) {
+                                 float (&sums)[weight_columns]) {
     const int lane = exec.lane();
     EQSR_UNROLL
-    for (int i = 0; i < weight_columns; i += 2) {  // neighbours: a pair lies in one row
-      const Index row = first_row + E::row(lane, i);
+    for (int i = 0; i < weight_columns; ++i) {
       const int o = first_column + E::column(lane, i);
-      if (row >= p.pixels || o >= p.outputs) continue;
-      const bool two = o + 1 < p.outputs;
-      float value[2] = {sums[i], sums[i + 1]};
-      EQSR_UNROLL
-      for (int e = 0; e < 2; ++e) {
-        if (e == 1 && !two) break;
-        if (p.scale) value[e] *= exec.load(p.scale + o + e);
-        if (p.bias) value[e] += exec.load(p.bias + o + e);
-        value[e] = activate(exec, p.activation, value[e]);
-      }
-      const Index at = row * p.outputs + o;
-      if (two && p.vector_out) {
-        if (p.residual) {
-          const Float2 before = exec.load2(p.residual + at);
-          value[0] += before.v[0];
-          value[1] += before.v[1];
-        }
-        exec.store2(p.y + at, value[0], value[1]);
-        continue;
-      }
-      EQSR_UNROLL
-      for (int e = 0; e < 2; ++e) {
-        if (e == 1 && !two) break;
-        exec.store(p.y + at + e, value[e] + (p.residual ? exec.load(p.residual + at + e) : 0.0f));
-      }
+      const bool inside = o < p.outputs;
+      if (p.scale) sums[i] *= inside ? exec.load(p.scale + o) : 0.0f;
+      if (p.bias) sums[i] += inside ? exec.load(p.bias + o) : 0.0f;
     }
+    activate_all(exec, p.activation, sums);
+    write_columns<E>(exec, sums, p.residual, p.y, first_column, p.outputs, p.vector_out,
+                     [&](int s) {
+                       const Index row = first_row + E::row_of_slot(lane, s);
+                       const Index at = row < p.pixels ? row * p.outputs : Index{-1};
+                       return RowPlaces{at, at};
+                     });
   }
 };
 

@@ -36,7 +36,7 @@ struct KrigingBlockBody {
     const float *row_factor, *column_factor;  ///< (height, 3), (width, 3)
     Index first_row, last_row, height, width;
     int channels, reduced;
-    bool vector;
+    bool vector;  ///< whether rows are multiples of 16 bytes
   };
 
   static constexpr int tiles(int channels) { return ceil_div(channels, weight_columns); }
@@ -188,23 +188,33 @@ struct KrigingBlockBody {
     }
   }
 
-  /// The involution of 32 channels, one a lane; a warp has 8 pixels.
+  /// The involution of 32 channels, one a lane; a warp has 8 pixels. A pixel's nine loads do not
+  /// wait for one another: those outside of the plane read the pixel itself, and count nothing.
   template <class Exec>
   static EQSR_DEVICE void involve(Exec& exec, const Params& p, const Tile& tile, int chunk,
                                   const Shared<Exec, float>& value) {
     const int lane = exec.lane(), channel = chunk * tile_steps + lane;
+    const Index down = p.width * p.channels;
     EQSR_ROLLED
     for (int i = 0; i < rows / (max_threads / 32); ++i) {
       const int r = exec.warp() * (rows / (max_threads / 32)) + i;
       const Index y = tile.y + r / side, x = tile.x + r % side;
       float sum = 0;
       if (y < p.last_row && x < p.width && channel < p.channels) {
+        const float* const centre = p.a + ((y - p.a_first) * p.width + x) * p.channels + channel;
+        const bool row[3] = {y > 0, true, y + 1 < p.height};
+        const bool column[3] = {x > 0, true, x + 1 < p.width};
+        float neighbour[9];
         EQSR_UNROLL
         for (int tap = 0; tap < 9; ++tap) {
-          const Index row = y + tap / 3 - 1, column = x + tap % 3 - 1;
-          if (row < 0 || row >= p.height || column < 0 || column >= p.width) continue;
-          sum += value.load(r * pitch + lane / 8 * 9 + tap) *
-                 exec.load(p.a + ((row - p.a_first) * p.width + column) * p.channels + channel);
+          const Index offset = (tap / 3 - 1) * down + (tap % 3 - 1) * p.channels;
+          const bool inside = row[tap / 3] && column[tap % 3];
+          neighbour[tap] = exec.load(centre + (inside ? offset : 0));
+        }
+        EQSR_UNROLL
+        for (int tap = 0; tap < 9; ++tap) {
+          const float more = sum + value.load(r * pitch + lane / 8 * 9 + tap) * neighbour[tap];
+          sum = row[tap / 3] && column[tap % 3] ? more : sum;
         }
       }
       exec.sync_warp();  // all lanes have read the pixel's kernels
@@ -214,19 +224,20 @@ struct KrigingBlockBody {
 
   template <class Exec>
   static EQSR_DEVICE void write(Exec& exec, const Params& p, const Tile& tile,
-                                const float (&out)[weight_columns]) {
-    const int lane = exec.lane();
+                                float (&out)[weight_columns]) {
+    const int lane = exec.lane(), first = tile.column_warp * weight_columns;
     EQSR_UNROLL
     for (int i = 0; i < weight_columns; ++i) {
-      const int r = tile.row_warp * 32 + Wide::row(lane, i);
-      const Index y = tile.y + r / side, x = tile.x + r % side;
-      const int o = tile.column_warp * weight_columns + Wide::column(lane, i);
-      if (y >= p.last_row || x >= p.width || o >= p.channels) continue;
-      const float before =
-          exec.load(p.residual + ((y - p.residual_first) * p.width + x) * p.channels + o);
-      exec.store(p.y + ((y - p.y_first) * p.width + x) * p.channels + o,
-                 before + (out[i] + exec.load(p.conv2_bias + o)));
+      const int o = first + Wide::column(lane, i);
+      out[i] += o < p.channels ? exec.load(p.conv2_bias + o) : 0.0f;
     }
+    write_columns<Wide>(exec, out, p.residual, p.y, first, p.channels, p.vector, [&](int s) {
+      const int r = tile.row_warp * 32 + Wide::row_of_slot(lane, s);
+      const Index y = tile.y + r / side, x = tile.x + r % side;
+      if (y >= p.last_row || x >= p.width) return RowPlaces{-1, -1};
+      return RowPlaces{((y - p.residual_first) * p.width + x) * p.channels,
+                       ((y - p.y_first) * p.width + x) * p.channels};
+    });
   }
 };
 

@@ -17,6 +17,7 @@ namespace eqsr { inline namespace EQSR_ABI { namespace gpu {
 template <Precision P>
 struct MlpBody {
   static constexpr int max_threads = 256, rows = 64, most_channels = 256;
+  static constexpr int min_blocks = P == Precision::bf16 ? 2 : 1;
   using Wide = Engine<P, weight_columns>;  // second product: 64 columns a warp
   using Narrow = Engine<P, weight_columns / 4, weight_columns>;  // first product: 16 of 64
   using Operand = typename Wide::Operand;
@@ -34,7 +35,7 @@ struct MlpBody {
     Index count, group;     ///< rows, and rows of a group
     int channels, hidden;
     float epsilon;
-    bool vector;
+    bool vector, vector_out;  ///< whether rows of x, and of y and the residual, are aligned
   };
 
   EQSR_HD static constexpr int tiles(int columns) { return ceil_div(columns, weight_columns); }
@@ -163,24 +164,33 @@ struct MlpBody {
                                      const Shared<Exec, float>& hidden) {
     const int n = exec.thread();
     if (n >= weight_columns || first + n >= p.hidden) return;
+    // Eight numbers as float32, which many devices have more units for, and those as double.
     double sum = 0;
-    for (int r = 0; r < left; ++r) sum += static_cast<double>(hidden.load(r * hidden_pitch + n));
+    for (int first_row = 0; first_row < left; first_row += 8) {
+      float part = 0;
+      EQSR_UNROLL
+      for (int r = 0; r < 8; ++r)
+        if (first_row + r < left) part += hidden.load((first_row + r) * hidden_pitch + n);
+      sum += static_cast<double>(part);
+    }
     exec.store(p.sums + Index{exec.block()} * p.hidden + first + n, sum);
   }
 
   template <class Exec>
   static EQSR_DEVICE void write(Exec& exec, const Params& p, Index first_row, Index end,
-                                int first_column, const float (&out)[weight_columns]) {
+                                int first_column, float (&out)[weight_columns]) {
     const int lane = exec.lane();
     EQSR_UNROLL
     for (int i = 0; i < weight_columns; ++i) {
-      const Index row = first_row + Wide::row(lane, i);
       const int o = first_column + Wide::column(lane, i);
-      if (row >= end || o >= p.channels) continue;
-      const Index at = row * p.channels + o;
-      const float before = p.residual ? exec.load(p.residual + at) : 0.0f;
-      exec.store(p.y + at, before + (out[i] + exec.load(p.contract_bias + o)));
+      out[i] += o < p.channels ? exec.load(p.contract_bias + o) : 0.0f;
     }
+    write_columns<Wide>(exec, out, p.residual, p.y, first_column, p.channels, p.vector_out,
+                        [&](int s) {
+                          const Index row = first_row + Wide::row_of_slot(lane, s);
+                          const Index at = row < end ? row * p.channels : Index{-1};
+                          return RowPlaces{at, at};
+                        });
   }
 };
 
