@@ -7,12 +7,14 @@ namespace eqsr { inline namespace EQSR_ABI {
 
 namespace cpu {
 
-[[gnu::noinline]] inline void activate(Context<Cpu>& ctx, Activation kind, const float* x,
-                                       const float* addend, Index count, float* y) {
+/// y = activation(x + addend), element by element; the addend may be empty.
+[[gnu::noinline]] inline void activate(Context<Cpu>& ctx, Activation kind, Rows<const float> x,
+                                       Rows<const float> addend, Rows<float> y) {
   constexpr Index block = 4096;  // a multiple of every vector's width
-  for_each_chunk(ctx, count, block, [&](Index first, Index size, int) {
+  for_each_chunk(ctx, x.size(), block, [&](Index first, Index size, int) {
     with_isa(ctx.isa(), [&](auto simd) {
-      simd.activate_row(x + first, addend ? addend + first : nullptr, size, kind, y + first);
+      simd.activate_row(x.data() + first, addend.empty() ? nullptr : addend.data() + first, size,
+                        kind, y.data() + first);
     });
   });
 }
@@ -21,10 +23,9 @@ namespace cpu {
 
 template <>
 struct Kernel<op::Activate, Cpu> {
-  template <int C>
-  static void run(Context<Cpu>& ctx, Activation kind, Rows<const float, C> x,
-                  Rows<const float, C> addend, Rows<float, C> y) {
-    cpu::activate(ctx, kind, x.data(), addend.data(), x.size(), y.data());
+  static void run(Context<Cpu>& ctx, Activation kind, Rows<const float> x, Rows<const float> addend,
+                  Rows<float> y) {
+    cpu::activate(ctx, kind, x, addend, y);
   }
 };
 

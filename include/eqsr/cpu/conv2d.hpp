@@ -25,9 +25,9 @@ struct ConvolutionScratch {
   float* tiles;     ///< of each thread
 };
 template <class C>
-ConvolutionScratch convolution_scratch(Scope<C>& memory, Index h, Index w, int inputs,
-                                       int outputs) {
-  return {memory.floats(Halo{h, w, inputs}.size()),
+ConvolutionScratch convolution_scratch(Scope<C>& memory, Plane<const float> x, int outputs) {
+  const int inputs = static_cast<int>(x.extent<'c'>());
+  return {memory.floats(Halo{x.extent<'h'>(), x.extent<'w'>(), inputs}.size()),
           memory.floats(memory.context().threads() *
                         WinogradTiles::scratch(inputs, outputs, convolution_tiles))};
 }
@@ -54,12 +54,13 @@ ConvolutionScratch convolution_scratch(Scope<C>& memory, Index h, Index w, int i
 }
 
 /// 3x3 convolution of a plane whose input channels are scaled first, unless `scale` is null.
-[[gnu::noinline]] inline void convolve(Context<Cpu>& ctx, const float* x, Index h, Index w,
-                                       const float* scale, const WinogradWeights& weights,
+[[gnu::noinline]] inline void convolve(Context<Cpu>& ctx, Plane<const float> x, const float* scale,
+                                       const WinogradWeights& weights,
                                        const ConvolutionScratch& scratch, const Output& y) {
+  const Index h = x.extent<'h'>(), w = x.extent<'w'>();
   const Halo halo{h, w, weights.inputs};
   const float* bordered = scratch.bordered;
-  copy_with_halo(ctx, x, halo, scale, scratch.bordered);
+  copy_with_halo(ctx, x.data(), halo, scale, scratch.bordered);
   const Index each = WinogradTiles::scratch(weights.inputs, weights.outputs, convolution_tiles);
   const Index across = ceil_div(w, 2), tiles = ceil_div(h, 2) * across;
   ctx.parallel_for(ceil_div(tiles, convolution_tiles), [&](Index task, int thread) {
@@ -97,15 +98,12 @@ struct Kernel<op::Conv2d, Cpu> {
   template <int In, int Out>
   static Scratch scratch(auto& memory, Plane<const float, In> x, const auto& layer,
                          Plane<float, Out>, const Epilogue<Out>&) {
-    return {cpu::packed_3x3(memory.context(), layer),
-            cpu::convolution_scratch(memory, x.template extent<'h'>(), x.template extent<'w'>(), In,
-                                     Out)};
+    return {cpu::packed_3x3(memory.context(), layer), cpu::convolution_scratch(memory, x, Out)};
   }
   template <int In, int Out>
   static void run(Context<Cpu>& ctx, const Scratch& scratch, Plane<const float, In> x, const auto&,
                   Plane<float, Out> y, const Epilogue<Out>& epilogue) {
-    cpu::convolve(ctx, x.data(), x.template extent<'h'>(), x.template extent<'w'>(), nullptr,
-                  *scratch.weights, scratch.temporaries,
+    cpu::convolve(ctx, x, nullptr, *scratch.weights, scratch.temporaries,
                   cpu::output(y.data(), scratch.weights->bias.data(), epilogue));
   }
 };

@@ -7,9 +7,11 @@ namespace eqsr { inline namespace EQSR_ABI {
 
 namespace cpu {
 
-[[gnu::noinline]] inline void involution(Context<Cpu>& ctx, const float* x, Index height,
-                                         Index width, int channels, const float* kernels,
-                                         const float* factors, float* y) {
+[[gnu::noinline]] inline void involution(Context<Cpu>& ctx, Plane<const float> x,
+                                         Plane<const float> kernels, Plane<const float, 9> factors,
+                                         Plane<float> y) {
+  const Index height = x.extent<'h'>(), width = x.extent<'w'>();
+  const int channels = static_cast<int>(x.extent<'c'>());
   const int per_pixel = InvolutionShape{channels}.kernels();
   for_each_row(ctx, height, [&](Index h) {
     with_isa(ctx.isa(), [&](auto simd) {
@@ -18,11 +20,11 @@ namespace cpu {
         for (int tap = 0; tap < 9; ++tap) {
           const Index row = h + tap / 3 - 1, column = w + tap % 3 - 1;
           const bool outside = row < 0 || row >= height || column < 0 || column >= width;
-          neighbours[tap] = outside ? nullptr : x + (row * width + column) * channels;
+          neighbours[tap] = outside ? nullptr : x.data() + (row * width + column) * channels;
         }
         const Index pixel = h * width + w;
-        simd.involution(neighbours, kernels + pixel * per_pixel, factors + pixel * 9, channels,
-                        y + pixel * channels);
+        simd.involution(neighbours, kernels.data() + pixel * per_pixel, factors.data() + pixel * 9,
+                        channels, y.data() + pixel * channels);
       }
     });
   });
@@ -32,11 +34,9 @@ namespace cpu {
 
 template <>
 struct Kernel<op::Involution, Cpu> {
-  template <int C, int K>
-  static void run(Context<Cpu>& ctx, Plane<const float, C> x, Plane<const float, K> k,
-                  Plane<const float, 9> g, Plane<float, C> y) {
-    cpu::involution(ctx, x.data(), x.template extent<'h'>(), x.template extent<'w'>(), C, k.data(),
-                    g.data(), y.data());
+  static void run(Context<Cpu>& ctx, Plane<const float> x, Plane<const float> k,
+                  Plane<const float, 9> g, Plane<float> y) {
+    cpu::involution(ctx, x, k, g, y);
   }
 };
 

@@ -2,8 +2,8 @@
 #pragma once
 #include <eqsr/core/function_ref.hpp>  // FunctionRef
 #include <eqsr/cpu/conv2d.hpp>         // convolve
+#include <eqsr/cpu/core/rows.hpp>      // normalise
 #include <eqsr/layer/involution.hpp>   // InvolutionShape
-#include <eqsr/layer/layer_norm.hpp>   // layer_norm_epsilon
 #include <eqsr/layer/query_grid.hpp>   // ConstQueryAxis
 
 /// The target-resolution stage on one tile of 16 x 64 pixels, whose activations stay in the
@@ -12,7 +12,7 @@ namespace eqsr { inline namespace EQSR_ABI { namespace cpu {
 
 /// The parameters of one involution block in the order of the kernels.
 struct BlockWeights {
-  const float *norm1_weight, *norm1_bias, *norm2_weight, *norm2_bias;
+  Norm norm1, norm2;
   const PackedWeights *conv1, *kernels, *conv2, *expand, *contract;
   const WinogradWeights* reduce;
   const float *contract_weight, *contract_bias;  ///< (L, 2L), (L)
@@ -52,9 +52,9 @@ struct KrigingImage {
   int L;
   Index H, W;
   ConstQueryAxis rows, columns;
-  const float *features, *row_table, *column_table;  ///< the head's product, split
-  Index source_width;
-  const float *row_factor, *column_factor;  ///< (H, 3), (W, 3): the distance factor, split
+  Plane<const float> features;                     ///< the head's product, split: of the source,
+  Rows<const float> row_table, column_table;       ///< and (H, L), (W, L) of the target
+  Rows<const float, 3> row_factor, column_factor;  ///< (H, 3), (W, 3): the distance factor, split
   BlockWeights block[2];
   const PackedWeights* to_rgb;
 };
@@ -113,20 +113,18 @@ class KrigingTile {
       std::fill_n(a, begin, 0.0f);
       std::fill_n(a + end, pitch - end, 0.0f);
       if (!inside) continue;
-      normalise(in.at(row, first), last - first, block.norm1_weight, block.norm1_bias);
-      product(normed_, last - first, L, *block.conv1, a + begin);
+      normalise(in.at(row, first), last - first, block.norm1);
+      dense(normed_, last - first, *block.conv1, a + begin);
     }
     for (Index y = even.y; y < even.y + even.h; y += 2) {
       reduce(block, a_ + (y - even.y) * pitch, pitch, even.w);
       for (Index row = (std::max)(y, r.y); row < (std::min)(y + 2, r.y + r.h); ++row) {
         const Index left = r.x - even.x;
         const int reduced = InvolutionShape{L}.reduced();
-        product(reduced_ + ((row - y) * even.w + left) * reduced, r.w, reduced, *block.kernels,
-                kernels_);
+        dense(reduced_ + ((row - y) * even.w + left) * reduced, r.w, *block.kernels, kernels_);
         involve(a_ + (row - even.y) * pitch + left * L, pitch, row, r);
-        const Operand values{.data = value_, .rows = r.w, .row_stride = L};
         float* x = out.data ? out.at(row, r.x) : x_;
-        multiply(values, *block.conv2, x, L, Activation::none, in.at(row, r.x));
+        dense(value_, r.w, *block.conv2, x, Activation::none, in.at(row, r.x));
         done(row, x);
       }
     }
@@ -134,14 +132,13 @@ class KrigingTile {
 
   /// The hidden layer of a block's perceptron, GELU(expand(norm2(x))), for a row.
   const float* hidden(const BlockWeights& block, const float* x, Index count) {
-    normalise(x, count, block.norm2_weight, block.norm2_bias);
-    const Operand normed{.data = normed_, .rows = count, .row_stride = image_.L};
-    multiply(normed, *block.expand, hidden_, 2 * image_.L, Activation::gelu);
+    normalise(x, count, block.norm2);
+    dense(normed_, count, *block.expand, hidden_, Activation::gelu);
     return hidden_;
   }
   /// z = contract(hidden) for the row that `hidden` was called with.
   void contracted(const BlockWeights& block, Index count, float* z) const {
-    product(hidden_, count, 2 * image_.L, *block.contract, z);
+    dense(hidden_, count, *block.contract, z);
   }
   /// The same on scratch.
   const float* contracted(const BlockWeights& block, Index count) {
@@ -164,7 +161,7 @@ class KrigingTile {
               Index count, float* rgb) const {
     head_row(row, column, count, value_);
     gated(x, z, gate, count, normed_, value_);
-    product(normed_, count, image_.L, *image_.to_rgb, rgb);
+    dense(normed_, count, *image_.to_rgb, rgb);
   }
 
   /// sums(c) = sum of a row's hidden layer.
@@ -182,35 +179,21 @@ class KrigingTile {
   }
   void head_row(Index row, Index x, Index count, float* u) const {
     const int L = image_.L;
-    const float* line = image_.features + image_.rows.index(row) * image_.source_width * L;
+    const float* line =
+        image_.features.data() + image_.rows.index(row) * image_.features.extent<'w'>() * L;
     with_isa(isa_, [&](auto simd) {
       for (Index c = x; c < x + count; ++c, u += L)
-        simd.relu_of_three(line + image_.columns.index(c) * L, image_.column_table + c * L,
-                           image_.row_table + row * L, L, u);
+        simd.relu_of_three(line + image_.columns.index(c) * L, image_.column_table.data() + c * L,
+                           image_.row_table.data() + row * L, L, u);
     });
   }
-  void normalise(const float* x, Index count, const float* weight, const float* bias) const {
-    const int L = image_.L;
-    with_isa(isa_, [&](auto simd) {
-      for (Index p = 0; p < count; ++p)
-        simd.layer_norm(x + p * L, L, weight, bias, static_cast<float>(layer_norm_epsilon),
-                        Activation::none, normed_ + p * L);
-    });
+  void normalise(const float* x, Index count, const Norm& norm) const {
+    cpu::normalise(isa_, Rows<const float>(x, count, image_.L), norm, normed_);
   }
-  void multiply(const Operand& a, const PackedWeights& weights, float* y, int channels,
-                Activation activation, const float* residual = nullptr) const {
-    const Output out{.data = y,
-                     .row_stride = channels,
-                     .bias = weights.bias.data(),
-                     .residual = residual,
-                     .residual_stride = channels,
-                     .activation = activation};
-    multiply_rows(isa_, a, weights.matrix(), out, 0, a.rows);
-  }
-  void product(const float* x, Index count, int channels, const PackedWeights& weights,
-               float* y) const {
-    multiply({.data = x, .rows = count, .row_stride = channels}, weights, y, weights.columns,
-             Activation::none);
+  /// y = residual + activation(x w + bias) for `count` rows of as many channels as w is deep.
+  void dense(const float* x, Index count, const PackedWeights& weights, float* y,
+             Activation activation = Activation::none, const float* residual = nullptr) const {
+    cpu::dense(isa_, Rows<const float>(x, count, weights.depth), weights, y, activation, residual);
   }
   /// ReLU of the 3x3 convolution that precedes the kernels, for two rows of `count` pixels.
   void reduce(const BlockWeights& block, const float* a, Index pitch, Index count) const {
@@ -227,11 +210,11 @@ class KrigingTile {
   void involve(const float* a, Index pitch, Index row, const Rect& r) const {
     const int L = image_.L, per_pixel = InvolutionShape{L}.kernels();
     with_isa(isa_, [&](auto simd) {
+      const float* down = &image_.row_factor(row, 0);
       for (Index c = 0; c < r.w; ++c) {
+        const float* across = &image_.column_factor(r.x + c, 0);
         float factors[9];
-        for (int tap = 0; tap < 9; ++tap)
-          factors[tap] =
-              image_.row_factor[3 * row + tap / 3] * image_.column_factor[3 * (r.x + c) + tap % 3];
+        for (int tap = 0; tap < 9; ++tap) factors[tap] = down[tap / 3] * across[tap % 3];
         simd.involution(a + c * L, pitch, kernels_ + c * per_pixel, factors, L, value_ + c * L);
       }
     });

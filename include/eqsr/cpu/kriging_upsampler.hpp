@@ -40,24 +40,21 @@ HeadTables head_tables(Scope<C>& memory, Index source, Index H, Index W, int L) 
 }
 
 [[gnu::noinline]] inline void fill_head_tables(Context<Cpu>& ctx, const HeadTables& tables,
-                                               const SplitHead& head, const float* x, Index source,
-                                               const float* encoded_rows, Index H,
-                                               const float* encoded_columns, Index W) {
-  const auto fill = [&](float* to, const PackedWeights& weights, const float* from, Index m) {
-    product(ctx, {.data = from, .rows = m, .row_stride = weights.depth}, weights.matrix(),
-            {.data = to, .row_stride = weights.columns, .bias = weights.bias.data()});
+                                               const SplitHead& head, Rows<const float> x,
+                                               Rows<const float> encoded_rows,
+                                               Rows<const float> encoded_columns) {
+  const auto fill = [&](float* to, const PackedWeights& weights, Rows<const float> from) {
+    product(ctx, operand(from), weights.matrix(), output(to, weights));
   };
-  fill(tables.features, head.features, x, source);
-  fill(tables.rows, head.rows, encoded_rows, H);
-  fill(tables.columns, head.columns, encoded_columns, W);
+  fill(tables.features, head.features, x);
+  fill(tables.rows, head.rows, encoded_rows);
+  fill(tables.columns, head.columns, encoded_columns);
 }
 
 /// The parameters of an involution block, packed.
 BlockWeights block_weights(AnyContext auto& ctx, const auto& block) {
-  return {.norm1_weight = block.norm1.weight.data(),
-          .norm1_bias = block.norm1.bias.data(),
-          .norm2_weight = block.norm2.weight.data(),
-          .norm2_bias = block.norm2.bias.data(),
+  return {.norm1 = norm_of(block.norm1),
+          .norm2 = norm_of(block.norm2),
           .conv1 = packed_linear(ctx, block.conv1),
           .kernels = packed_linear(ctx, block.involution.expand),
           .conv2 = packed_linear(ctx, block.conv2),
@@ -90,9 +87,8 @@ struct Kernel<op::KrigingHead, Cpu> {
                   ConstQueryAxis rows, ConstQueryAxis columns, Rows<const float, E> encoded_rows,
                   Rows<const float, E> encoded_columns, const auto&, Plane<float, L> u) {
     const cpu::HeadTables& tables = scratch.tables;
-    cpu::fill_head_tables(ctx, tables, *scratch.weights, x.data(), x.size() / C,
-                          encoded_rows.data(), rows.index.size(), encoded_columns.data(),
-                          columns.index.size());
+    cpu::fill_head_tables(ctx, tables, *scratch.weights, eqsr::rows(x), encoded_rows,
+                          encoded_columns);
     const Index source_width = x.template extent<'w'>(), width = u.template extent<'w'>();
     cpu::for_each_row(ctx, u.template extent<'h'>(), [&](Index h) {
       with_isa(ctx.isa(), [&](auto simd) {
@@ -153,19 +149,20 @@ struct Kernel<op::KrigingUpsampler, Cpu> {
     encode(scratch.down, x.template extent<'h'>());
     encode(scratch.across, x.template extent<'w'>());
     const cpu::HeadTables& tables = scratch.tables;
-    cpu::fill_head_tables(ctx, tables, *scratch.head, x.data(), x.size() / L::channels,
-                          scratch.down.encoded, H, scratch.across.encoded, W);
+    cpu::fill_head_tables(ctx, tables, *scratch.head, rows(x),
+                          Rows<const float>(scratch.down.encoded, H, L::encoded),
+                          Rows<const float>(scratch.across.encoded, W, L::encoded));
+    const Index h = x.template extent<'h'>(), w = x.template extent<'w'>();
     const cpu::KrigingImage image{.L = L::latent,
                                   .H = H,
                                   .W = W,
                                   .rows = scratch.down.table,
                                   .columns = scratch.across.table,
-                                  .features = tables.features,
-                                  .row_table = tables.rows,
-                                  .column_table = tables.columns,
-                                  .source_width = x.template extent<'w'>(),
-                                  .row_factor = scratch.down.factor,
-                                  .column_factor = scratch.across.factor,
+                                  .features = Plane<const float>(tables.features, h, w, L::latent),
+                                  .row_table = Rows<const float>(tables.rows, H, L::latent),
+                                  .column_table = Rows<const float>(tables.columns, W, L::latent),
+                                  .row_factor = Rows<const float, 3>(scratch.down.factor, H),
+                                  .column_factor = Rows<const float, 3>(scratch.across.factor, W),
                                   .block = {scratch.block[0], scratch.block[1]},
                                   .to_rgb = scratch.to_rgb};
     cpu::KrigingPasses(ctx, scratch.passes, image, bands).run();

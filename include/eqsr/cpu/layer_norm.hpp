@@ -7,12 +7,12 @@ namespace eqsr { inline namespace EQSR_ABI {
 
 namespace cpu {
 
-[[gnu::noinline]] inline void layer_norm(Context<Cpu>& ctx, const float* x, Index count,
-                                         int channels, const float* weight, const float* bias,
-                                         Activation activation, float* y) {
-  for_each_chunk(ctx, count, 64, [&](Index first, Index size, int) {
-    normalise(ctx.isa(), x + first * channels, size, channels, weight, bias, y + first * channels,
-              activation);
+[[gnu::noinline]] inline void layer_norm(Context<Cpu>& ctx, Rows<const float> x, const Norm& norm,
+                                         Activation activation, Rows<float> y) {
+  const Index channels = x.extent<'c'>();
+  for_each_chunk(ctx, x.extent<'m'>(), 64, [&](Index first, Index size, int) {
+    normalise(ctx.isa(), Rows<const float>(x.data() + first * channels, size, channels), norm,
+              y.data() + first * channels, activation);
   });
 }
 
@@ -20,11 +20,9 @@ namespace cpu {
 
 template <>
 struct Kernel<op::LayerNorm, Cpu> {
-  template <int C>
-  static void run(Context<Cpu>& ctx, Rows<const float, C> x, const auto& layer, Rows<float, C> y,
+  static void run(Context<Cpu>& ctx, Rows<const float> x, const auto& layer, Rows<float> y,
                   Activation activation) {
-    cpu::layer_norm(ctx, x.data(), x.template extent<'m'>(), C, layer.weight.data(),
-                    layer.bias.data(), activation, y.data());
+    cpu::layer_norm(ctx, x, cpu::norm_of(layer), activation, y);
   }
 };
 

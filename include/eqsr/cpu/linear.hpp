@@ -13,12 +13,12 @@ struct Kernel<op::Linear, Cpu> {
   static Scratch scratch(auto& memory, const auto& /*x*/, const auto& layer, const auto&...) {
     return {cpu::packed_linear(memory.context(), layer)};
   }
-  template <int In, int Out>
-  static void run(Context<Cpu>& ctx, const Scratch& scratch, Rows<const float, In> x, const auto&,
+  template <int Out>
+  static void run(Context<Cpu>& ctx, const Scratch& scratch, Rows<const float> x, const auto&,
                   Rows<float, Out> y, const Epilogue<Out>& epilogue) {
     const cpu::PackedWeights& packed = *scratch.weights;
-    const Operand a{.data = x.data(), .rows = x.template extent<'m'>(), .row_stride = In};
-    cpu::product(ctx, a, packed.matrix(), cpu::output(y.data(), packed.bias.data(), epilogue));
+    cpu::product(ctx, cpu::operand(x), packed.matrix(),
+                 cpu::output(y.data(), packed.bias.data(), epilogue));
   }
 };
 

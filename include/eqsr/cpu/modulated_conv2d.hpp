@@ -36,15 +36,15 @@ struct ModulatedScratch {
 
 /// x (1 + m) convolved with W, then each output scaled by its inverse norm.
 [[gnu::noinline]] inline void modulated_convolution(Context<Cpu>& ctx,
-                                                    const ModulatedScratch& scratch, const float* x,
-                                                    Index h, Index w, const float* modulation,
-                                                    Output y) {
+                                                    const ModulatedScratch& scratch,
+                                                    Plane<const float> x,
+                                                    Channels<const float> modulation, Output y) {
   const ModulatedWeights& prepared = *scratch.weights;
   const int inputs = prepared.weights.inputs, outputs = prepared.weights.outputs;
   float *input_scale = scratch.input_scale, *output_scale = scratch.output_scale;
   Eigen::ArrayXd norm = Eigen::ArrayXd::Constant(outputs, demodulation_epsilon);
   for (int c = 0; c < inputs; ++c) {
-    const double scale = modulation[c] + 1.0;
+    const double scale = modulation(c) + 1.0;
     input_scale[c] = static_cast<float>(scale);
     norm += prepared.squares.col(c) * (scale * scale);
   }
@@ -52,7 +52,7 @@ struct ModulatedScratch {
   std::fill_n(output_scale + outputs, 16, 0.0f);
 
   y.column_scale = output_scale;
-  convolve(ctx, x, h, w, input_scale, prepared.weights, scratch.temporaries, y);
+  convolve(ctx, x, input_scale, prepared.weights, scratch.temporaries, y);
 }
 
 }  // namespace cpu
@@ -66,16 +66,13 @@ struct Kernel<op::ModulatedConv2d, Cpu> {
     return {memory.context().template prepare<cpu::ModulatedWeights>(
                 layer.prepared, layer.weight.stamp(), cpu::ModulatedWeights::bytes(In, Out),
                 [&] { return cpu::prepare_modulated(Out, In, layer.weight.data()); }),
-            cpu::convolution_scratch(memory, x.template extent<'h'>(), x.template extent<'w'>(), In,
-                                     Out),
-            memory.floats(In), memory.floats(Out + 16)};
+            cpu::convolution_scratch(memory, x, Out), memory.floats(In), memory.floats(Out + 16)};
   }
-  template <int In, int Out>
-  static void run(Context<Cpu>& ctx, const Scratch& scratch, Plane<const float, In> x,
-                  Channels<const float, In> modulation, const auto&, Plane<float, Out> y,
+  template <int Out>
+  static void run(Context<Cpu>& ctx, const Scratch& scratch, Plane<const float> x,
+                  Channels<const float> modulation, const auto&, Plane<float, Out> y,
                   const Epilogue<Out>& epilogue) {
-    cpu::modulated_convolution(ctx, scratch, x.data(), x.template extent<'h'>(),
-                               x.template extent<'w'>(), modulation.data(),
+    cpu::modulated_convolution(ctx, scratch, x, modulation,
                                cpu::output(y.data(), nullptr, epilogue));
   }
 };

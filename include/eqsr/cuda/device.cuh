@@ -125,6 +125,7 @@ struct Device {
     return pair;
   }
 };
+static_assert(Execution<Device>);
 
 /// Blocks that shall fit a multiprocessor at once, as far as registers go.
 template <class Body>

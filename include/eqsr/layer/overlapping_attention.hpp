@@ -60,7 +60,7 @@ struct Kernel<op::OverlappingAttention, Reference> {
               for (int k = 0; k < d; ++k) score += qkv(yi, xi, head * d + k) * key(j, 1, k);
               score = score / std::sqrt(double(d)) +
                       layer.relative_position_bias_table(
-                          overlapping_bias_index(j / Mo - i / M, j % Mo - i % M, M, Mo), head);
+                          layer.bias_row(j / Mo - i / M, j % Mo - i % M), head);
               largest = (std::max)(largest, score);
               weights[static_cast<std::size_t>(j)] = score;
             }
@@ -99,6 +99,10 @@ struct OverlappingAttention {
     v("relative_position_bias_table", self.relative_position_bias_table);
     v("qkv", self.qkv);
     v("proj", self.proj);
+  }
+  /// The row of the bias table for offsets from a query to a key, each counted in its window.
+  static constexpr int bias_row(int dy, int dx) {
+    return overlapping_bias_index(dy, dx, Window, KeyWindow);
   }
   /// Throws `shape_mismatch` unless the plane divides into windows.
   void expect_windows(input x) const {

@@ -62,7 +62,7 @@ struct Kernel<op::WindowAttention, Reference> {
                 score += double(qkv(yi, xi, head * d + k)) * qkv(yj, xj, C + head * d + k);
               score = score / std::sqrt(double(d)) +
                       layer.relative_position_bias_table(
-                          window_bias_index(j / M - i / M, j % M - i % M, M), head);
+                          layer.bias_row(j / M - i / M, j % M - i % M), head);
               const auto region = [&](Index row, Index column) {
                 return shift_region(row, height, M, shift) * 3 +
                        shift_region(column, width, M, shift);
@@ -92,7 +92,7 @@ struct WindowAttention {
   using backend = B;
   using input = On<B, Plane<const float, C>>;
   using output = On<B, Plane<float, C>>;
-  static constexpr int channels = C, heads = Heads, window = Window;
+  static constexpr int channels = C, heads = Heads, window = Window, key_window = Window;
 
   Linear<C, 3 * C, B> qkv;
   Linear<C, C, B> proj;
@@ -105,6 +105,8 @@ struct WindowAttention {
     v("qkv", self.qkv);
     v("proj", self.proj);
   }
+  /// The row of the bias table for offsets from a query to a key, each counted in its window.
+  static constexpr int bias_row(int dy, int dx) { return window_bias_index(dy, dx, Window); }
   /// Throws `shape_mismatch` unless the plane divides into windows.
   void expect_windows(input x) const {
     const Index h = x.template extent<'h'>(), w = x.template extent<'w'>();

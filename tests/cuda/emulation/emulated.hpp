@@ -223,5 +223,6 @@ class Emulated {
   Block* block_;
   int thread_, block_x_, block_y_;
 };
+static_assert(eqsr::gpu::Execution<Emulated>);
 
 }  // namespace eqsr_test

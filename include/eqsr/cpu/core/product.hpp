@@ -69,17 +69,25 @@ inline constexpr Index rows_per_task = 96;
   with_isa(isa, [&](auto simd) { simd.multiply(a, b, y); });
 }
 
-/// y = residual + activation(x w + bias) for contiguous rows, on one thread.
-inline void dense(Isa isa, const float* x, Index rows, const PackedWeights& weights, float* y,
+/// Contiguous rows as the left side of a product, and as what becomes of one.
+inline Operand operand(Rows<const float> x) {
+  return {.data = x.data(), .rows = x.extent<'m'>(), .row_stride = x.extent<'c'>()};
+}
+inline Output output(float* y, const PackedWeights& weights,
+                     Activation activation = Activation::none, const float* residual = nullptr) {
+  return {.data = y,
+          .row_stride = weights.columns,
+          .bias = weights.bias.data(),
+          .residual = residual,
+          .residual_stride = weights.columns,
+          .activation = activation};
+}
+
+/// y = residual + activation(x w + bias) on one thread.
+inline void dense(Isa isa, Rows<const float> x, const PackedWeights& weights, float* y,
                   Activation activation = Activation::none, const float* residual = nullptr) {
-  multiply_rows(isa, {.data = x, .rows = rows, .row_stride = weights.depth}, weights.matrix(),
-                {.data = y,
-                 .row_stride = weights.columns,
-                 .bias = weights.bias.data(),
-                 .residual = residual,
-                 .residual_stride = weights.columns,
-                 .activation = activation},
-                0, rows);
+  multiply_rows(isa, operand(x), weights.matrix(), output(y, weights, activation, residual), 0,
+                x.extent<'m'>());
 }
 
 /// y = epilogue(a b), rows shared out to the threads.

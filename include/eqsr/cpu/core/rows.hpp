@@ -26,12 +26,20 @@ void for_each_row(Context<Cpu>& ctx, Index rows, const Task& task) {
   });
 }
 
-/// y = activation(layer_norm(x)) for contiguous rows, on one thread.
-inline void normalise(Isa isa, const float* x, Index rows, int channels, const float* weight,
-                      const float* bias, float* y, Activation activation = Activation::none) {
+/// The parameters of a layer norm.
+struct Norm {
+  const float *weight, *bias;  ///< (c)
+};
+Norm norm_of(const auto& layer) { return {layer.weight.data(), layer.bias.data()}; }
+
+/// y = activation(layer_norm(x)) on one thread.
+inline void normalise(Isa isa, Rows<const float> x, const Norm& norm, float* y,
+                      Activation activation = Activation::none) {
+  const Index rows = x.extent<'m'>();
+  const int channels = static_cast<int>(x.extent<'c'>());
   with_isa(isa, [&](auto simd) {
     for (Index m = 0; m < rows; ++m)
-      simd.layer_norm(x + m * channels, channels, weight, bias,
+      simd.layer_norm(x.data() + m * channels, channels, norm.weight, norm.bias,
                       static_cast<float>(layer_norm_epsilon), activation, y + m * channels);
   });
 }

@@ -20,27 +20,27 @@ WindowBlockForms window_block_forms(AnyContext auto& ctx, const auto& layer) {
 /// A transformer block without its queries, keys and values.
 struct WindowBlock {
   AttentionShape shape;
-  int heads, hidden;
-  const float *norm1_weight, *norm1_bias, *norm2_weight, *norm2_bias;
+  int hidden;
+  Norm norm1, norm2;
   WindowBlockForms forms;
   const BiasTable* bias;
 
-  [[nodiscard]] int channels() const { return heads * shape.d; }
+  [[nodiscard]] int channels() const { return shape.channels(); }
 };
+
+/// The sizes of the attention of a block of either kind.
+template <class L>
+inline constexpr AttentionShape block_shape = attention_shape<decltype(L::attention)>;
 
 /// The parts of a block that both kinds have.
 template <class L>
-WindowBlock window_block(const L& layer, const AttentionShape& shape, const WindowBlockForms& forms,
-                         const BiasTable& bias) {
-  return {shape,
-          L::heads,
-          L::hidden,
-          layer.norm1.weight.data(),
-          layer.norm1.bias.data(),
-          layer.norm2.weight.data(),
-          layer.norm2.bias.data(),
-          forms,
-          &bias};
+WindowBlock window_block(const L& layer, const WindowBlockForms& forms, const BiasTable& bias) {
+  return {.shape = block_shape<L>,
+          .hidden = L::hidden,
+          .norm1 = norm_of(layer.norm1),
+          .norm2 = norm_of(layer.norm2),
+          .forms = forms,
+          .bias = &bias};
 }
 
 /// Rows of a perceptron that are worked on at once.
@@ -50,9 +50,9 @@ inline constexpr Index mlp_rows = 64;
 class WindowTask {
  public:
   /// Floats of scratch; `projected` is the width of the queries' rows (and more) of a window.
-  static Index scratch(const AttentionShape& shape, int heads, int hidden, int projected) {
-    const Index tokens = shape.queries(), channels = Index{heads} * shape.d;
-    return shape.scratch() + tokens * (3 * channels + projected) + mlp_rows * hidden;
+  static Index scratch(const AttentionShape& shape, int hidden, int projected) {
+    const Index tokens = shape.queries();
+    return shape.scratch() + tokens * (3 * shape.channels() + projected) + mlp_rows * hidden;
   }
 
   float *x, *normed, *projected, *attended;
@@ -68,35 +68,40 @@ class WindowTask {
         block_(block),
         hidden_(attended + plane(block)) {}
 
-  /// Takes the window's tokens from the image and normalises them. `token(i)` is where token i is.
-  template <class Token>
-  void enter(const Token& token) {
+  /// Takes the window's tokens from the image and normalises them.
+  void enter(const Window& window, const float* image) {
     const int channels = block_.channels();
     for (int i = 0; i < block_.shape.queries(); ++i)
-      std::copy_n(token(i), channels, x + Index{i} * channels);
-    cpu::normalise(isa_, x, block_.shape.queries(), channels, block_.norm1_weight,
-                   block_.norm1_bias, normed);
+      std::copy_n(image + window.query(i) * channels, channels, x + Index{i} * channels);
+    head.mask(window);
+    normalise(isa_, rows(x, block_.shape.queries()), block_.norm1, normed);
   }
   /// Attends with head h; its result joins the others in `attended`.
-  void attend(int h, const int* region) {
+  void attend(int h) {
     const int channels = block_.channels();
     for (int i = 0; i < block_.shape.queries(); ++i)
       head.target[i] = attended + Index{i} * channels + h * block_.shape.d;
-    head.attend(isa_, *block_.bias, h, region);
+    head.attend(isa_, *block_.bias, h);
   }
   /// x += proj(attended), x += mlp(norm2(x)), and back to the image.
-  template <class Token>
-  void leave(const Token& token) {
+  void leave(const Window& window, float* image) {
     const int channels = block_.channels(), tokens = block_.shape.queries();
-    dense(isa_, attended, tokens, *block_.forms.proj, x, Activation::none, x);
+    dense(isa_, rows(attended, tokens), *block_.forms.proj, x, Activation::none, x);
     for (Index begin = 0; begin < tokens; begin += mlp_rows) {
       const Index count = std::min<Index>(mlp_rows, tokens - begin);
-      float* rows = x + begin * channels;
-      cpu::normalise(isa_, rows, count, channels, block_.norm2_weight, block_.norm2_bias, normed);
-      dense(isa_, normed, count, *block_.forms.fc1, hidden_, Activation::gelu);
-      dense(isa_, hidden_, count, *block_.forms.fc2, rows, Activation::none, rows);
+      float* some = x + begin * channels;
+      normalise(isa_, rows(some, count), block_.norm2, normed);
+      dense(isa_, rows(normed, count), *block_.forms.fc1, hidden_, Activation::gelu);
+      dense(isa_, Rows<const float>(hidden_, count, block_.hidden), *block_.forms.fc2, some,
+            Activation::none, some);
     }
-    for (int i = 0; i < tokens; ++i) std::copy_n(x + Index{i} * channels, channels, token(i));
+    for (int i = 0; i < tokens; ++i)
+      std::copy_n(x + Index{i} * channels, channels, image + window.query(i) * channels);
+  }
+
+  /// Rows of the block's channels.
+  [[nodiscard]] Rows<const float> rows(const float* data, Index count) const {
+    return Rows<const float>(data, count, block_.channels());
   }
 
  private:
@@ -111,10 +116,10 @@ class WindowTask {
 /// Packs the rows of `qkv` weights (3 C, C) that project to heads [first, first + count), each
 /// head's q, k and v padded to `padded_d` columns: [head][part][padded_d]. Queries are scaled.
 /// `parts` are 0 for q, 1 for k, 2 for v.
-[[gnu::noinline]] inline PackedWeights pack_heads(const AttentionShape& shape, int heads, int first,
-                                                  int count, int begin_part, int end_part,
-                                                  const float* weight, const float* bias) {
-  const int C = heads * shape.d, padded = shape.padded_d(), parts = end_part - begin_part;
+[[gnu::noinline]] inline PackedWeights pack_heads(const AttentionShape& shape, int first, int count,
+                                                  int begin_part, int end_part, const float* weight,
+                                                  const float* bias) {
+  const int C = shape.channels(), padded = shape.padded_d(), parts = end_part - begin_part;
   PackedWeights packed(C, count * parts * padded);
   for (int h = 0; h < count; ++h)
     for (int part = begin_part; part < end_part; ++part)
