@@ -72,6 +72,7 @@ struct UpscalePlan {
   std::size_t bytes = 0;            ///< of all of these, the input, and the result if whole
   std::size_t budget = 0;           ///< bytes that are allowed: max_memory, or half of what is free
   Cost cost;
+  std::size_t held = 0;  ///< bytes that context and network keep from images before
 };
 
 /// The trunk's result for one image: what all targets of that image can share.
@@ -106,13 +107,14 @@ struct Transfer {
 
 namespace detail {
 
-/// What one picture may take. The arena that a context holds from the picture before is free for
-/// this one.
+/// What one picture may take. What is held from the picture before is free for this one: the arena
+/// of the context, and `forms` bytes of prepared forms.
 template <AnyContext C>
-std::size_t budget_of(const C& ctx) {
+std::size_t budget_of(const C& ctx, std::size_t forms = 0) {
   if (ctx.max_memory > 0) return ctx.max_memory;
   const std::size_t available = ctx.available();
-  return available == unlimited_memory ? available / 2 : (available + ctx.arena().capacity()) / 2;
+  if (available == unlimited_memory) return available / 2;
+  return (available + ctx.arena().capacity() + forms) / 2;
 }
 
 /// The plan of `forward(dry context, policy)` with the first policy that fits; `fixed` bytes come
@@ -120,14 +122,15 @@ std::size_t budget_of(const C& ctx) {
 template <AnyContext C, class Forward>
 UpscalePlan cheapest_plan(const C& ctx, Size from, Size to, std::size_t fixed,
                           const Forward& forward, std::size_t later = 0) {
-  const std::size_t budget = budget_of(ctx);
   for (Storage storage = ctx.storage;; storage = static_cast<Storage>(int(storage) + 1)) {
     auto dry = dry_run(ctx, storage);
     forward(dry, storage);
     const Plan plan = plan_of(dry);
+    const std::size_t budget = budget_of(ctx, dry.held_bytes());
     const std::size_t bytes = plan.workspace + plan.prepared_bytes + fixed;
     if ((std::max)(bytes, later) <= budget)
-      return {to, storage, plan.workspace, plan.prepared_bytes, bytes, budget, plan.cost};
+      return {to,    storage, plan.workspace, plan.prepared_bytes,
+              bytes, budget,  plan.cost,      ctx.arena().capacity() + dry.held_bytes()};
     EQSR_EXPECTS(
         storage != Storage::none, "memory_budget", "An image of ", from.height, " x ", from.width,
         " to ", to.height, " x ", to.width, " needs at least ", (std::max)(bytes, later),

@@ -247,3 +247,21 @@ TEST_CASE("memory: what a context holds is free for its next picture") {
   ctx.max_memory = 1000;
   CHECK(eqsr::detail::budget_of(ctx) == 1000);
 }
+
+TEST_CASE("memory: the forms of the weights that a network holds are free for its next picture") {
+  const auto net = filled_net<eqsr::tiny>();
+  eqsr::Context<Cpu> ctx(1);
+  const eqsr::Target target{.scale = 2};
+  const auto held = [&] { return eqsr::plan_upscale(ctx, net, 8, 8, target).held; };
+  const std::size_t forms = eqsr::plan_upscale(ctx, net, 8, 8, target).prepared_bytes;
+  CHECK(forms > 0);
+  CHECK(held() == 0);
+  (void)eqsr::upscale(ctx, net, picture(8, 8), target);
+  CHECK(held() == ctx.arena().capacity() + forms);
+  CHECK(eqsr::plan_upscale(ctx, net, 8, 8, target).prepared_bytes == forms);
+  ctx.arena().clear();
+  CHECK(held() == forms);
+  // A half of it, beside the half of what is free.
+  constexpr std::size_t large = std::size_t{1} << 30;
+  CHECK(eqsr::detail::budget_of(ctx, large) > eqsr::free_memory() / 2 + large / 4);
+}

@@ -131,7 +131,7 @@ class BandsUpscaler : public Upscaler {
     return result;
   }
 
-  [[nodiscard]] std::size_t held() const override { return here_.held(); }
+  std::size_t held(const Sizes& s) override { return here_.held(s); }
   void limit(std::size_t max_memory, int band_height) override {
     here_.limit(max_memory, band_height);
   }

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -39,8 +40,9 @@ class Upscaler {
   /// Bytes that one image may take (0: as the library thinks) and rows at once (0: the same).
   virtual void limit(std::size_t max_memory, int band_height) = 0;
   virtual Need plan(const Sizes& sizes, bool rows) = 0;
-  /// Bytes of this machine's memory that it keeps from one picture to the next.
-  [[nodiscard]] virtual std::size_t held() const = 0;
+  /// Bytes of this machine's memory, of those that a picture needs, that it keeps from those
+  /// before.
+  virtual std::size_t held(const Sizes& sizes) = 0;
   /// The whole result, channels last; `alpha` is a value of eqsr::Alpha.
   virtual std::vector<float> run(const std::vector<float>& pixels, const Sizes& sizes, int alpha,
                                  const Progress& progress) = 0;
@@ -88,8 +90,13 @@ class NetUpscaler : public Upscaler {
                            : eqsr::plan_upscale(ctx_, net_, s.height, s.width, target(s));
     return {plan.bytes, plan.budget, plan.cost.flops};
   }
-  [[nodiscard]] std::size_t held() const override {
-    return on_host() ? std::as_const(ctx_).arena().capacity() : 0;
+  std::size_t held(const Sizes& s) override {
+    if (!on_host()) return 0;
+    const std::size_t allowed =
+        std::exchange(ctx_.max_memory, (std::numeric_limits<std::size_t>::max)());
+    const auto plan = eqsr::plan_upscale(ctx_, net_, s.height, s.width, target(s));
+    ctx_.max_memory = allowed;
+    return plan.held;
   }
   std::vector<float> run(const std::vector<float>& pixels, const Sizes& s, int alpha,
                          const Progress& progress) override {

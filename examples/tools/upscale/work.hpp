@@ -231,7 +231,7 @@ class Work {
   /// `reading` bytes are needed.
   Upscaler::Need need_of(const std::string& from, const Upscaler::Sizes& s, bool rows,
                          std::size_t extra, std::size_t reading = 0) {
-    if (options_.max_memory == 0) total_ = (eqsr::free_memory() + upscaler_.held()) / 2;
+    if (options_.max_memory == 0) total_ = (eqsr::free_memory() + upscaler_.held(s)) / 2;
     const std::size_t taken = ahead_ + behind_ + extra;
     const bool host = upscaler_.on_host();
     const auto need_within = [&](std::size_t total, std::size_t beside) {

@@ -33,26 +33,29 @@ class DryContext {
   void checkpoint(double, std::string_view) {}
 
   template <class T, class Build>
-  const T* prepare(const Prepared& prepared, std::uint64_t /*stamp*/, std::size_t bytes,
-                   const Build&) {
-    count_form(&prepared, Prepared::kind<T>(), bytes);
+  const T* prepare(const Prepared& prepared, std::uint64_t stamp, std::size_t bytes, const Build&) {
+    count_form(prepared, stamp, Prepared::kind<T>(), bytes);
     return nullptr;
   }
   /// Bytes of the forms that were asked for, each counted once.
   [[nodiscard]] std::size_t prepared_bytes() const { return prepared_bytes_; }
+  /// Bytes of those that the layers hold already.
+  [[nodiscard]] std::size_t held_bytes() const { return held_bytes_; }
 
  private:
-  [[gnu::noinline]] void count_form(const Prepared* prepared, const void* kind, std::size_t bytes) {
-    const Form form{prepared, kind};
+  [[gnu::noinline]] void count_form(const Prepared& prepared, std::uint64_t stamp, const void* kind,
+                                    std::size_t bytes) {
+    const Form form{&prepared, kind};
     if (std::find(forms_.begin(), forms_.end(), form) != forms_.end()) return;
     forms_.push_back(form);
     prepared_bytes_ += bytes;
+    if (prepared.holds(stamp, kind)) held_bytes_ += bytes;
   }
 
   using Form = std::pair<const Prepared*, const void*>;
   Arena<DryRun<B>> arena_;
   std::vector<Form> forms_;
-  std::size_t prepared_bytes_ = 0;
+  std::size_t prepared_bytes_ = 0, held_bytes_ = 0;
 };
 
 /// A dry run for a backend with some number of threads. Backends whose kernels look at other

@@ -45,6 +45,11 @@ class Prepared {
     return static_cast<const Holder<T>*>(form)->value;
   }
 
+  /// Whether the form of this kind is there, made from parameters of this stamp.
+  [[nodiscard]] bool holds(std::uint64_t stamp, const void* kind) const {
+    return find(stamp, kind) != nullptr;
+  }
+
   void drop() noexcept {
     const std::scoped_lock lock(mutex_);
     drop_forms();
