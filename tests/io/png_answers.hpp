@@ -15,7 +15,8 @@ namespace eqsr_test {
   try {
     eqsr::detail::PngWalk walk(bytes, "test");
     (void)walk.read();
-    (void)walk.check_rows(walk.essence());
+    std::string essence = walk.essence();
+    (void)walk.check_rows(essence);
   } catch (const eqsr::Error& error) {
     return error.code();
   }

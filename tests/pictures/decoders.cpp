@@ -14,6 +14,7 @@
 #include <sstream>
 
 #include "common/picture/read_picture.hpp"
+#include "io/jpegs.hpp"
 #include "io/pictures.hpp"
 
 namespace {
@@ -163,6 +164,61 @@ TEST_CASE("every cut of a JPEG before its last block is refused by both ways") {
   }
 }
 
+TEST_CASE("damaged pictures of which no sample is missing: both ways agree, or one has a note") {
+  using namespace eqsr_test;
+  const auto ask = [](const std::string& bytes) {
+    const File file(bytes);
+    return std::pair(here(file.path), tools(file.path));
+  };
+  // A table of quantisation that changes after each channel's first scan does not count.
+  const fs::path sound = folder / "samplings/progressive.jpg";
+  std::string changed = bytes_of(sound);
+  changed.insert(changed.find("\xff\xda", changed.find("\xff\xda") + 2),
+                 segment(0xdb, "\0"s + std::string(64, '\1')));
+  const auto [a, b] = ask(changed);
+  CHECK(a.code + a.notes + b.code + b.notes == "");
+  CHECK(difference(a.picture.image, here(sound).picture.image) == 0);
+  CHECK(difference(b.picture.image, tools(sound).picture.image) == 0);
+
+  // Levels a long way from black and white: libjpeg wraps them around.
+  std::string loud = bytes_of(folder / "samplings/grey.jpg");
+  loud[loud.find("\xff\xdb") + 5] = '\xff';
+  const auto [c, d] = ask(loud);
+  CHECK(c.code + d.code == "");
+  CHECK(c.notes.find("far beyond the range") != std::string::npos);
+  CHECK((EQSR_HAS_JPEG ? "" : c.notes) == d.notes);
+
+  // A PNG without the checksum of its data, or with a part of it.
+  const std::string head = "\x89PNG\r\n\x1a\n" + chunk("IHDR", "\0\0\0\x10\0\0\0\1\x08\0\0\0\1"s);
+  const std::string data(
+      "\x78\xda\x63\xc8\x7b\xca\xc0\xc0\xcc\x9c\x99\x5a\x17\xcd\x90\x7d\x37\xb8\xe1\xd2\xfd\x1c\x05"
+      "\x00",
+      24);
+  const Answer whole =
+      ask(head + chunk("IDAT", data + "\x40\x6a\x07\x59") + chunk("IEND", "")).first;
+  CHECK(whole.code + whole.notes == "");
+  for (const char* part : {"", "\x40", "\x40\x6a", "\x40\x6a\x07"}) {
+    const auto [e, f] = ask(head + chunk("IDAT", data + part) + chunk("IEND", ""));
+    CHECK(e.code + f.code == "");
+    CHECK(e.notes == ": The checksum of its data is missing.");
+    CHECK(e.notes == f.notes);
+    CHECK(difference(e.picture.image, whole.picture.image) == 0);
+    CHECK(difference(f.picture.image, whole.picture.image) == 0);
+  }
+
+  // A transparent colour of more bits than the samples have, which libpng masks.
+  const auto clear = [&](const std::string& colour) {
+    return ask(png(4, 1, 4, 0, "\0\x12\x34"s, chunk("tRNS", colour)));
+  };
+  const auto [right, same] = clear("\0\3"s);
+  CHECK(right.notes + same.notes == "");
+  const auto [masked, also] = clear("\x71\x83");
+  CHECK(masked.notes.find("more bits") != std::string::npos);
+  CHECK(masked.notes == also.notes);
+  CHECK(masked.picture.image.pixels == right.picture.image.pixels);
+  CHECK(also.picture.image.pixels == right.picture.image.pixels);
+}
+
 TEST_CASE("PNG of every colour type and depth comes out the same by both ways") {
   using namespace eqsr_test;
   const std::string depths[] = {"\1\2\4\x08\x10", "", "\x08\x10", "\1\2\4\x08",
@@ -220,6 +276,13 @@ TEST_CASE("the size is told, and compared, before a row is decoded") {
     }
   CHECK(tool::picture_size((folder / "samplings/422.jpg").string())->width == 17);
   CHECK_FALSE(tool::picture_size((folder / "make.py").string()).has_value());
+  // A header behind much else, and nothing behind the header.
+  std::string late = bytes_of(folder / "samplings/422.jpg");
+  const std::string comment = "\xff\xfe\xff\xff" + std::string(65533, 'c');
+  late.insert(2, comment + comment);
+  CHECK(tool::picture_size(File(late).path)->width == 17);
+  late.resize(late.find("\xff\xda"));
+  CHECK(tool::picture_size(File(late).path)->width == 17);
 }
 
 TEST_CASE("WebP: there and back, cut, damaged, animated") {

@@ -2,6 +2,7 @@
 #pragma once
 #include <eqsr/io/picture/read.hpp>
 
+#include <cstdint>
 #include <exception>
 #include <optional>
 #include <string>
@@ -38,18 +39,24 @@ class Decoders final : public eqsr::StbDecoder {
   }
 };
 
-/// Reads a PNG, JPEG or WebP file as eqsr::read_picture does.
-inline eqsr::Picture read_picture(const std::string& path, const eqsr::ReadOptions& options = {}) {
-  const std::string bytes = eqsr::read_picture_bytes(path);
-  if (eqsr::is_webp(bytes)) return decoded_webp(bytes, options, path);
+/// Decodes a PNG, JPEG or WebP as eqsr::decode_picture does.
+inline eqsr::Picture decode_picture(std::string_view bytes, const eqsr::ReadOptions& options,
+                                    const std::string& name) {
+  if (eqsr::is_webp(bytes)) return decoded_webp(bytes, options, name);
   const Decoders decoders;
   eqsr::ReadOptions own = options;
   own.decoder = &decoders;
-  return eqsr::decode_picture(bytes, own, path);
+  return eqsr::decode_picture(bytes, own, name);
 }
 
-/// The size that a file announces, if it is a picture.
+/// Reads a PNG, JPEG or WebP file as eqsr::read_picture does.
+inline eqsr::Picture read_picture(const std::string& path, const eqsr::ReadOptions& options = {}) {
+  return tool::decode_picture(eqsr::read_picture_bytes(path), options, path);
+}
+
+/// The size that a file announces, if it is a picture. Of most files only the beginning is read.
 inline std::optional<eqsr::PictureSize> picture_size(const std::string& path) {
+  constexpr std::size_t beginning = std::size_t{64} << 10;
   struct Known {};
   std::optional<eqsr::PictureSize> known;
   eqsr::ReadOptions options;
@@ -57,9 +64,17 @@ inline std::optional<eqsr::PictureSize> picture_size(const std::string& path) {
     known = size;
     throw Known{};
   };
+  const auto look = [&](const std::string& bytes) {  // whether more of the file may tell more
+    try {
+      (void)tool::decode_picture(bytes, options, path);
+    } catch (const Known&) {
+    } catch (const eqsr::Error& error) {
+      return error.code() == "image_truncated";
+    }
+    return false;
+  };
   try {
-    (void)tool::read_picture(path, options);
-  } catch (const Known&) {
+    if (look(eqsr::read_picture_bytes(path, beginning))) (void)look(eqsr::read_picture_bytes(path));
   } catch (const std::exception&) {  // whoever reads it in earnest says so
   }
   return known;

@@ -6,9 +6,31 @@
 
 #include <algorithm>  // clamp, min
 #include <cstdint>    // uint8_t
+#include <utility>    // exchange
 #include <vector>     // vector
 
 namespace eqsr { inline namespace EQSR_ABI { namespace detail {
+
+/// Decodes a block with `kernel`, and watches for values so far beyond the range that decoders
+/// differ: libjpeg wraps around what is 512 levels or more from the middle, here all is clamped.
+struct JpegIdct {
+  using Kernel = void (*)(stb::stbi_uc* out, int stride, short values[64]);
+  static inline thread_local Kernel kernel = nullptr;
+  static inline thread_local bool beyond = false;  ///< whether a block had such values
+
+  static void run(stb::stbi_uc* out, int stride, short values[64]) {
+    int sum = 0;  // a level is at most a quarter of it
+    for (int i = 0; i < 64; ++i) sum += values[i] < 0 ? -values[i] : values[i];
+    if (sum >= 4 * 512 && !beyond) {  // a quarter of the values must not be clamped
+      alignas(16) short part[64];
+      stb::stbi_uc levels[64];
+      for (int i = 0; i < 64; ++i) part[i] = static_cast<short>(values[i] / 4);
+      kernel(levels, 8, part);
+      for (const stb::stbi_uc level : levels) beyond = beyond || level == 0 || level == 255;
+    }
+    kernel(out, stride, values);
+  }
+};
 
 /// The channels of a JPEG at their own sizes, decoded by stb. Its last step, which brings them to
 /// one size and to RGB, is not used: it miscomputes the end of each row of 4:2:2.
@@ -22,6 +44,8 @@ class JpegPlanes {
     decoder_->s = &source_;
     stb::stbi__setup_jpeg(decoder_);
     source_.img_n = 0;
+    JpegIdct::beyond = false;
+    JpegIdct::kernel = std::exchange(decoder_->idct_block_kernel, JpegIdct::run);
     good_ = stb::stbi__decode_jpeg_image(decoder_) != 0;
   }
   JpegPlanes(const JpegPlanes&) = delete;

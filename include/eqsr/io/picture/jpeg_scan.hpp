@@ -7,6 +7,7 @@
 #include <bit>        // popcount
 #include <cstddef>    // size_t
 #include <cstdint>    // uint64_t
+#include <utility>    // pair
 #include <vector>     // vector
 
 namespace eqsr { inline namespace EQSR_ABI { namespace detail {
@@ -70,6 +71,13 @@ class JpegScanWalk {
 
   /// The first byte behind the last block.
   [[nodiscard]] std::size_t position() const { return position_; }
+  /// Whether a code sets a coefficient behind the last one that the scan has, which decoders take
+  /// in different ways.
+  [[nodiscard]] bool beyond() const { return beyond_; }
+  /// Where stray bytes before restart markers begin and end.
+  [[nodiscard]] const std::vector<std::pair<std::size_t, std::size_t>>& stray() const {
+    return stray_;
+  }
 
  private:
   bool unit(std::size_t x, std::size_t y) {
@@ -157,6 +165,7 @@ class JpegScanWalk {
           break;
       }
       if (size != 0) nonzero |= bit(k);
+      beyond_ = beyond_ || (size != 0 && k > scan_.last);
     }
     if (ended_blocks_ > 0) {
       if (k <= scan_.last) {
@@ -169,11 +178,17 @@ class JpegScanWalk {
     return true;
   }
 
-  /// Passes over a restart marker, which must be the next thing and have its number.
+  /// Passes over a restart marker, which must have its number. As many bytes before it as the
+  /// buffer of a decoder holds are stray: decoders drop them without a word. More of them mean that
+  /// the data before them are damaged.
   bool pass_restart(unsigned number) {
+    constexpr int most = 7;
     ended_blocks_ = 0;
+    const std::size_t begin = bits_.position();
+    for (int i = 0; i < most && bits_.more(); ++i) bits_.skip(8);
     if (bits_.more()) return false;
     std::size_t at = bits_.position();
+    if (at > begin) stray_.emplace_back(begin, at);
     while (at < bytes_.size() && bytes_[at] == '\xff') ++at;
     if (at >= bytes_.size() || static_cast<unsigned char>(bytes_[at]) != 0xd0 + number)
       return false;
@@ -195,6 +210,8 @@ class JpegScanWalk {
   JpegBits bits_;
   std::size_t ended_blocks_ = 0;  // that end without a further coefficient
   std::size_t position_ = 0;
+  bool beyond_ = false;
+  std::vector<std::pair<std::size_t, std::size_t>> stray_;
 };
 
 }}}  // namespace eqsr::EQSR_ABI::detail

@@ -4,7 +4,7 @@
 #include <eqsr/io/picture/header.hpp>
 #include <eqsr/io/picture/jpeg_scan.hpp>
 
-#include <algorithm>   // max
+#include <algorithm>   // all_of, max
 #include <deque>       // deque
 #include <functional>  // function
 #include <tuple>       // tie
@@ -25,8 +25,7 @@ class JpegWalk : public ImageBytes {
     at_ = 2;
     for (bool more = true; more;) more = complete_ ? pass_tail() : read_segment();
     if (channels_.empty() || scans_ == 0) corrupt({"it has no data"});
-    for (const JpegChannel& channel : channels_)
-      if (!channel.seen) fail_truncated("before it has all its channels");
+    if (!has_begun()) fail_truncated("before it has all its channels");
     if (!complete_)
       note({"Its last scans are missing; it is shown as sharp as those before them."});
     if (stray_ > 0) note({stray_, " stray bytes outside of its data are ignored."});
@@ -122,6 +121,8 @@ class JpegWalk : public ImageBytes {
       return read_scan(at, body.size());
     } else if (marker == 0xdb) {
       read_quantisation_tables(body);
+      // Those of a channel's first scan count for all; some decoders take the last ones.
+      if (progressive_ && has_begun()) return;
     } else if (marker == 0xdd) {
       if (body.size() != 2) corrupt({"its restart interval has a wrong length"});
       interval_ = big16(at);
@@ -239,6 +240,11 @@ class JpegWalk : public ImageBytes {
     }
   }
 
+  /// Whether every channel has had its first scan.
+  [[nodiscard]] bool has_begun() const {
+    return std::all_of(channels_.begin(), channels_.end(),
+                       [](const JpegChannel& channel) { return channel.seen; });
+  }
   [[gnu::cold]] void read_quantisation_tables(std::string_view body) {
     while (!body.empty()) {
       const auto place = static_cast<unsigned char>(body[0]);
@@ -329,6 +335,7 @@ class JpegWalk : public ImageBytes {
         corrupt({"bytes are missing from its data, or too many, before a restart marker"});
     }
     at_ = walk.position();
+    if (walk.beyond()) note({"A code leads beyond its block, so its data are damaged there."});
     // The header is written anew, without what does not matter and could be wrong.
     std::string header(bytes_.substr(at - 4, 5));
     for (std::size_t i = 0; i < scan.parts.size(); ++i) {
@@ -339,7 +346,13 @@ class JpegWalk : public ImageBytes {
     }
     header += progressive_ ? bytes_.substr(end, 3) : "\0\x3f\0"sv;
     pieces_.push_back(written_.emplace_back(std::move(header)));
-    pieces_.push_back(bytes_.substr(end + 3, at_ - end - 3));
+    std::size_t from = end + 3;
+    for (const auto& [begin, behind] : walk.stray()) {
+      pieces_.push_back(bytes_.substr(from, begin - from));
+      stray_ += behind - begin;
+      from = behind;
+    }
+    pieces_.push_back(bytes_.substr(from, at_ - from));
     for (const JpegScan::Part& part : scan.parts) {
       part.channel->seen = part.channel->seen || scan.first == 0;
       for (unsigned k = scan.first; k <= scan.last; ++k)

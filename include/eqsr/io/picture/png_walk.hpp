@@ -113,8 +113,8 @@ class PngWalk : public ImageBytes {
 
   /// Inflates the rows of `essence()` and compares their number, checksum, filters and colours with
   /// what was announced. No more memory is taken than the announced rows need. The result is what
-  /// is to be noted.
-  [[nodiscard]] std::vector<std::string> check_rows(std::string_view essence) const {
+  /// is to be noted. A checksum that is missing is put in its place, since decoders ask for it.
+  [[nodiscard]] std::vector<std::string> check_rows(std::string& essence) const {
     std::size_t packed = 0;
     for (const std::string_view part : data_) packed += part.size();
     const char* stream = essence.data() + essence.size() - 16 - packed;
@@ -138,6 +138,7 @@ class PngWalk : public ImageBytes {
             " x ", header_.height, " pixels need. Copy or download it again."});
     if (rows.bytes == nullptr) corrupt({"its data cannot be inflated"});
     std::vector<std::string> notes = check_end(stream, packed, rows);
+    if (packed - rows.used < 4) put_checksum(essence, packed, rows);
     unsigned char* row = rows.bytes.get();
     for_each_pass([&](std::size_t height, std::size_t, std::size_t bytes) {
       for (std::size_t y = 0; y < height; ++y, row += bytes + 1) {
@@ -179,6 +180,13 @@ class PngWalk : public ImageBytes {
     const std::size_t rest = packed - rows.used - 4;
     if (rest == 0) return {};
     return {joined({rest, " bytes behind its data are ignored."})};
+  }
+
+  static void put_checksum(std::string& essence, std::size_t packed, const Inflated& rows) {
+    const std::size_t start = essence.size() - 16 - packed;
+    essence.replace(start + rows.used, packed - rows.used,
+                    big32_of(adler32(rows.bytes.get(), rows.count)));
+    essence.replace(start - 8, 4, big32_of(rows.used + 4));
   }
 
   [[gnu::cold]] void read_chunk(std::string_view kind, std::string_view body) {
@@ -242,6 +250,16 @@ class PngWalk : public ImageBytes {
       return note({"What it says about transparency does not fit its colours; it is ignored."});
     transparency_ = body;
     header_.alpha = true;
+    if (colour_ == 3) return;
+    bool fits = true;  // the colour's samples, of 16 bits each
+    const unsigned mask = (1U << static_cast<unsigned>(header_.bits)) - 1;
+    for (std::size_t i = 0; i < most; ++i) {
+      const unsigned bits = i % 2 == 0 ? mask >> 8U : mask & 255U;
+      const auto byte = static_cast<unsigned char>(body[i]);
+      fits = fits && (byte & ~bits) == 0;
+      transparency_[i] = static_cast<char>(byte & bits);
+    }
+    if (!fits) note({"The transparent colour has more bits than the samples; the low ones count."});
   }
 
   [[gnu::cold]] void read_density(std::string_view body) {
@@ -283,13 +301,18 @@ class PngWalk : public ImageBytes {
     interlaced_ = byte(at + 12) == 1;
   }
 
+  static std::string big32_of(std::size_t value) {
+    std::string bytes;
+    for (unsigned shift = 32; shift > 0;)
+      bytes += static_cast<char>((value >> (shift -= 8)) & 255U);
+    return bytes;
+  }
   [[gnu::cold]] static void append(std::string& out, std::string_view kind,
                                    const std::vector<std::string_view>& parts) {
     std::size_t size = 0;
     for (const std::string_view part : parts) size += part.size();
     out.reserve(out.size() + size + 64);
-    for (int shift = 24; shift >= 0; shift -= 8)
-      out += static_cast<char>((size >> static_cast<unsigned>(shift)) & 255U);
+    out += big32_of(size);
     out += kind;
     for (const std::string_view part : parts) out += part;
     out.append(4, '\0');  // the decoder does not look at the checksum
@@ -358,7 +381,8 @@ class PngWalk : public ImageBytes {
   bool interlaced_ = false;
   bool data_ended_ = false;  // another chunk followed the data
   bool split_ = false;       // and more data followed that
-  std::string_view palette_, transparency_;
+  std::string_view palette_;
+  std::string transparency_;
   std::vector<std::string_view> data_;
 };
 

@@ -156,6 +156,9 @@ class StbDecoder : public PictureDecoder {
                       (header.is_png ? 2 * bytes.size() : 0));
     Image image = header.is_png ? detail::decoded_png(bytes, header, channels)
                                 : detail::decoded_jpeg(bytes, header);
+    if (!header.is_png && detail::JpegIdct::beyond)
+      note(
+          "Values far beyond the range are clamped; libjpeg wraps them around. It may be damaged.");
     if (!image.pixels.empty()) return image;
     if (detail::stb_starved) throw std::bad_alloc();
     if (detail::stb_refused)
@@ -244,7 +247,7 @@ inline PictureNotes notes_to(const ReadOptions& options, const std::string& name
     JpegWalk jpeg(bytes, name);
     PictureHeader header = is_png ? png.read(fits) : jpeg.read(fits);
     for (const std::string& sentence : header.notes) note(sentence);
-    const std::string essence = is_png ? png.essence() : jpeg.essence();
+    std::string essence = is_png ? png.essence() : jpeg.essence();
     if (is_png)
       for (const std::string& sentence : png.check_rows(essence)) note(sentence);
     return decode_checked(essence, std::move(header), options, with_alpha, errors, note);
@@ -261,11 +264,12 @@ inline void expect_small(std::string_view bytes, const std::string& name) {
 }  // namespace detail
 
 /// The bytes of a picture file. Throws `io_error`, and `image_limit` for more than 2 GiB.
-inline std::string read_picture_bytes(const std::string& path) {
+inline std::string read_picture_bytes(const std::string& path, std::size_t most = SIZE_MAX) {
   const detail::InputFile file(path);
-  EQSR_EXPECTS(file.size() < (std::uint64_t{1} << 31), "image_limit", path,
+  EQSR_EXPECTS((std::min<std::uint64_t>)(file.size(), most) < (std::uint64_t{1} << 31),
+               "image_limit", path,
                ": The file is larger than 2 GiB. Save it with stronger compression.");
-  return file.read_some(0, file.size());
+  return file.read_some(0, most);
 }
 
 /// Decodes a PNG or JPEG held in memory, recognised by its content; `name` is for error sentences.
