@@ -10,9 +10,6 @@ endif()
 # Warnings, errors and sanitizers, but no choice of processor.
 function(eqsr_own_target target)
   target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wconversion -Wshadow)
-  if(CMAKE_CXX_COMPILER_ID MATCHES Clang)
-    target_compile_options(${target} PRIVATE -Wno-sign-conversion) # g++'s -Wconversion omits it
-  endif()
   if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
     target_compile_options(${target} PRIVATE -Wno-restrict) # false alarms about std::string
   endif()

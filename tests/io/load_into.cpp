@@ -221,7 +221,8 @@ TEST_CASE("harmless objects beside the tensors are dropped and reported") {
                                    p::name("torch", "int64") + p::text("x"))}};
   std::string all;
   Names names;
-  for (const auto& [name, thing] : things) {
+  for (const auto& [key, thing] : things) {
+    const std::string name = key;
     INFO(name);
     const std::string beside = p::text(name) + thing;
     for (const std::string& object : {w + beside, beside + w}) {

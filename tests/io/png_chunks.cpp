@@ -44,7 +44,8 @@ TEST_CASE("the order and the number of chunks") {
 TEST_CASE("transparency must fit the colours") {
   const auto code = [](char colour, std::size_t palette, std::size_t bytes) {
     const std::string before = palette > 0 ? colours(static_cast<unsigned>(palette)) : "";
-    return answer_to(png(1, 1, 8, colour, std::string(8, '\0').substr(0, "\2?\4\2\3?\5"[+colour]),
+    const auto row = static_cast<unsigned char>("\2?\4\2\3?\5"[+colour]);  // its bytes
+    return answer_to(png(1, 1, 8, colour, std::string(row, '\0'),
                          before + chunk("tRNS", std::string(bytes, '\0'))));
   };
   const std::string odd =

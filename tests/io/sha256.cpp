@@ -28,7 +28,7 @@ TEST_CASE("SHA-256: the vectors of FIPS 180") {
 /// The digest of the digests of 0 to 199 letters x, from Python's hashlib: every way in which the
 /// padding can fall, and pieces that straddle blocks.
 TEST_CASE("SHA-256: every length, in pieces of every size") {
-  for (const std::size_t piece : {1, 3, 63, 64, 65, 200}) {
+  for (const std::size_t piece : {1U, 3U, 63U, 64U, 65U, 200U}) {
     std::string all;
     for (std::size_t n = 0; n < 200; ++n) all += digest(std::string(n, 'x'), piece);
     CHECK(digest(all, piece) == "f61ffcc417e1f0e59eba2da7fa32fbe05b64e478b68c6bacf990455f00248b98");

@@ -233,7 +233,8 @@ TEST_CASE("each field of a record counts") {
     }
   }
   // The same for a local header; what is behind the flags is a date and is not compared.
-  for (const std::size_t at : {0, 1, 2, 3, 6, 7, 8, 9, 14, 17, 18, 21, 22, 25, 26, 27, 30}) {
+  for (const std::size_t at :
+       {0U, 1U, 2U, 3U, 6U, 7U, 8U, 9U, 14U, 17U, 18U, 21U, 22U, 25U, 26U, 27U, 30U}) {
     Zip z = zip(items(), false);
     ++z.bytes[z.local[1] + at];
     INFO(at);
@@ -244,7 +245,7 @@ TEST_CASE("each field of a record counts") {
   CHECK(open_code(z.bytes) == "overlap");
   patch(z.bytes, z.local[1] + 28, std::uint16_t{10});  // one byte into the next entry
   CHECK(open_code(z.bytes) == "overlap");
-  for (const std::size_t at : {14, 18, 22}) {  // sizes that are partly there
+  for (const std::size_t at : {14U, 18U, 22U}) {  // sizes that are partly there
     Zip deferred = zip(items());
     patch(deferred.bytes, deferred.local[1] + at, std::uint32_t{8});
     CHECK(open_code(deferred.bytes) == "header_mismatch");
