@@ -78,6 +78,23 @@ TEST_CASE("JPEG files come back close, and content decides over the name") {
     CHECK(back.pixels[i] == doctest::Approx(image.pixels[i]).epsilon(0.03));
 }
 
+TEST_CASE("a grey JPEG is written with three equal channels, and that is said") {
+  std::string said;
+  eqsr::WriteOptions options;
+  options.on_note = [&](const std::string& note) { said += note; };
+  const eqsr::Image grey{2, 2, 1, {0, 0.25F, 0.5F, 1}};
+  const eqsr::Picture back = eqsr::decode_picture(eqsr::encode_image("a.jpg", grey, options));
+  CHECK(said == "a.jpg: The grey JPEG is written with three equal channels. PNG keeps one.");
+  CHECK_FALSE(back.grey);
+  for (std::size_t i = 0; i < 12; i += 3) {
+    CHECK(back.image.pixels[i] == back.image.pixels[i + 1]);
+    CHECK(back.image.pixels[i] == back.image.pixels[i + 2]);
+  }
+  said.clear();
+  (void)eqsr::encode_image("a.png", grey, options);
+  CHECK(said.empty());
+}
+
 TEST_CASE("values are clamped and rounded to the nearest byte") {
   eqsr::Image image = eqsr::blank_image(1, 2);
   image.pixels = {-0.2f, 0.0f, 1.3f, 0.5f, 100.4f / 255.0f, 100.6f / 255.0f};

@@ -11,6 +11,7 @@
 
 #include "common/formats.hpp"
 #include "common/picture/jpeg_encoder.hpp"
+#include "common/picture/libraries.hpp"
 #include "common/picture/webp.hpp"
 #include "files.hpp"
 #include "options.hpp"
@@ -36,7 +37,7 @@ inline bool is_named(const std::filesystem::path& path, std::string_view format)
   return found != nullptr && found->name == format;
 }
 
-/// What of the metadata the output can hold; the rest is noted.
+/// What of the metadata the output can hold; what it has otherwise is noted.
 inline eqsr::ImageMetadata fitted(eqsr::ImageMetadata metadata, bool grey, const Job& job,
                                   const std::function<void(const std::string&)>& note) {
   const std::filesystem::path& to = job.to.front();
@@ -44,6 +45,8 @@ inline eqsr::ImageMetadata fitted(eqsr::ImageMetadata metadata, bool grey, const
                                      : is_named(to, "webp") ? eqsr::PictureFormat::webp
                                      : is_named(to, "pfm")  ? eqsr::PictureFormat::pfm
                                                             : eqsr::PictureFormat::jpeg;
+  if (grey && format == eqsr::PictureFormat::jpeg && !EQSR_HAS_JPEG)
+    note(job.from.string() + ": " + eqsr::grey_as_three);
   return eqsr::writable_metadata(
       std::move(metadata), format, grey,
       [&](const std::string& sentence) { note(job.from.string() + ": " + sentence); });

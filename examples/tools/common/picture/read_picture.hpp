@@ -2,7 +2,7 @@
 #pragma once
 #include <eqsr/io/picture/read.hpp>
 
-#include <cstdint>
+#include <cstddef>
 #include <exception>
 #include <optional>
 #include <string>

@@ -12,6 +12,7 @@
 #include <eqsr/io/picture/stb.hpp>          // stb, stb_allow
 
 #include <algorithm>   // copy_n, transform
+#include <cstdint>     // SIZE_MAX
 #include <functional>  // function
 #include <new>         // bad_alloc
 #include <utility>     // move, swap
@@ -263,7 +264,8 @@ inline void expect_small(std::string_view bytes, const std::string& name) {
 
 }  // namespace detail
 
-/// The bytes of a picture file. Throws `io_error`, and `image_limit` for more than 2 GiB.
+/// The bytes of a picture file, `most` at the beginning. Throws `io_error`, and `image_limit` for
+/// more than 2 GiB.
 inline std::string read_picture_bytes(const std::string& path, std::size_t most = SIZE_MAX) {
   const detail::InputFile file(path);
   EQSR_EXPECTS((std::min<std::uint64_t>)(file.size(), most) < (std::uint64_t{1} << 31),

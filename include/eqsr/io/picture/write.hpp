@@ -25,7 +25,7 @@ struct WriteOptions {
   int quality = 95;                                        ///< of JPEG, 1 to 100
   int bits = 8;                                            ///< a sample of PNG, 8 or 16
   ImageMetadata metadata{};                                ///< goes into PNG and JPEG files
-  std::function<void(const std::string& note)> on_note{};  ///< what of it does not
+  std::function<void(const std::string& note)> on_note{};  ///< what the file has otherwise
 };
 
 namespace detail {
@@ -241,9 +241,14 @@ inline std::vector<std::uint8_t> to_bytes(const Image& image) {
   return bytes;
 }
 
+/// The note on a grey JPEG, which stb cannot write with one channel.
+inline constexpr const char* grey_as_three =
+    "The grey JPEG is written with three equal channels. PNG keeps one.";
+
 /// Encodes an image in the format that the extension of `name` says: PNG takes one to four channels
-/// (grey, grey and alpha, RGB, RGB and alpha), JPEG and PFM one or three. What of the metadata is
-/// damaged or has no place in the format is dropped with a note.
+/// (grey, grey and alpha, RGB, RGB and alpha), JPEG and PFM one or three. A grey JPEG has three
+/// equal channels, as stb writes it. What of the metadata is damaged or has no place in the format
+/// is dropped. Both are noted.
 inline std::string encode_image(const std::string& name, const Image& image,
                                 const WriteOptions& options = {}) {
   const std::optional<PictureFormat> format = detail::format_of(name);
@@ -261,10 +266,11 @@ inline std::string encode_image(const std::string& name, const Image& image,
                " bits a sample cannot be written; choose 8 or 16.");
   detail::expect_writable(image);
   WriteOptions sound = options;
-  sound.metadata =
-      writable_metadata(options.metadata, *format, channels <= 2, [&](const std::string& note) {
-        if (options.on_note) options.on_note(name + ": " + note);
-      });
+  const auto note = [&](const std::string& sentence) {
+    if (options.on_note) options.on_note(name + ": " + sentence);
+  };
+  sound.metadata = writable_metadata(options.metadata, *format, channels <= 2, note);
+  if (format == PictureFormat::jpeg && channels == 1) note(grey_as_three);
   if (pfm) return detail::encode_pfm(image);
   const std::size_t bytes = image.pixels.size() * static_cast<std::size_t>(options.bits / 8) +
                             static_cast<std::size_t>(image.height);
