@@ -125,6 +125,31 @@ class Results(Folder):
         self.put("a.png", "x-x2.png")
         self.link("x-x3.png", "x-x2.png")
         self.refused("-i", "a.png", "-o", "x.png", "-s", "2,3", options=((), ("--overwrite",)))
+        self.link("y-x2.png", "y-x3.png")  # nothing is there: --overwrite replaces the link
+        both = ("-i", "a.png", "-o", "y.png", "-s", "2,3")
+        self.refused(*both, options=((), ("--skip-existing",)))
+        self.run_tool(*both, "--overwrite")
+        two, three = ((self.folder / f"y-x{scale}.png").read_bytes() for scale in "23")
+        self.assertNotEqual(two, three)
+
+
+class Sizes(Folder):
+    """What no file of the format can hold is said before any work, from the headers alone."""
+
+    def test_sides(self):
+        self.put("p/a.png", "p/b.png")
+        self.put("p/wide.png", width=33000, height=1)
+        folder = ("-i", "p", "-o", "large", "-f", "jpg")
+        said = ("p/wide.png", "66000 x 2 pixels", "at most 65535 a side")
+        self.refused(*folder, words=said)
+        self.refused(*folder, "-r", "-s", "1,2,3", words=(*said, "2 results"))
+        self.refused(*folder, "--height", "2", words=said)
+        self.refused(*folder, "--shard", "3/3", words=said)
+        self.refused("-i", "p/wide.png", "-o", "x.jpg", words=said)
+        self.expect_made(["large/a.jpg"], *folder, "--shard", "1/3")
+        (self.folder / "large/wide.jpg").write_bytes(b"kept")
+        self.expect_made(["large/b.jpg"], *folder, "--skip-existing")
+        self.refused("-i", "p", "-o", "other", "-f", "webp", words=("webp",))
 
 
 class WhatIsThere(Folder):

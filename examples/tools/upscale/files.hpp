@@ -2,12 +2,16 @@
 #pragma once
 #include <eqsr/core/check.hpp>
 
+#include <algorithm>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
+#include "common/failure.hpp"
 #include "common/folded_name.hpp"
 #include "common/formats.hpp"
 #include "common/output_plan.hpp"
@@ -39,7 +43,13 @@ inline Job job_of(std::filesystem::path from, const std::filesystem::path& to,
   return job;
 }
 
-/// Sides that are asked for must be such as the format can hold.
+/// Whether a result is to be made: it is not, where one is there that is to be kept.
+inline bool wanted(const std::filesystem::path& to, const Options& options) {
+  std::error_code unknown;
+  return options.if_there != IfThere::skip || !std::filesystem::exists(to, unknown);
+}
+
+/// The sides of a picture must be such as the format can hold.
 inline void expect_sides(const Format& format, int width, int height, const std::string& name) {
   EQSR_EXPECTS(format.max_side == 0 || (width <= format.max_side && height <= format.max_side),
                "usage", name, ": ", width, " x ", height, " pixels cannot be a ", format.name,
@@ -47,18 +57,30 @@ inline void expect_sides(const Format& format, int width, int height, const std:
                " a side. Choose a smaller size or another format, such as png.");
 }
 
-/// The sides that follow from the picture's must be such, too. A picture that cannot be read is no
-/// business of this.
-inline void expect_size(const Format& format, const std::filesystem::path& from,
-                        const Options& options) {
+/// The same for the sides that follow from those of the pictures, as far as these can be read.
+inline void expect_sizes(const std::vector<Job>& jobs, const Options& options) {
+  if (jobs.empty() || (options.width > 0 && options.height > 0)) return;
+  const Format& format = *format_of_name(jobs.front().to.front());
   if (format.max_side == 0) return;
-  const auto size = picture_size(from.string());
-  for (const Wish& wish : options.wishes) {
-    if (!size) return;
-    const eqsr::Target target = options.target_for(wish, size->height, size->width);
-    const eqsr::Size large = eqsr::resolve(target, size->height, size->width);
-    expect_sides(format, large.width, large.height, from.string());
+  std::optional<Failure> first;
+  std::size_t count = 0;
+  for (const Job& job : jobs) {
+    const auto is_wanted = [&](const auto& to) { return wanted(to, options); };
+    if (std::none_of(job.to.begin(), job.to.end(), is_wanted)) continue;
+    const auto low = picture_size(job.from.string());
+    for (std::size_t i = 0; low && i < job.to.size(); ++i) {
+      if (!is_wanted(job.to[i])) continue;
+      auto failure = failure_of(job.from.string(), [&] {
+        const eqsr::Size size =
+            eqsr::resolve(options.target_for(options.wishes[i], low->height, low->width),
+                          low->height, low->width);
+        expect_sides(format, size.width, size.height, job.from.string());
+      });
+      if (failure && count++ == 0) first = std::move(failure);
+    }
   }
+  EQSR_EXPECTS(!first, "usage", first->sentence,
+               count > 1 ? eqsr::say(" So it is with ", count, " results.") : "");
 }
 
 /// Pairs inputs with outputs. Throws `usage` for combinations that cannot work. Of a folder only
@@ -93,7 +115,6 @@ inline Jobs list_jobs(const Options& options) {
       refuse(out.string() +
              ": Messages go to this pipe too. Choose another output, or another "
              "place for the messages.");
-    expect_size(*format, in, options);
     add(into_folder ? job_of(in, out / in.filename().replace_extension(extension), options)
                     : job_of(in, out, options),
         into_folder ? out : fs::path(), true);
@@ -122,6 +143,12 @@ inline Jobs list_jobs(const Options& options) {
     add(job_of(in / name, out / to, options), out, i % count == number);
   }
   return jobs;
+}
+
+/// Throws `usage` with the first reason why nothing must be computed.
+inline void expect_sound(Jobs& jobs, const Options& options) {
+  jobs.plan.check();
+  expect_sizes(jobs.mine, options);
 }
 
 }  // namespace tool

@@ -49,7 +49,7 @@ int run(const Options& options) {
   Jobs jobs;
   try {
     if (options.raw_width == 0) jobs = list_jobs(options);
-    jobs.plan.check();
+    expect_sound(jobs, options);
   } catch (const std::exception& error) {  // also folders that may not be read
     std::fprintf(stderr, "upscale: %s\n", error.what());
     return usage;

@@ -164,7 +164,7 @@ Jobs list(const Options& options, int rank) {
   try {
     Jobs jobs = list_jobs(options);
     if (rank > 0) return jobs;
-    jobs.plan.check();
+    expect_sound(jobs, options);
     for (const std::string& note : options.notes)
       std::fprintf(stderr, "upscale_mpi: note: %s\n", note.c_str());
     if (!jobs.left_out.empty())

@@ -86,8 +86,7 @@ class Work {
   struct Failed {};
 
   [[nodiscard]] bool wanted(const std::filesystem::path& to) const {
-    std::error_code unknown;
-    return options_.if_there != IfThere::skip || !std::filesystem::exists(to, unknown);
+    return tool::wanted(to, options_);
   }
 
   /// The first job from `at` on that has something to do.
