@@ -120,7 +120,7 @@ struct AttentionBody {
       for (int block = 0; block < key_blocks; ++block)
         Scores::multiply(exec, query.at(warp * 32 * pitch + block * tile_steps), pitch,
                          key.at(block * Scores::planes * Scores::tile_size), score);
-      online_softmax(exec, p, place, bias, offset, region, score, largest, total, out);
+      soften(exec, p, place, bias, offset, region, score, largest, total, out);
       Scores::template multiply_values<D>(
           exec, score,
           P == Precision::float32 ? scratch.at(warp * 32 * tile_pitch(tile_steps)) : scratch, value,
@@ -222,11 +222,12 @@ struct AttentionBody {
 
   /// Scores to weights of the softmax, with the sums so far brought to the new maximum.
   template <class Exec>
-  static EQSR_DEVICE void online_softmax(
-      Exec& exec, const Params& p, const Shared<Exec, int>& place, const Shared<Exec, float>& bias,
-      const int (&offset)[Scores::slots], const int (&region)[Scores::slots], float (&score)[keys],
-      float (&largest)[Scores::slots], float (&total)[Scores::slots],
-      float (&out)[std::size_t{D}]) {
+  static EQSR_DEVICE void soften(Exec& exec, const Params& p, const Shared<Exec, int>& place,
+                                 const Shared<Exec, float>& bias,
+                                 const int (&offset)[Scores::slots],
+                                 const int (&region)[Scores::slots], float (&score)[keys],
+                                 float (&largest)[Scores::slots], float (&total)[Scores::slots],
+                                 float (&out)[std::size_t{D}]) {
     const int lane = exec.lane();
     float top[Scores::slots], sum[Scores::slots], shrink[Scores::slots];
     EQSR_UNROLL
@@ -235,13 +236,13 @@ struct AttentionBody {
     for (int i = 0; i < keys; ++i) {
       const int s = Scores::slot(i);
       const Pack<int, 2> at = place.load2(2 * Scores::column(lane, i));
-      float value = lowest;
-      if (at.v[0] >= 0) {
-        value = score[i] * p.scale + bias.load(at.v[0] + offset[s]);
-        if (p.shift > 0 && at.v[1] != region[s]) value += shift_mask;
-      }
+      // Without branches: all lanes load, and choose.
+      const bool inside = at.v[0] >= 0;
+      float value = score[i] * p.scale + bias.load(inside ? at.v[0] + offset[s] : 0);
+      value += at.v[1] != region[s] ? shift_mask : 0.0f;
+      value = inside ? value : lowest;
       score[i] = value;
-      if (value > top[s]) top[s] = value;
+      top[s] = value > top[s] ? value : top[s];
     }
     EQSR_UNROLL
     for (int s = 0; s < Scores::slots; ++s) {
