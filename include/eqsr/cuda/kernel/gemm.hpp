@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <eqsr/cuda/kernel/activation.hpp>  // activate
+#include <eqsr/cuda/kernel/activation.hpp>  // activate_all
 #include <eqsr/cuda/kernel/engine.hpp>      // Engine
 
 /// The product of pixels with packed weights: linear layers, 1x1 and 3x3 convolutions.
