@@ -34,18 +34,18 @@ class Budgets(Folder):
             self.assertEqual(self.named(*arguments, megabytes=least), 0)
 
     def test_one_picture(self):
-        self.put("a.png", width=40, height=30)
+        self.put("a.png", width=20, height=15)
         self.expect_least("-i", "a.png", "-o", "b.png", "-s", "3")
         self.expect_least("-i", "a.png", "-o", "b.jpg", "-s", "3")
 
     def test_a_larger_picture_follows_a_smaller_one(self):
         self.put("p/a.png", width=9, height=9)
-        self.put("p/b.png", width=40, height=30)
+        self.put("p/b.png", width=20, height=15)
         self.expect_least("-i", "p", "-o", "large", "-s", "3")
 
     def test_several_scales(self):
-        self.put("p/a.png", width=40, height=9)
-        self.put("p/b.png", width=40, height=30)
+        self.put("p/a.png", width=20, height=6)
+        self.put("p/b.png", width=20, height=15)
         for extra in ((), ("--share-trunk",)):
             self.expect_least("-i", "p", "-o", "large", "-s", "1,4", *extra)
 
