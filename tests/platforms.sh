@@ -1,0 +1,101 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Builds the library for other machines and compilers and runs it there, by an emulator if need be:
+#     tests/platforms.sh [full] NAME ...
+# NAME is aarch64, armhf, i386, mingw, wasm, musl, macos, libcxx, clang16 or clang19. For each, the
+# goldens of some operators and of the small network are tested (with `full` all tests of operators,
+# networks, memory and files), and the README's program enlarges a picture, which must be this
+# machine's within one level. A platform whose compiler or emulator is missing is skipped with a
+# line, and the script ends with 77 if nothing ran. macOS is compiled and linked only.
+set -eu
+cd "$(dirname "$0")/.."
+
+full=
+if [ "${1:-}" = full ]; then
+  full=yes
+  shift
+fi
+if [ $# = 0 ]; then
+  sed -n '3,10s/^# \{0,1\}//p' "$0" >&2
+  exit 2
+fi
+work=build/platforms
+mkdir -p "$work/include"
+# Debian's headers in a folder of their own: /usr/include holds those of this machine's system too.
+for name in doctest stb eigen3; do
+  [ -e "/usr/include/$name" ] || { echo "Install Debian's packages of $name."; exit 2; }
+  ln -sfn "/usr/include/$name" "$work/include/$name"
+done
+common="-std=c++20 -O2 -DNDEBUG -Wall -Wextra -Werror -I include -I tests -isystem $work/include
+  -isystem $work/include/stb -isystem $work/include/eigen3 -DEQSR_TEST_DATA=\"tests\""
+sources="main layer/linear layer/conv2d layer/window_attention layer/frequency_encoding
+  layer/query_grid layer/kriging_upsampler io/output_file io/safetensors net/golden"
+if [ "$full" ]; then
+  sources=$(cd tests && ls main.cpp core/*.cpp layer/*.cpp io/*.cpp net/*.cpp | sed 's/\.cpp$//')
+fi
+
+weights=weights/eqsr-lite.safetensors
+photo=tests/evaluate/matlab_photo_120x80.png
+mkdir -p "$work/native"
+native=$work/native/picture
+if [ ! -e "$native.png" ]; then
+  g++ $common tests/platforms/picture.cpp -o "$native" -pthread
+  "$native" "$weights" "$photo" "$native.png" 2.5 >/dev/null
+fi
+
+ran=0
+# Builds and runs for one platform: NAME "what runs a program" compiler and flags ...
+platform() {
+  name=$1 run=$2
+  shift 2
+  if ! command -v "$1" >/dev/null || { [ "$run" ] && ! command -v ${run%% *} >/dev/null; }; then
+    echo "$name: skipped, $1${run:+ or ${run%% *}} is not installed"
+    return
+  fi
+  folder=$work/$name
+  mkdir -p "$folder"
+  echo "$name: $("$1" --version | head -n 1)"
+  "$@" $common tests/platforms/picture.cpp -o "$folder/picture$suffix"
+  if [ "$run" != true ]; then
+    $run "$folder/picture$suffix" "$weights" "$photo" "$folder/picture.png" 2.5
+    "$native" --compare "$native.png" "$folder/picture.png"
+  fi
+  objects=
+  for source in $sources; do
+    object=$folder/$(echo "$source" | tr / _).o
+    "$@" $common -c "tests/$source.cpp" -o "$object"
+    objects="$objects $object"
+  done
+  "$@" $objects -o "$folder/tests$suffix"
+  $run "$folder/tests$suffix"
+  ran=1
+}
+
+for name in "$@"; do
+  suffix=
+  case $name in
+  aarch64) platform $name qemu-aarch64 aarch64-linux-gnu-g++ -static -pthread ;;
+  armhf) platform $name qemu-arm arm-linux-gnueabihf-g++ -static -pthread -Wno-psabi ;;
+  i386) platform $name "" g++ -m32 -static -pthread -Wno-psabi ;;
+  mingw)
+    suffix=.exe
+    WINEDEBUG=-all platform $name wine x86_64-w64-mingw32-g++-posix -static
+    ;;
+  wasm)
+    suffix=.js
+    # Node 18 and later fetch by themselves, which Debian's emscripten does not expect.
+    NODE_PATH=/usr/share/nodejs platform $name "node --no-experimental-fetch" em++ -msimd128 \
+      -fexceptions -sALLOW_MEMORY_GROWTH -sEXIT_RUNTIME -sNODERAWFS -pthread -sPTHREAD_POOL_SIZE=4
+    ;;
+  musl) platform $name "" python3 -m ziglang c++ -target x86_64-linux-musl -static ;;
+  macos) platform $name true python3 -m ziglang c++ -target aarch64-macos ;;
+  libcxx) platform $name "" clang++ -stdlib=libc++ -pthread ;;
+  clang16) platform $name "" clang++-16 -pthread ;;
+  clang19) platform $name "" clang++-19 -pthread ;;
+  *)
+    echo "There is no platform \"$name\"; the first lines of $0 list them." >&2
+    exit 2
+    ;;
+  esac
+done
+[ "$ran" = 1 ] || exit 77
