@@ -12,7 +12,7 @@ cd "$(dirname "$0")/.."
 
 full=
 if [ "${1:-}" = full ]; then
-  full=yes
+  full=--no-skip=false
   shift
 fi
 if [ $# = 0 ]; then
@@ -67,7 +67,7 @@ platform() {
     objects="$objects $object"
   done
   "$@" $objects -o "$folder/tests$suffix"
-  $run "$folder/tests$suffix"
+  $run "$folder/tests$suffix" ${full:---test-case-exclude='*base*,*specification*'}
   ran=1
 }
 
