@@ -151,7 +151,7 @@ class StbDecoder : public PictureDecoder {
                (header.bits == 16 ? 2 : 1) +
            (std::size_t{1} << 20);
   }
-  [[nodiscard, gnu::cold]] Image decode(const CheckedPicture& picture) const override {
+  [[nodiscard]] Image decode(const CheckedPicture& picture) const override {
     const auto& [bytes, header, channels, errors, note] = picture;
     detail::stb_allow(StbDecoder::memory(header, channels) +
                       (header.is_png ? 2 * bytes.size() : 0));
