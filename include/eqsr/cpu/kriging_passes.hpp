@@ -169,19 +169,35 @@ class KrigingPasses {
         [&](KrigingTile& tile, const Rect& r, Sums sums) {
           const PixelRows u = tile.head(r.grown(1, image_.H, image_.W));
           const PixelRows out = x_ ? ahead(x_) : PixelRows{};
-          tile.convolve(image_.block[0], u, r, out,
-                        [&](Index row, const float* x) { second_half(tile, 0, row, r, x, sums); });
+          tile.convolve(image_.block[0], u, r, out, [&](const Rect& strip, const PixelRows& x) {
+            second_half(tile, 0, strip, x, sums);
+          });
         },
         [&](Index y, Index rows) { add_rows(y, rows); });
   }
 
   /// The second half of a block in the first two passes: the sum of the hidden layer, and z where
   /// that is stored.
-  void second_half(KrigingTile& tile, int b, Index row, const Rect& r, const float* x, Sums sums) {
+  void second_half(KrigingTile& tile, int b, const Rect& strip, const PixelRows& x, Sums sums) {
     const BlockWeights& block = image_.block[b];
-    tile.hidden(block, x, r.w);
-    tile.sum_hidden(r.w, sums(row));
-    if (z_) tile.contracted(block, r.w, (b == 0 ? ahead(z_) : plane(z_)).at(row, r.x));
+    tile.hidden(block, x, strip);
+    for (Index i = 0; i < strip.h; ++i) tile.sum_hidden(strip, i, sums(strip.y + i));
+    if (z_) tile.contracted(block, strip, b == 0 ? ahead(z_) : plane(z_));
+  }
+
+  /// Calls `task(strip)` for every strip of a rectangle.
+  template <class Task>
+  static void for_each_strip(const Rect& r, const Task& task) {
+    constexpr Index rows = KrigingTile::strip_rows;
+    for (Index y = r.y; y < r.y + r.h; y += rows)
+      task(Rect{y, r.x, (std::min)(rows, r.y + r.h - y), r.w});
+  }
+  /// Calls `task(row, x, z)` for every row of a strip.
+  template <class Task>
+  static void for_each_row(const Rect& strip, const PixelRows& x, const PixelRows& z,
+                           const Task& task) {
+    for (Index row = strip.y; row < strip.y + strip.h; ++row)
+      task(row, x.at(row, strip.x), z.at(row, strip.x));
   }
 
   /// Between the passes where z must be computed again, once a pixel: x becomes ReLU(x + gate z).
@@ -189,10 +205,12 @@ class KrigingPasses {
     for_each_tile(
         kept_, first_end(), first_end() + 0.05,
         [&](KrigingTile& tile, const Rect& r, Sums) {
-          for (Index row = r.y; row < r.y + r.h; ++row) {
-            float* x = ahead(x_).at(row, r.x);
-            tile.gated(x, stored_z(tile, 0, row, r, x), gate_[0], r.w, x);
-          }
+          for_each_strip(r, [&](const Rect& strip) {
+            const PixelRows x = ahead(x_);
+            for_each_row(
+                strip, x, stored_z(tile, 0, strip, x),
+                [&](Index, float* row, const float* z) { tile.gated(row, z, gate_[0], r.w, row); });
+          });
         },
         [](Index, Index) {});
   }
@@ -205,8 +223,9 @@ class KrigingPasses {
         [&](KrigingTile& tile, const Rect& r, Sums sums) {
           const PixelRows in = !x_ ? recompute(tile, r) : !z_ ? ahead(x_) : gated(tile, r);
           const PixelRows out = x_ ? plane(x_) : PixelRows{};
-          tile.convolve(image_.block[1], in, r, out,
-                        [&](Index row, const float* x) { second_half(tile, 1, row, r, x, sums); });
+          tile.convolve(image_.block[1], in, r, out, [&](const Rect& strip, const PixelRows& x) {
+            second_half(tile, 1, strip, x, sums);
+          });
         },
         [&](Index y, Index rows) { add_rows(y, rows); });
   }
@@ -225,15 +244,15 @@ class KrigingPasses {
             tile.finish(x, z, gate_[1], row, r.x, r.w, colours(row) + r.x * 3);
           };
           if (x_) {
-            for (Index row = r.y; row < r.y + r.h; ++row) {
-              const float* x = plane(x_).at(row, r.x);
-              finish(row, x, stored_z(tile, 1, row, r, x));
-            }
-          } else {
-            tile.convolve(block, recompute(tile, r), r, {}, [&](Index row, const float* x) {
-              tile.hidden(block, x, r.w);
-              finish(row, x, tile.contracted(block, r.w));
+            for_each_strip(r, [&](const Rect& strip) {
+              for_each_row(strip, plane(x_), stored_z(tile, 1, strip, plane(x_)), finish);
             });
+          } else {
+            tile.convolve(block, recompute(tile, r), r, {},
+                          [&](const Rect& strip, const PixelRows& x) {
+                            tile.hidden(block, x, strip);
+                            for_each_row(strip, x, tile.contracted(block, strip), finish);
+                          });
           }
         },
         [&](Index y, Index rows) {
@@ -247,9 +266,12 @@ class KrigingPasses {
     const Rect wide = r.grown(1, image_.H, image_.W);
     const PixelRows u = tile.head(r.grown(3, image_.H, image_.W));
     const PixelRows result = tile.result(wide);
-    tile.convolve(block, u, wide, {}, [&](Index row, const float* x) {
-      tile.hidden(block, x, wide.w);
-      tile.gated(x, tile.contracted(block, wide.w), gate_[0], wide.w, result.at(row, wide.x));
+    tile.convolve(block, u, wide, {}, [&](const Rect& strip, const PixelRows& x) {
+      tile.hidden(block, x, strip);
+      for_each_row(strip, x, tile.contracted(block, strip),
+                   [&](Index row, const float* from, const float* z) {
+                     tile.gated(from, z, gate_[0], wide.w, result.at(row, wide.x));
+                   });
     });
     return result;
   }
@@ -265,10 +287,10 @@ class KrigingPasses {
   }
 
   /// contract(hidden) of a stored x: stored too, or computed again.
-  const float* stored_z(KrigingTile& tile, int b, Index row, const Rect& r, const float* x) {
-    if (z_) return plane(z_).at(row, r.x);
-    tile.hidden(image_.block[b], x, r.w);
-    return tile.contracted(image_.block[b], r.w);
+  PixelRows stored_z(KrigingTile& tile, int b, const Rect& strip, const PixelRows& x) {
+    if (z_) return plane(z_);
+    tile.hidden(image_.block[b], x, strip);
+    return tile.contracted(image_.block[b], strip);
   }
   [[nodiscard]] PixelRows plane(float* data) const { return {data, kept_.begin, 0, image_.W, L_}; }
   /// What the second block reads: in the same memory, one band and a row ahead of what it writes.

@@ -65,15 +65,20 @@ class KrigingTile {
   static constexpr Index height = 16, width = 64;
   /// A tile grown by two for the recomputed first block, and by a border.
   static constexpr Index most_columns = width + 6, most_rows = height + 6;
+  /// Rows of pixels that each reading of the weights serves: those of 256 channels do not stay in
+  /// the second-level cache beside the tile.
+  static constexpr Index strip_rows = 2;
+  /// The same for the 3x3 convolution before the kernels, whose weights are the largest.
+  static constexpr Index reduced_rows = 2 * strip_rows;
 
   static Index scratch(int L) {
     return most_rows * most_columns * Index{L} * 3 + most_columns * scratch_per_pixel(L) +
-           WinogradTiles::scratch(L, InvolutionShape{L}.reduced(), most_columns / 2);
+           WinogradTiles::scratch(L, InvolutionShape{L}.reduced(), reduced_rows * most_columns / 4);
   }
 
   KrigingTile(Isa isa, const KrigingImage& image, float* memory) : isa_(isa), image_(image) {
     const Index plane = most_rows * most_columns * image.L;
-    const Index line = most_columns * image.L;
+    const Index line = strip_rows * most_columns * image.L;
     u_ = memory;
     a_ = u_ + plane;
     r_ = a_ + plane;
@@ -83,8 +88,8 @@ class KrigingTile {
     z_ = x_ + line;
     hidden_ = z_ + line;
     kernels_ = hidden_ + 2 * line;
-    reduced_ = kernels_ + most_columns * InvolutionShape{image.L}.kernels();
-    winograd_ = reduced_ + most_columns * 2 * InvolutionShape{image.L}.reduced();
+    reduced_ = kernels_ + strip_rows * most_columns * InvolutionShape{image.L}.kernels();
+    winograd_ = reduced_ + reduced_rows * most_columns * InvolutionShape{image.L}.reduced();
   }
 
   /// The head's output on a rectangle.
@@ -94,13 +99,15 @@ class KrigingTile {
     return u;
   }
 
-  /// The first half of a block, x + conv2(involution(..)), for each row of the rectangle: to `out`,
-  /// or to scratch if that has no memory; then calls `done(row, x)`. `in` covers the rectangle
-  /// widened to even rows and columns and grown by one, as far as the image goes.
+  /// The first half of a block, x + conv2(involution(..)), for the rectangle, in strips of two rows
+  /// from even ones on: to `out`, or to scratch if that has no memory; then calls `done(strip, x)`.
+  /// `in` covers the rectangle widened to even rows and columns and grown by one, as far as the
+  /// image goes.
   [[gnu::noinline]] void convolve(const BlockWeights& block, const PixelRows& in, const Rect& r,
                                   const PixelRows& out,
-                                  FunctionRef<void(Index row, const float* x)> done) {
+                                  FunctionRef<void(const Rect& strip, const PixelRows& x)> done) {
     const int L = image_.L;
+    const InvolutionShape shape{L};
     const Rect even = r.even();
     const Index pitch = (even.w + 2) * L;
     for (Index row = even.y - 1; row <= even.y + even.h; ++row) {
@@ -113,37 +120,45 @@ class KrigingTile {
       std::fill_n(a, begin, 0.0f);
       std::fill_n(a + end, pitch - end, 0.0f);
       if (!inside) continue;
-      normalise(in.at(row, first), last - first, block.norm1);
+      normalise(in.at(row, first), last - first, block.norm1, normed_);
       dense(normed_, last - first, *block.conv1, a + begin);
     }
-    for (Index y = even.y; y < even.y + even.h; y += 2) {
-      reduce(block, a_ + (y - even.y) * pitch, pitch, even.w);
-      for (Index row = (std::max)(y, r.y); row < (std::min)(y + 2, r.y + r.h); ++row) {
-        const Index left = r.x - even.x;
-        const int reduced = InvolutionShape{L}.reduced();
-        dense(reduced_ + ((row - y) * even.w + left) * reduced, r.w, *block.kernels, kernels_);
-        involve(a_ + (row - even.y) * pitch + left * L, pitch, row, r);
-        float* x = out.data ? out.at(row, r.x) : x_;
-        dense(value_, r.w, *block.conv2, x, Activation::none, in.at(row, r.x));
-        done(row, x);
+    for (Index top = even.y; top < even.y + even.h; top += reduced_rows) {
+      const Index end = (std::min)(top + reduced_rows, even.y + even.h);
+      reduce(block, a_ + (top - even.y) * pitch, pitch, end - top, even.w);
+      for (Index y = top; y < end; y += strip_rows) {
+        const Index first = (std::max)(y, r.y), left = r.x - even.x;
+        const Rect strip{first, r.x, (std::min)(y + strip_rows, r.y + r.h) - first, r.w};
+        dense(reduced_ + (first - top) * even.w * shape.reduced(), strip.h * even.w, *block.kernels,
+              kernels_);
+        const PixelRows x = out.data ? out : scratch_rows(x_, strip);
+        for (Index i = 0; i < strip.h; ++i)
+          involve(a_ + (first + i - even.y) * pitch + left * L, pitch,
+                  kernels_ + (i * even.w + left) * shape.kernels(), first + i, r,
+                  value_ + i * r.w * L);
+        for (Index i = 0; i < strip.h; ++i)
+          dense(value_ + i * r.w * L, r.w, *block.conv2, x.at(first + i, r.x), Activation::none,
+                in.at(first + i, r.x));
+        done(strip, x);
       }
     }
   }
 
-  /// The hidden layer of a block's perceptron, GELU(expand(norm2(x))), for a row.
-  const float* hidden(const BlockWeights& block, const float* x, Index count) {
-    normalise(x, count, block.norm2);
-    dense(normed_, count, *block.expand, hidden_, Activation::gelu);
-    return hidden_;
+  /// The hidden layer of a block's perceptron, GELU(expand(norm2(x))), for a strip.
+  void hidden(const BlockWeights& block, const PixelRows& x, const Rect& strip) {
+    for (Index i = 0; i < strip.h; ++i)
+      normalise(x.at(strip.y + i, strip.x), strip.w, block.norm2, normed_ + i * strip.w * image_.L);
+    dense(normed_, strip.h * strip.w, *block.expand, hidden_, Activation::gelu);
   }
-  /// z = contract(hidden) for the row that `hidden` was called with.
-  void contracted(const BlockWeights& block, Index count, float* z) const {
-    dense(hidden_, count, *block.contract, z);
+  /// z = contract(hidden) for the strip that `hidden` was called with.
+  void contracted(const BlockWeights& block, const Rect& strip, const PixelRows& z) const {
+    for (Index i = 0; i < strip.h; ++i)
+      dense(hidden_row(strip, i), strip.w, *block.contract, z.at(strip.y + i, strip.x));
   }
   /// The same on scratch.
-  const float* contracted(const BlockWeights& block, Index count) {
-    contracted(block, count, z_);
-    return z_;
+  PixelRows contracted(const BlockWeights& block, const Rect& strip) const {
+    dense(hidden_, strip.h * strip.w, *block.contract, z_);
+    return scratch_rows(z_, strip);
   }
 
   /// y = ReLU(x + gate z), then ReLU(y + u) unless that is null, pixel by pixel; y may be x.
@@ -164,9 +179,11 @@ class KrigingTile {
     dense(normed_, count, *image_.to_rgb, rgb);
   }
 
-  /// sums(c) = sum of a row's hidden layer.
-  void sum_hidden(Index count, double* sums) const {
-    with_isa(isa_, [&](auto simd) { simd.sum_pixels(hidden_, count, 2 * image_.L, sums); });
+  /// sums(c) = sum of the hidden layer of row i of the strip.
+  void sum_hidden(const Rect& strip, Index i, double* sums) const {
+    with_isa(isa_, [&](auto simd) {
+      simd.sum_pixels(hidden_row(strip, i), strip.w, 2 * image_.L, sums);
+    });
   }
 
   /// The rectangle buffer for a block's result.
@@ -175,7 +192,7 @@ class KrigingTile {
  private:
   static Index scratch_per_pixel(int L) {
     const InvolutionShape shape{L};
-    return 6 * Index{L} + shape.kernels() + 2 * Index{shape.reduced()};
+    return strip_rows * (6 * Index{L} + shape.kernels()) + reduced_rows * shape.reduced();
   }
   void head_row(Index row, Index x, Index count, float* u) const {
     const int L = image_.L;
@@ -187,27 +204,35 @@ class KrigingTile {
                            image_.row_table.data() + row * L, L, u);
     });
   }
-  void normalise(const float* x, Index count, const Norm& norm) const {
-    cpu::normalise(isa_, Rows<const float>(x, count, image_.L), norm, normed_);
+  void normalise(const float* x, Index count, const Norm& norm, float* y) const {
+    cpu::normalise(isa_, Rows<const float>(x, count, image_.L), norm, y);
   }
   /// y = residual + activation(x w + bias) for `count` rows of as many channels as w is deep.
   void dense(const float* x, Index count, const PackedWeights& weights, float* y,
              Activation activation = Activation::none, const float* residual = nullptr) const {
     cpu::dense(isa_, Rows<const float>(x, count, weights.depth), weights, y, activation, residual);
   }
-  /// ReLU of the 3x3 convolution that precedes the kernels, for two rows of `count` pixels.
-  void reduce(const BlockWeights& block, const float* a, Index pitch, Index count) const {
+  /// ReLU of the 3x3 convolution that precedes the kernels, for an even number of rows of `count`
+  /// pixels.
+  void reduce(const BlockWeights& block, const float* a, Index pitch, Index rows,
+              Index count) const {
     const int L = image_.L, reduced = InvolutionShape{L}.reduced();
     const Output y{.data = reduced_,
                    .row_stride = reduced,
                    .bias = block.reduce->bias.data(),
                    .activation = Activation::relu};
+    const Index across = count / 2;
     WinogradTiles::run(
-        isa_, *block.reduce, count / 2, [&](Index t) { return a + 2 * t * L; }, pitch, y,
-        [&](Index t, int p) { return p / 2 * count + 2 * t + p % 2; }, winograd_);
+        isa_, *block.reduce, rows / 2 * across,
+        [&](Index t) { return a + 2 * (t / across * pitch + t % across * L); }, pitch, y,
+        [&](Index t, int p) {
+          return (2 * (t / across) + p / 2) * count + 2 * (t % across) + p % 2;
+        },
+        winograd_);
   }
-  /// `a` is where the neighbours of the row's first pixel begin.
-  void involve(const float* a, Index pitch, Index row, const Rect& r) const {
+  /// A row of the involution. `a` is where the neighbours of its first pixel begin.
+  void involve(const float* a, Index pitch, const float* kernels, Index row, const Rect& r,
+               float* y) const {
     const int L = image_.L, per_pixel = InvolutionShape{L}.kernels();
     with_isa(isa_, [&](auto simd) {
       const float* down = &image_.row_factor(row, 0);
@@ -215,9 +240,15 @@ class KrigingTile {
         const float* across = &image_.column_factor(r.x + c, 0);
         float factors[9];
         for (int tap = 0; tap < 9; ++tap) factors[tap] = down[tap / 3] * across[tap % 3];
-        simd.involution(a + c * L, pitch, kernels_ + c * per_pixel, factors, L, value_ + c * L);
+        simd.involution(a + c * L, pitch, kernels + c * per_pixel, factors, L, y + c * L);
       }
     });
+  }
+  [[nodiscard]] PixelRows scratch_rows(float* data, const Rect& strip) const {
+    return {data, strip.y, strip.x, strip.w, image_.L};
+  }
+  [[nodiscard]] const float* hidden_row(const Rect& strip, Index i) const {
+    return hidden_ + i * strip.w * 2 * image_.L;
   }
 
   Isa isa_;
