@@ -14,6 +14,7 @@ On several GPUs: torchrun --nproc-per-node N train.py ... --mode bfloat16-1-eage
 """
 
 import argparse
+import datetime
 import json
 import os
 import signal
@@ -68,7 +69,9 @@ class Trainer:
         self.world = int(os.environ.get("WORLD_SIZE", 1))
         self.device = torch.device(args.device)
         if self.world > 1:
-            dist.init_process_group("nccl" if self.device.type == "cuda" else "gloo")
+            # Processes wait for one that was stopped while something else was measured.
+            dist.init_process_group("nccl" if self.device.type == "cuda" else "gloo",
+                                    timeout=datetime.timedelta(days=7))
             if self.device.type == "cuda":
                 self.device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
                 torch.cuda.set_device(self.device)
