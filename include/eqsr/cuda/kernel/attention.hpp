@@ -113,7 +113,7 @@ struct AttentionBody {
       exec.sync();
       if (stages == 1) fetch_next();
 
-      float score[keys];
+      float score[std::size_t{keys}];
       EQSR_UNROLL
       for (int i = 0; i < keys; ++i) score[i] = 0;
       EQSR_UNROLL
@@ -225,9 +225,9 @@ struct AttentionBody {
   static EQSR_DEVICE void soften(Exec& exec, const Params& p, const Shared<Exec, int>& place,
                                  const Shared<Exec, float>& bias,
                                  const int (&offset)[Scores::slots],
-                                 const int (&region)[Scores::slots], float (&score)[keys],
-                                 float (&largest)[Scores::slots], float (&total)[Scores::slots],
-                                 float (&out)[std::size_t{D}]) {
+                                 const int (&region)[Scores::slots],
+                                 float (&score)[std::size_t{keys}], float (&largest)[Scores::slots],
+                                 float (&total)[Scores::slots], float (&out)[std::size_t{D}]) {
     const int lane = exec.lane();
     float top[Scores::slots], sum[Scores::slots], shrink[Scores::slots];
     EQSR_UNROLL
