@@ -216,8 +216,8 @@ struct Prefix {
 
 }  // namespace detail
 
-/// What stands before names in a dictionary, such as `net_g.`: the prefix under which most of
-/// `names` are there; empty if as many are there without one.
+/// What stands before names in a dictionary, such as "net_g.": the prefix under which most of the
+/// names are there; empty if as many are there without one.
 inline std::string prefix_of(const StateDict& dict, const std::vector<std::string>& names) {
   return detail::find_prefix(dict, names).text;
 }
