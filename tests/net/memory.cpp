@@ -3,6 +3,7 @@
 
 #include "support/contexts.hpp"
 #include "support/module.hpp"
+#include "support/sanitized.hpp"
 #include "tiny.hpp"
 
 #include <functional>
@@ -56,7 +57,7 @@ TEST_CASE("memory: fifty sizes, budgets, bands and threads give the same bits") 
   const auto between = [&](int low, int high) {
     return std::uniform_int_distribution<int>(low, high)(random);
   };
-  for (int i = 0; i < 50; ++i) {
+  for (int i = 0; i < (sanitized ? 10 : 50); ++i) {
     const int h = between(1, 20), w = between(1, 20);
     const eqsr::Target target{.height = between(1, 90), .width = between(1, 150)};
     const eqsr::Image image = picture(h, w);
