@@ -9,8 +9,6 @@ namespace eqsr { inline namespace EQSR_ABI { namespace gpu {
 template <class Body>
 const void* entry();
 
-/// Blocks that cover `count` elements, `each` a block.
-
 /// Runs a body on x * y blocks of `threads` threads.
 template <class Body>
 void run(Context<Cuda>& ctx, Index x, Index y, int threads, int shared_bytes,

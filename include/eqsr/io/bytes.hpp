@@ -57,6 +57,11 @@ void store_little(std::string& out, T value) {
   }
 }
 
+/// A number of 32 bits with its highest byte first.
+inline void store_big32(std::string& out, std::uint32_t value) {
+  for (int shift = 24; shift >= 0; shift -= 8) out += static_cast<char>((value >> shift) & 255U);
+}
+
 }  // namespace detail
 
 /// Length of the well-formed UTF-8 sequence at the start of `text`, 0 when there is none. Overlong

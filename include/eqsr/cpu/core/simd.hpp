@@ -68,8 +68,6 @@ struct Output {
 #define EQSR_SIMD portable
 #define EQSR_SIMD_WIDTH 4
 #include <eqsr/cpu/core/simd/all.inc>
-#undef EQSR_SIMD
-#undef EQSR_SIMD_WIDTH
 #endif
 
 #if defined(__x86_64__)
@@ -83,8 +81,6 @@ struct Output {
 #define EQSR_SIMD avx2
 #define EQSR_SIMD_WIDTH 8
 #include <eqsr/cpu/core/simd/all.inc>
-#undef EQSR_SIMD
-#undef EQSR_SIMD_WIDTH
 #if defined(__clang__)
 #pragma clang attribute pop
 #else
@@ -102,8 +98,6 @@ struct Output {
 #define EQSR_SIMD avx512
 #define EQSR_SIMD_WIDTH 16
 #include <eqsr/cpu/core/simd/all.inc>
-#undef EQSR_SIMD
-#undef EQSR_SIMD_WIDTH
 #if defined(__clang__)
 #pragma clang attribute pop
 #else

@@ -184,9 +184,11 @@ class PngWalk : public ImageBytes {
 
   static void put_checksum(std::string& essence, std::size_t packed, const Inflated& rows) {
     const std::size_t start = essence.size() - 16 - packed;
-    essence.replace(start + rows.used, packed - rows.used,
-                    big32_of(adler32(rows.bytes.get(), rows.count)));
-    essence.replace(start - 8, 4, big32_of(rows.used + 4));
+    std::string checksum, length;
+    store_big32(checksum, adler32(rows.bytes.get(), rows.count));
+    store_big32(length, static_cast<std::uint32_t>(rows.used + 4));
+    essence.replace(start + rows.used, packed - rows.used, checksum);
+    essence.replace(start - 8, 4, length);
   }
 
   [[gnu::cold]] void read_chunk(std::string_view kind, std::string_view body) {
@@ -301,18 +303,12 @@ class PngWalk : public ImageBytes {
     interlaced_ = byte(at + 12) == 1;
   }
 
-  static std::string big32_of(std::size_t value) {
-    std::string bytes;
-    for (unsigned shift = 32; shift > 0;)
-      bytes += static_cast<char>((value >> (shift -= 8)) & 255U);
-    return bytes;
-  }
   [[gnu::cold]] static void append(std::string& out, std::string_view kind,
                                    const std::vector<std::string_view>& parts) {
     std::size_t size = 0;
     for (const std::string_view part : parts) size += part.size();
     out.reserve(out.size() + size + 64);
-    out += big32_of(size);
+    store_big32(out, static_cast<std::uint32_t>(size));
     out += kind;
     for (const std::string_view part : parts) out += part;
     out.append(4, '\0');  // the decoder does not look at the checksum

@@ -30,10 +30,6 @@ struct WriteOptions {
 
 namespace detail {
 
-inline void store_big32(std::string& out, std::uint32_t value) {
-  for (int shift = 24; shift >= 0; shift -= 8) out += static_cast<char>((value >> shift) & 255U);
-}
-
 [[gnu::cold]] inline void append_png_chunk(std::string& out, std::string_view kind,
                                            std::string_view body) {
   store_big32(out, static_cast<std::uint32_t>(body.size()));
