@@ -21,10 +21,10 @@ eqsr::Image picture(int height, int width) {
   image.pixels = image_map("input", height, width).values;
   return image;
 }
-const eqsr::Target target{.height = 6, .width = 7};
+const eqsr::Target context_target{.height = 6, .width = 7};
 
 std::vector<float> upscaled(Context<Cuda>& ctx, const Net& net) {
-  return eqsr::upscale(ctx, net, picture(4, 5), target).pixels;
+  return eqsr::upscale(ctx, net, picture(4, 5), context_target).pixels;
 }
 }  // namespace
 
@@ -35,19 +35,20 @@ TEST_CASE("cuda context: upscale agrees with the specification") {
   fill(same);
   Context<Cuda> ctx;
   Context<Reference> reference;
-  const auto truth = eqsr::upscale(reference, same, picture(4, 5), target).pixels;
+  const auto truth = eqsr::upscale(reference, same, picture(4, 5), context_target).pixels;
   const auto found = upscaled(ctx, net);
   CHECK(near(found, truth, 5e-5));
 
   // Row by row, and from features, the result has the same bits.
   std::vector<float> rows;
-  eqsr::upscale_rows(ctx, net, picture(4, 5), target, [&](Index y, eqsr::Plane<float, 3> band) {
-    CHECK(std::size_t(y * 7 * 3) == rows.size());
-    rows.insert(rows.end(), band.data(), band.data() + band.size());
-  });
+  eqsr::upscale_rows(ctx, net, picture(4, 5), context_target,
+                     [&](Index y, eqsr::Plane<float, 3> band) {
+                       CHECK(std::size_t(y * 7 * 3) == rows.size());
+                       rows.insert(rows.end(), band.data(), band.data() + band.size());
+                     });
   CHECK(same_bits(rows, found));
-  const auto features = eqsr::features_of(ctx, net, picture(4, 5), target);
-  CHECK(same_bits(eqsr::upscale(ctx, net, features, target).pixels, found));
+  const auto features = eqsr::features_of(ctx, net, picture(4, 5), context_target);
+  CHECK(same_bits(eqsr::upscale(ctx, net, features, context_target).pixels, found));
 }
 
 TEST_CASE("cuda context: a size that was met before runs as one graph, with the same bits") {
@@ -78,17 +79,17 @@ TEST_CASE("cuda context: graphs of sizes and precisions live side by side") {
     ctx.precision = precision;
     return eqsr::upscale(ctx, net, picture(4, 5), to).pixels;
   };
-  const auto big = as(Precision::float32, larger), small = as(Precision::float32, target);
-  const auto coarse = as(Precision::bf16, target);
+  const auto big = as(Precision::float32, larger), small = as(Precision::float32, context_target);
+  const auto coarse = as(Precision::bf16, context_target);
   CHECK_FALSE(same_bits(coarse, small));
   CHECK(same_bits(upscaled(second, net), coarse));
   for (int round = 0; round < 2; ++round) {
     CHECK(same_bits(as(Precision::float32, larger), big));
-    CHECK(same_bits(as(Precision::bf16, target), coarse));
+    CHECK(same_bits(as(Precision::bf16, context_target), coarse));
     CHECK(same_bits(upscaled(second, net), coarse));
     ctx.precision = Precision::bf16x3;  // a form of its own, prepared where no graph is
-    eqsr::upscale_rows(ctx, net, picture(4, 5), target, {});
-    CHECK(same_bits(as(Precision::float32, target), small));
+    eqsr::upscale_rows(ctx, net, picture(4, 5), context_target, {});
+    CHECK(same_bits(as(Precision::float32, context_target), small));
   }
   CHECK(ctx.graphs().recorded() == 3);
 }
@@ -124,8 +125,8 @@ TEST_CASE("cuda context: a memory budget keeps less, with the same bits") {
   fill(net);
   Context<Cuda> ctx;
   const auto truth = upscaled(ctx, net);
-  ctx.max_memory = eqsr::plan_upscale(ctx, net, 4, 5, target).bytes - 1;
-  CHECK(eqsr::plan_upscale(ctx, net, 4, 5, target).storage == eqsr::Storage::one);
+  ctx.max_memory = eqsr::plan_upscale(ctx, net, 4, 5, context_target).bytes - 1;
+  CHECK(eqsr::plan_upscale(ctx, net, 4, 5, context_target).storage == eqsr::Storage::one);
   CHECK(same_bits(upscaled(ctx, net), truth));
   ctx.max_memory = 1000;
   CHECK(error_of([&] { upscaled(ctx, net); }).starts_with("memory_budget: "));

@@ -84,8 +84,8 @@ TEST_CASE("cuda context: another thread loads, copies and computes while one rec
     std::thread([&] {
       const Net copy = net;
       Context<Cuda> other;
-      const auto features = eqsr::features_of(other, copy, picture(4, 5), target);
-      elsewhere = eqsr::upscale(other, copy, features, target).pixels;
+      const auto features = eqsr::features_of(other, copy, picture(4, 5), context_target);
+      elsewhere = eqsr::upscale(other, copy, features, context_target).pixels;
     }).join();
   };
   CHECK(same_bits(upscaled(ctx, net), truth));
@@ -144,11 +144,11 @@ TEST_CASE("cuda context: the second picture may take what the first one took") {
   Net net;
   fill(net);
   Context<Cuda> ctx;
-  const auto plan = eqsr::plan_upscale(ctx, net, 4, 5, target);
+  const auto plan = eqsr::plan_upscale(ctx, net, 4, 5, context_target);
   const std::size_t limit = memory.limit;
   memory.limit = memory.in_use() + 2 * plan.bytes + plan.prepared_bytes + 4096;
   for (int i = 0; i < 3; ++i) {
-    CHECK(eqsr::plan_upscale(ctx, net, 4, 5, target).storage == eqsr::Storage::both);
+    CHECK(eqsr::plan_upscale(ctx, net, 4, 5, context_target).storage == eqsr::Storage::both);
     upscaled(ctx, net);
   }
   CHECK(ctx.graphs().recorded() == 1);

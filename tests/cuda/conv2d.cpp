@@ -8,8 +8,8 @@ using eqsr::Activation;
 
 namespace {
 template <int In, int Out, int Taps>
-void compare(std::initializer_list<std::pair<Index, Index>> sizes,
-             Activation activation = Activation::none, bool residual = false) {
+void compare_conv2d(std::initializer_list<std::pair<Index, Index>> sizes,
+                    Activation activation = Activation::none, bool residual = false) {
   CAPTURE(In);
   CAPTURE(Out);
   CAPTURE(Taps);
@@ -33,12 +33,12 @@ void compare(std::initializer_list<std::pair<Index, Index>> sizes,
 }  // namespace
 
 TEST_CASE("cuda conv2d: agrees with the specification at awkward sizes") {
-  compare<3, 24, 3>({{1, 1}, {1, 7}, {7, 1}, {9, 33}});
-  compare<10, 10, 3>({{3, 9}, {2, 2}});
-  compare<24, 24, 3>({{9, 15}}, Activation::none, true);
-  compare<60, 7, 3>({{8, 8}}, Activation::gelu);
-  compare<64, 16, 3>({{5, 3}}, Activation::relu, true);
-  compare<180, 180, 3>({{4, 5}});
-  compare<24, 24, 1>({{3, 5}});
-  compare<64, 288, 1>({{2, 9}}, Activation::none, true);
+  compare_conv2d<3, 24, 3>({{1, 1}, {1, 7}, {7, 1}, {9, 33}});
+  compare_conv2d<10, 10, 3>({{3, 9}, {2, 2}});
+  compare_conv2d<24, 24, 3>({{9, 15}}, Activation::none, true);
+  compare_conv2d<60, 7, 3>({{8, 8}}, Activation::gelu);
+  compare_conv2d<64, 16, 3>({{5, 3}}, Activation::relu, true);
+  compare_conv2d<180, 180, 3>({{4, 5}});
+  compare_conv2d<24, 24, 1>({{3, 5}});
+  compare_conv2d<64, 288, 1>({{2, 9}}, Activation::none, true);
 }

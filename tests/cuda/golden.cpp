@@ -13,7 +13,7 @@ using namespace eqsr_test;
 /// models.
 namespace {
 template <eqsr::Config config>
-void compare(const std::string& name) {
+void compare_golden(const std::string& name) {
   CAPTURE(name);
   const Golden golden("net/" + name);
   const auto lr = golden.numbers("lr"), target = golden.numbers("target");
@@ -50,12 +50,12 @@ void compare(const std::string& name) {
 }  // namespace
 
 TEST_CASE("cuda net: golden, tiny") {
-  compare<eqsr::tiny>("tiny_8x8_to_12x12");
+  compare_golden<eqsr::tiny>("tiny_8x8_to_12x12");
 #if defined(__CUDACC__)  // larger than the emulation has patience for
   for (const char* name : {"tiny_17x24_to_17x40", "tiny_16x16_to_64x64", "tiny_9x31_to_27x93",
                            "tiny_20x28_to_53x61", "tiny_12x20_to_96x160"})
-    compare<eqsr::tiny>(name);
+    compare_golden<eqsr::tiny>(name);
   for (const char* name : {"full_33x18_to_50x27", "full_20x28_to_53x61", "full_48x48_to_96x96"})
-    compare<eqsr::base>(name);
+    compare_golden<eqsr::base>(name);
 #endif
 }

@@ -10,7 +10,8 @@ using eqsr::Storage;
 
 namespace {
 template <int C, int L, int F>
-void compare(Index h, Index w, Index H, Index W, Encoding encoding = Encoding::division) {
+void compare_kriging_upsampler(Index h, Index w, Index H, Index W,
+                               Encoding encoding = Encoding::division) {
   CAPTURE(L);
   CAPTURE(H);
   CAPTURE(W);
@@ -26,14 +27,16 @@ void compare(Index h, Index w, Index H, Index W, Encoding encoding = Encoding::d
 }  // namespace
 
 TEST_CASE("cuda kriging upsampler: the passes over bands agree with the specification") {
-  compare<10, 32, 8>(7, 9, 15, 22);
-  compare<10, 40, 8>(5, 5, 1, 1);
-  compare<48, 64, 10>(4, 6, 9, 17, Encoding::reciprocal);
-  compare<24, 256, 40>(3, 4, 7, 9);
-  compare<6, 8, 2>(9, 7, 4, 3);
+  compare_kriging_upsampler<10, 32, 8>(7, 9, 15, 22);
+  compare_kriging_upsampler<10, 40, 8>(5, 5, 1, 1);
+  compare_kriging_upsampler<48, 64, 10>(4, 6, 9, 17, Encoding::reciprocal);
+  compare_kriging_upsampler<24, 256, 40>(3, 4, 7, 9);
+  compare_kriging_upsampler<6, 8, 2>(9, 7, 4, 3);
 }
 
-TEST_CASE("cuda kriging upsampler: wider ones are composed") { compare<6, 264, 2>(2, 1, 2, 3); }
+TEST_CASE("cuda kriging upsampler: wider ones are composed") {
+  compare_kriging_upsampler<6, 264, 2>(2, 1, 2, 3);
+}
 
 TEST_CASE("cuda kriging upsampler: every storage policy and band gives the same bits") {
   eqsr::KrigingUpsampler<2, Cuda, 8, 1> up;

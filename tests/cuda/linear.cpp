@@ -8,8 +8,8 @@ using eqsr::Activation;
 
 namespace {
 template <int In, int Out>
-void compare(std::initializer_list<Index> sizes, Activation activation = Activation::none,
-             bool residual = false) {
+void compare_linear(std::initializer_list<Index> sizes, Activation activation = Activation::none,
+                    bool residual = false) {
   CAPTURE(In);
   CAPTURE(Out);
   for (const Index m : sizes) {
@@ -30,14 +30,14 @@ void compare(std::initializer_list<Index> sizes, Activation activation = Activat
 }  // namespace
 
 TEST_CASE("cuda linear: agrees with the specification at awkward sizes") {
-  compare<24, 72>({1, 7, 129}, Activation::none, true);
-  compare<180, 540>({3, 130});
-  compare<180, 360>({33}, Activation::gelu);
-  compare<360, 180>({33}, Activation::none, true);
-  compare<48, 96>({64}, Activation::gelu);
-  compare<3, 24>({5});
-  compare<81, 180>({1});
-  compare<10, 7>({31}, Activation::relu, true);
-  compare<255, 130>({16}, Activation::silu);
-  compare<64, 64>({0, 128}, Activation::sigmoid);
+  compare_linear<24, 72>({1, 7, 129}, Activation::none, true);
+  compare_linear<180, 540>({3, 130});
+  compare_linear<180, 360>({33}, Activation::gelu);
+  compare_linear<360, 180>({33}, Activation::none, true);
+  compare_linear<48, 96>({64}, Activation::gelu);
+  compare_linear<3, 24>({5});
+  compare_linear<81, 180>({1});
+  compare_linear<10, 7>({31}, Activation::relu, true);
+  compare_linear<255, 130>({16}, Activation::silu);
+  compare_linear<64, 64>({0, 128}, Activation::sigmoid);
 }

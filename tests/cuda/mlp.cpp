@@ -7,7 +7,7 @@ using namespace eqsr_test;
 
 namespace {
 template <int C, int Hidden>
-void compare(std::initializer_list<Index> sizes, bool residual) {
+void compare_mlp(std::initializer_list<Index> sizes, bool residual) {
   CAPTURE(C);
   for (const Index m : sizes) {
     CAPTURE(m);
@@ -27,18 +27,18 @@ void compare(std::initializer_list<Index> sizes, bool residual) {
 }  // namespace
 
 TEST_CASE("cuda mlp: the fused kernel agrees with the composition") {
-  compare<24, 48>({1, 65}, true);
-  compare<180, 360>({70}, true);
-  compare<48, 96>({64}, false);
-  compare<10, 21>({33}, true);
-  compare<256, 512>({3}, false);
-  compare<288, 70>({5}, true);  // too wide for one kernel
+  compare_mlp<24, 48>({1, 65}, true);
+  compare_mlp<180, 360>({70}, true);
+  compare_mlp<48, 96>({64}, false);
+  compare_mlp<10, 21>({33}, true);
+  compare_mlp<256, 512>({3}, false);
+  compare_mlp<288, 70>({5}, true);  // too wide for one kernel
 }
 
 #if !defined(__CUDACC__)
 TEST_CASE("cuda mlp: a device with little shared memory composes it") {
   FakeCuda::instance().shared_limit = 99 * 1024;
-  compare<256, 512>({3}, true);
+  compare_mlp<256, 512>({3}, true);
   FakeCuda::instance().shared_limit = 227 * 1024;
 }
 #endif

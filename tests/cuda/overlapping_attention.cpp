@@ -7,7 +7,7 @@ using namespace eqsr_test;
 
 namespace {
 template <int C, int Heads, int Window, int KeyWindow>
-void compare(Index h, Index w) {
+void compare_overlapping_attention(Index h, Index w) {
   CAPTURE(C);
   CAPTURE(Window);
   CAPTURE(KeyWindow);
@@ -23,13 +23,13 @@ void compare(Index h, Index w) {
 }  // namespace
 
 TEST_CASE("cuda overlapping attention: agrees with the specification") {
-  compare<8, 2, 2, 2>(2, 2);
-  compare<12, 4, 6, 10>(1, 3);
-  compare<24, 2, 8, 12>(2, 1);
-  compare<48, 4, 8, 12>(2, 2);
-  compare<60, 2, 4, 12>(3, 2);
+  compare_overlapping_attention<8, 2, 2, 2>(2, 2);
+  compare_overlapping_attention<12, 4, 6, 10>(1, 3);
+  compare_overlapping_attention<24, 2, 8, 12>(2, 1);
+  compare_overlapping_attention<48, 4, 8, 12>(2, 2);
+  compare_overlapping_attention<60, 2, 4, 12>(3, 2);
 }
 
 TEST_CASE("cuda overlapping attention: agrees for the published heads and windows") {
-  compare<180, 6, 16, 24>(1, 2);
+  compare_overlapping_attention<180, 6, 16, 24>(1, 2);
 }

@@ -7,7 +7,7 @@ using namespace eqsr_test;
 
 namespace {
 template <int C, int Heads, int Window>
-void compare(std::initializer_list<std::pair<Index, Index>> sizes) {
+void compare_window_attention(std::initializer_list<std::pair<Index, Index>> sizes) {
   CAPTURE(C);
   CAPTURE(Window);
   for (const auto& size : sizes)
@@ -29,22 +29,22 @@ void compare(std::initializer_list<std::pair<Index, Index>> sizes) {
 }  // namespace
 
 TEST_CASE("cuda window attention: agrees with the specification for awkward windows and heads") {
-  compare<10, 2, 2>({{1, 1}, {3, 2}});
-  compare<12, 4, 6>({{1, 3}});
-  compare<24, 2, 8>({{2, 1}});
-  compare<48, 4, 8>({{2, 2}});
-  compare<60, 2, 10>({{1, 2}});
+  compare_window_attention<10, 2, 2>({{1, 1}, {3, 2}});
+  compare_window_attention<12, 4, 6>({{1, 3}});
+  compare_window_attention<24, 2, 8>({{2, 1}});
+  compare_window_attention<48, 4, 8>({{2, 2}});
+  compare_window_attention<60, 2, 10>({{1, 2}});
 }
 
 TEST_CASE("cuda window attention: wide heads fit the 99 KiB of smaller devices") {
 #if !defined(__CUDACC__)
   const Machine machine({.capability = 86, .shared_limit = 99 * 1024});
 #endif
-  compare<80, 2, 8>({{1, 2}});
+  compare_window_attention<80, 2, 8>({{1, 2}});
 }
 
 TEST_CASE("cuda window attention: agrees for the published heads and windows") {
-  compare<180, 6, 16>({{2, 1}});
+  compare_window_attention<180, 6, 16>({{2, 1}});
 }
 
 TEST_CASE("cuda window attention: large scores do not overflow") {

@@ -21,7 +21,7 @@ TEST_CASE_TEMPLATE("adaptive feature extractor: golden", Ctx, EQSR_CONTEXTS) {
 
 namespace {
 template <int C, int Style, int Hidden>
-void compare() {
+void compare_adaptive_feature_extractor() {
   CAPTURE(C);
   eqsr::AdaptiveFeatureExtractor<C, Style, Hidden, Cpu> layer;
   fill(layer, "mbconv.");
@@ -42,9 +42,9 @@ void compare() {
 }  // namespace
 
 TEST_CASE("adaptive feature extractor: the CPU agrees at awkward sizes") {
-  compare<10, 5, 2>();
-  compare<24, 81, 6>();
-  compare<60, 21, 15>();
+  compare_adaptive_feature_extractor<10, 5, 2>();
+  compare_adaptive_feature_extractor<24, 81, 6>();
+  compare_adaptive_feature_extractor<60, 21, 15>();
 }
 
 TEST_CASE("adaptive feature extractor: parameters have the names of the checkpoints") {

@@ -37,7 +37,7 @@ TEST_CASE_TEMPLATE("channel: mean, scale, shift and fill by hand", Ctx, EQSR_CON
 
 namespace {
 template <int C>
-void compare() {
+void compare_channel() {
   CAPTURE(C);
   constexpr Index sizes[][2] = {{1, 1}, {1, 7}, {7, 1}, {9, 33}, {33, 8}, {64, 5}};
   for (const auto& size : sizes) {
@@ -70,10 +70,10 @@ void compare() {
 }  // namespace
 
 TEST_CASE("channel: the CPU agrees at awkward sizes") {
-  compare<1>();
-  compare<3>();
-  compare<10>();
-  compare<24>();
-  compare<180>();
-  compare<256>();
+  compare_channel<1>();
+  compare_channel<3>();
+  compare_channel<10>();
+  compare_channel<24>();
+  compare_channel<180>();
+  compare_channel<256>();
 }

@@ -56,7 +56,7 @@ TEST_CASE_TEMPLATE("conv2d: channels mix by [out, in]", Ctx, EQSR_CONTEXTS) {
 
 namespace {
 template <int In, int Out, int Taps>
-void compare(Activation activation = Activation::none, bool residual = false) {
+void compare_conv2d(Activation activation = Activation::none, bool residual = false) {
   CAPTURE(In);
   CAPTURE(Out);
   CAPTURE(Taps);
@@ -81,15 +81,15 @@ void compare(Activation activation = Activation::none, bool residual = false) {
 }  // namespace
 
 TEST_CASE("conv2d: the CPU agrees at awkward sizes") {
-  compare<3, 24, 3>();
-  compare<10, 10, 3>();
-  compare<24, 24, 3>(Activation::none, true);
-  compare<60, 7, 3>(Activation::gelu);
-  compare<64, 16, 3>(Activation::relu, true);
-  compare<180, 3, 3>();
-  compare<256, 64, 3>(Activation::relu);
-  compare<24, 24, 1>();
-  compare<64, 288, 1>(Activation::none, true);
+  compare_conv2d<3, 24, 3>();
+  compare_conv2d<10, 10, 3>();
+  compare_conv2d<24, 24, 3>(Activation::none, true);
+  compare_conv2d<60, 7, 3>(Activation::gelu);
+  compare_conv2d<64, 16, 3>(Activation::relu, true);
+  compare_conv2d<180, 3, 3>();
+  compare_conv2d<256, 64, 3>(Activation::relu);
+  compare_conv2d<24, 24, 1>();
+  compare_conv2d<64, 288, 1>(Activation::none, true);
 }
 
 TEST_CASE_TEMPLATE("conv2d: both shapes are named when they differ", Ctx, EQSR_CONTEXTS) {

@@ -48,7 +48,7 @@ TEST_CASE_TEMPLATE("eca: gates by hand, without a sigmoid", Ctx, EQSR_CONTEXTS) 
 
 namespace {
 template <int C>
-void compare() {
+void compare_eca() {
   CAPTURE(C);
   eqsr::Eca<C, Cpu> layer;
   fill(layer, "eca.");
@@ -62,8 +62,8 @@ void compare() {
 }  // namespace
 
 TEST_CASE("eca: the CPU agrees") {
-  compare<8>();
-  compare<24>();
-  compare<64>();
-  compare<256>();
+  compare_eca<8>();
+  compare_eca<24>();
+  compare_eca<64>();
+  compare_eca<256>();
 }

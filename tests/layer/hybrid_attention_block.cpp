@@ -9,7 +9,7 @@ using eqsr::Cpu;
 
 namespace {
 template <int C, int Heads, int Window, int Hidden>
-void compare(Index down, Index across) {
+void compare_hybrid_attention_block(Index down, Index across) {
   eqsr::HybridAttentionBlock<C, Heads, Window, Hidden, Cpu> block;
   fill(block);
   for (const int shift : {0, Window / 2}) {
@@ -34,13 +34,14 @@ void compare(Index down, Index across) {
 }  // namespace
 
 TEST_CASE("hybrid attention block: fused windows agree with the composition") {
-  compare<8, 1, 2, 8>(1, 3);
-  compare<24, 2, 8, 48>(1, 1);
-  compare<30, 3, 6, 45>(2, 3);
-  compare<48, 4, 8, 96>(2, 1);
-  compare<60, 6, 4, 60>(3, 2);  // six heads of ten channels: four at a time, then two
-  compare<36, 1, 4, 20>(1, 2);  // one head of 36 channels
-  compare<180, 6, 16, 360>(1, 2);
+  compare_hybrid_attention_block<8, 1, 2, 8>(1, 3);
+  compare_hybrid_attention_block<24, 2, 8, 48>(1, 1);
+  compare_hybrid_attention_block<30, 3, 6, 45>(2, 3);
+  compare_hybrid_attention_block<48, 4, 8, 96>(2, 1);
+  compare_hybrid_attention_block<60, 6, 4, 60>(
+      3, 2);  // six heads of ten channels: four at a time, then two
+  compare_hybrid_attention_block<36, 1, 4, 20>(1, 2);  // one head of 36 channels
+  compare_hybrid_attention_block<180, 6, 16, 360>(1, 2);
 }
 
 TEST_CASE("hybrid attention block: the plane must divide into windows") {

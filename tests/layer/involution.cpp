@@ -45,7 +45,7 @@ TEST_CASE_TEMPLATE("involution: one tap of one group moves its eight channels", 
 
 namespace {
 template <int C>
-void compare() {
+void compare_involution() {
   CAPTURE(C);
   eqsr::Involution<C, Cpu> layer;
   fill(layer, "involution.");
@@ -66,11 +66,11 @@ void compare() {
 }  // namespace
 
 TEST_CASE("involution: the CPU agrees at awkward sizes") {
-  compare<8>();
-  compare<24>();
-  compare<40>();
-  compare<64>();
-  compare<256>();
+  compare_involution<8>();
+  compare_involution<24>();
+  compare_involution<40>();
+  compare_involution<64>();
+  compare_involution<256>();
 }
 
 TEST_CASE("involution: parameters have the names of the checkpoints") {

@@ -27,7 +27,7 @@ TEST_CASE_TEMPLATE("involution block: golden", Ctx, EQSR_CONTEXTS) {
 
 namespace {
 template <int C>
-void compare() {
+void compare_involution_block() {
   CAPTURE(C);
   eqsr::InvolutionBlock<C, Cpu> layer;
   fill(layer, "block.");
@@ -48,8 +48,8 @@ void compare() {
 }  // namespace
 
 TEST_CASE("involution block: the CPU agrees at awkward sizes") {
-  compare<8>();
-  compare<24>();
-  compare<64>();
-  compare<256>();
+  compare_involution_block<8>();
+  compare_involution_block<24>();
+  compare_involution_block<64>();
+  compare_involution_block<256>();
 }

@@ -43,7 +43,7 @@ std::vector<float> head(auto& ctx, const eqsr::KrigingUpsampler<C, Cpu, L, F>& l
 }
 
 template <int C, int L, int F>
-void compare() {
+void compare_kriging_upsampler() {
   CAPTURE(C);
   CAPTURE(L);
   CAPTURE(F);
@@ -77,9 +77,9 @@ TEST_CASE_TEMPLATE("kriging upsampler: golden head", Ctx, EQSR_CONTEXTS) {
 }
 
 TEST_CASE("kriging upsampler: the CPU agrees at awkward sizes") {
-  compare<24, 16, 40>();
-  compare<10, 8, 0>();
-  compare<48, 64, 10>();
+  compare_kriging_upsampler<24, 16, 40>();
+  compare_kriging_upsampler<10, 8, 0>();
+  compare_kriging_upsampler<48, 64, 10>();
 }
 
 TEST_CASE_TEMPLATE("kriging upsampler: the encoding policy matters", Ctx, EQSR_CONTEXTS) {

@@ -32,7 +32,7 @@ TEST_CASE_TEMPLATE("layer norm: 1, 2, 3, 4 by hand", Ctx, EQSR_CONTEXTS) {
 
 namespace {
 template <int C>
-void compare(Activation activation) {
+void compare_layer_norm(Activation activation) {
   CAPTURE(C);
   eqsr::LayerNorm<C, Cpu> layer;
   fill(layer, "norm.");
@@ -50,13 +50,13 @@ void compare(Activation activation) {
 
 TEST_CASE("layer norm: the CPU agrees at awkward sizes") {
   for (const auto activation : {Activation::none, Activation::gelu}) {
-    compare<1>(activation);
-    compare<7>(activation);
-    compare<10>(activation);
-    compare<24>(activation);
-    compare<60>(activation);
-    compare<180>(activation);
-    compare<256>(activation);
+    compare_layer_norm<1>(activation);
+    compare_layer_norm<7>(activation);
+    compare_layer_norm<10>(activation);
+    compare_layer_norm<24>(activation);
+    compare_layer_norm<60>(activation);
+    compare_layer_norm<180>(activation);
+    compare_layer_norm<256>(activation);
   }
 }
 

@@ -34,7 +34,7 @@ TEST_CASE_TEMPLATE("linear: a product by hand", Ctx, EQSR_CONTEXTS) {
 
 namespace {
 template <int In, int Out>
-void compare(const eqsr::Epilogue<Out>& epilogue = {}, bool residual = false) {
+void compare_linear(const eqsr::Epilogue<Out>& epilogue = {}, bool residual = false) {
   CAPTURE(In);
   CAPTURE(Out);
   eqsr::Linear<In, Out, Cpu> layer;
@@ -55,20 +55,20 @@ void compare(const eqsr::Epilogue<Out>& epilogue = {}, bool residual = false) {
 }  // namespace
 
 TEST_CASE("linear: the CPU agrees at awkward sizes") {
-  compare<10, 10>();
-  compare<24, 72>();
-  compare<48, 24>();
-  compare<60, 7>();
-  compare<180, 360>();
-  compare<256, 3>();
-  compare<1, 17>();
-  compare<81, 24>();
+  compare_linear<10, 10>();
+  compare_linear<24, 72>();
+  compare_linear<48, 24>();
+  compare_linear<60, 7>();
+  compare_linear<180, 360>();
+  compare_linear<256, 3>();
+  compare_linear<1, 17>();
+  compare_linear<81, 24>();
 }
 
 TEST_CASE("linear: the CPU agrees with every epilogue") {
   for (const auto kind : eqsr::all_activations) {
-    compare<24, 60>({.activation = kind});
-    compare<60, 24>({.activation = kind}, true);
+    compare_linear<24, 60>({.activation = kind});
+    compare_linear<60, 24>({.activation = kind}, true);
   }
 }
 

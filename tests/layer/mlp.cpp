@@ -25,7 +25,7 @@ TEST_CASE_TEMPLATE("mlp: by hand", Ctx, EQSR_CONTEXTS) {
 
 namespace {
 template <int C, int Hidden>
-void compare() {
+void compare_mlp() {
   CAPTURE(C);
   eqsr::Mlp<C, Hidden, Cpu> layer;
   fill(layer, "mlp.");
@@ -47,8 +47,8 @@ void compare() {
 }  // namespace
 
 TEST_CASE("mlp: the CPU agrees at awkward sizes") {
-  compare<10, 25>();
-  compare<24, 48>();
-  compare<60, 120>();
-  compare<180, 360>();
+  compare_mlp<10, 25>();
+  compare_mlp<24, 48>();
+  compare_mlp<60, 120>();
+  compare_mlp<180, 360>();
 }

@@ -37,7 +37,7 @@ TEST_CASE_TEMPLATE("modulated conv2d: by hand", Ctx, EQSR_CONTEXTS) {
 
 namespace {
 template <int C, int Style>
-void compare() {
+void compare_modulated_conv2d() {
   CAPTURE(C);
   eqsr::ModulatedConv2d<C, C, Style, Cpu> layer;
   fill(layer, "modulated.");
@@ -58,9 +58,9 @@ void compare() {
 }  // namespace
 
 TEST_CASE("modulated conv2d: the CPU agrees at awkward sizes") {
-  compare<10, 5>();
-  compare<24, 81>();
-  compare<60, 21>();
+  compare_modulated_conv2d<10, 5>();
+  compare_modulated_conv2d<24, 81>();
+  compare_modulated_conv2d<60, 21>();
 }
 
 TEST_CASE("modulated conv2d: a channel that is modulated away does no harm") {

@@ -51,7 +51,7 @@ TEST_CASE_TEMPLATE("overlapping attention: by hand", Ctx, EQSR_CONTEXTS) {
 
 namespace {
 template <int C, int Heads, int Window, int KeyWindow>
-void compare() {
+void compare_overlapping_attention() {
   CAPTURE(C);
   CAPTURE(Window);
   CAPTURE(KeyWindow);
@@ -73,12 +73,12 @@ void compare() {
 }  // namespace
 
 TEST_CASE("overlapping attention: the CPU agrees for awkward windows and heads") {
-  compare<10, 2, 2, 2>();
-  compare<10, 2, 2, 6>();
-  compare<12, 4, 6, 8>();
-  compare<24, 2, 8, 12>();
-  compare<48, 4, 8, 12>();
-  compare<60, 2, 4, 6>();
+  compare_overlapping_attention<10, 2, 2, 2>();
+  compare_overlapping_attention<10, 2, 2, 6>();
+  compare_overlapping_attention<12, 4, 6, 8>();
+  compare_overlapping_attention<24, 2, 8, 12>();
+  compare_overlapping_attention<48, 4, 8, 12>();
+  compare_overlapping_attention<60, 2, 4, 6>();
 }
 
 TEST_CASE("overlapping attention: the CPU agrees for the published heads and windows") {

@@ -9,7 +9,7 @@ using eqsr::Cpu;
 
 namespace {
 template <int C, int Heads, int Window, int KeyWindow, int Hidden>
-void compare(Index down, Index across) {
+void compare_overlapping_attention_block(Index down, Index across) {
   eqsr::OverlappingAttentionBlock<C, Heads, Window, KeyWindow, Hidden, Cpu> block;
   fill(block);
   const Map<C> x(down * Window, across * Window, "x");
@@ -30,13 +30,13 @@ void compare(Index down, Index across) {
 }  // namespace
 
 TEST_CASE("overlapping attention block: fused windows agree with the composition") {
-  compare<8, 1, 2, 2, 8>(1, 3);
-  compare<24, 2, 8, 12, 48>(1, 1);
-  compare<30, 3, 6, 12, 45>(2, 3);
-  compare<48, 4, 8, 12, 96>(2, 1);
-  compare<60, 6, 4, 8, 60>(3, 2);
-  compare<36, 1, 4, 12, 20>(1, 2);  // keys from three windows away
-  compare<180, 6, 16, 24, 360>(1, 2);
+  compare_overlapping_attention_block<8, 1, 2, 2, 8>(1, 3);
+  compare_overlapping_attention_block<24, 2, 8, 12, 48>(1, 1);
+  compare_overlapping_attention_block<30, 3, 6, 12, 45>(2, 3);
+  compare_overlapping_attention_block<48, 4, 8, 12, 96>(2, 1);
+  compare_overlapping_attention_block<60, 6, 4, 8, 60>(3, 2);
+  compare_overlapping_attention_block<36, 1, 4, 12, 20>(1, 2);  // keys from three windows away
+  compare_overlapping_attention_block<180, 6, 16, 24, 360>(1, 2);
 }
 
 TEST_CASE("overlapping attention block: the plane must divide into windows") {

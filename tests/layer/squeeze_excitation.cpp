@@ -32,7 +32,7 @@ TEST_CASE_TEMPLATE("squeeze excitation: by hand", Ctx, EQSR_CONTEXTS) {
 
 namespace {
 template <int C, int Hidden>
-void compare() {
+void compare_squeeze_excitation() {
   CAPTURE(C);
   eqsr::SqueezeExcitation<C, Hidden, Cpu> layer;
   fill(layer, "se.");
@@ -50,8 +50,8 @@ void compare() {
 }  // namespace
 
 TEST_CASE("squeeze excitation: the CPU agrees") {
-  compare<10, 2>();
-  compare<24, 6>();
-  compare<60, 15>();
-  compare<180, 45>();
+  compare_squeeze_excitation<10, 2>();
+  compare_squeeze_excitation<24, 6>();
+  compare_squeeze_excitation<60, 15>();
+  compare_squeeze_excitation<180, 45>();
 }

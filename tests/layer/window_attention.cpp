@@ -59,7 +59,7 @@ TEST_CASE_TEMPLATE("window attention: by hand", Ctx, EQSR_CONTEXTS) {
 
 namespace {
 template <int C, int Heads, int Window>
-void compare() {
+void compare_window_attention() {
   CAPTURE(C);
   CAPTURE(Window);
   eqsr::WindowAttention<C, Heads, Window, Cpu> layer;
@@ -82,11 +82,11 @@ void compare() {
 }  // namespace
 
 TEST_CASE("window attention: the CPU agrees for awkward windows and heads") {
-  compare<10, 2, 2>();
-  compare<12, 4, 6>();
-  compare<24, 2, 8>();
-  compare<48, 4, 8>();
-  compare<60, 2, 10>();
+  compare_window_attention<10, 2, 2>();
+  compare_window_attention<12, 4, 6>();
+  compare_window_attention<24, 2, 8>();
+  compare_window_attention<48, 4, 8>();
+  compare_window_attention<60, 2, 10>();
 }
 
 TEST_CASE("window attention: the CPU agrees for the published heads and windows") {

@@ -40,7 +40,7 @@ struct Told {
     conv.forward(ctx, x, f);
   }
 };
-using Upsampler = eqsr::KrigingUpsampler<C, Cpu, 16, 4>;
+using ForeignUpsampler = eqsr::KrigingUpsampler<C, Cpu, 16, 4>;
 
 template <class N>
 N filled() {
@@ -48,21 +48,18 @@ N filled() {
   fill(net, "net.");
   return net;
 }
-eqsr::Image picture(int height, int width) {
-  return {height, width, 3, image_map("input", height, width).values};
-}
 }  // namespace
 
-static_assert(eqsr::Network<eqsr::Composed<Foreign, Upsampler>>);
+static_assert(eqsr::Network<eqsr::Composed<Foreign, ForeignUpsampler>>);
 static_assert(eqsr::Network<eqsr::Net<eqsr::lite, Cpu>>);
-static_assert(!eqsr::Network<Upsampler>);
+static_assert(!eqsr::Network<ForeignUpsampler>);
 
 TEST_CASE_TEMPLATE("composed: backbone, upsampler and skip by hand", Skip, eqsr::NoSkip,
                    eqsr::MeanSkip, eqsr::BicubicSkip) {
-  const auto net = filled<eqsr::Composed<Foreign, Upsampler, Skip>>();
+  const auto net = filled<eqsr::Composed<Foreign, ForeignUpsampler, Skip>>();
   CHECK(parameter_list(net).starts_with("upsample.head.0.weight [16,24,1,1]"));
   eqsr::Context<Cpu> ctx(2);
-  const eqsr::Image image = picture(7, 9);
+  const eqsr::Image image = input_image(7, 9);
   const Map<3> x(7, 9, image.pixels);
   Map<C> f(7, 9);
   Map<3> y(20, 13);
@@ -81,10 +78,10 @@ TEST_CASE_TEMPLATE("composed: backbone, upsampler and skip by hand", Skip, eqsr:
 }
 
 TEST_CASE("composed: a backbone that is told the scale") {
-  const auto net = filled<eqsr::Composed<Told, Upsampler>>();
+  const auto net = filled<eqsr::Composed<Told, ForeignUpsampler>>();
   CHECK(net.condition(5, 5, 10, 40) == 0.25f);
   eqsr::Context<Cpu> ctx(1);
-  const eqsr::Image image = picture(5, 5);
+  const eqsr::Image image = input_image(5, 5);
   const auto twice = eqsr::upscale(ctx, net, image, {.scale = 2});
   CHECK(same_bits(eqsr::upscale(ctx, net, image, {.scale = 2, .condition = 0.5f}).pixels,
                   twice.pixels));
@@ -93,8 +90,8 @@ TEST_CASE("composed: a backbone that is told the scale") {
 }
 
 TEST_CASE("composed: budgets, rows and threads give the same bits within the plan") {
-  const auto net = filled<eqsr::Composed<Told, Upsampler>>();
-  const eqsr::Image image = picture(12, 9);
+  const auto net = filled<eqsr::Composed<Told, ForeignUpsampler>>();
+  const eqsr::Image image = input_image(12, 9);
   const eqsr::Target target{.height = 150, .width = 130};
   eqsr::Context<Cpu> one(1);
   const auto truth = eqsr::upscale(one, net, image, target).pixels;
@@ -122,9 +119,9 @@ TEST_CASE("composed: budgets, rows and threads give the same bits within the pla
 }
 
 TEST_CASE("composed: alpha, several targets, several processes") {
-  const auto net = filled<eqsr::Composed<Told, Upsampler>>();
+  const auto net = filled<eqsr::Composed<Told, ForeignUpsampler>>();
   eqsr::Context<Cpu> ctx(2);
-  const eqsr::Image image = picture(8, 10);
+  const eqsr::Image image = input_image(8, 10);
   const std::vector<eqsr::Target> targets{{.scale = 2}, {.height = 40, .width = 31}};
   const auto results = eqsr::upscale(ctx, net, image, targets);
   eqsr::Target second = targets[1];
@@ -161,12 +158,12 @@ TEST_CASE("composed: alpha, several targets, several processes") {
 }
 
 TEST_CASE("composed: progress from 0 to 1, a stop is obeyed") {
-  const auto net = filled<eqsr::Composed<Told, Upsampler>>();
+  const auto net = filled<eqsr::Composed<Told, ForeignUpsampler>>();
   eqsr::Context<Cpu> ctx(2);
   ctx.band_height = 8;
   std::vector<double> done;
   ctx.on_progress = [&](double fraction, std::string_view) { done.push_back(fraction); };
-  (void)eqsr::upscale(ctx, net, picture(8, 8), {.scale = 5});
+  (void)eqsr::upscale(ctx, net, input_image(8, 8), {.scale = 5});
   CHECK(std::is_sorted(done.begin(), done.end()));
   CHECK(done.size() > 10);
   CHECK(done.back() == 1);
@@ -174,6 +171,6 @@ TEST_CASE("composed: progress from 0 to 1, a stop is obeyed") {
   ctx.stop = source.get_token();
   source.request_stop();
   CHECK(error_of([&] {
-          (void)eqsr::upscale(ctx, net, picture(8, 8), {.scale = 5});
+          (void)eqsr::upscale(ctx, net, input_image(8, 8), {.scale = 5});
         }).starts_with("cancelled: "));
 }

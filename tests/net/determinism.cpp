@@ -20,7 +20,7 @@ std::vector<float> result(eqsr::Context<Cpu>& ctx, const eqsr::Net<config, Cpu>&
 }
 
 template <eqsr::Config config>
-void compare(Index h, Index w, Index H, Index W) {
+void compare_determinism(Index h, Index w, Index H, Index W) {
   eqsr::Net<config, Cpu> net;
   fill(net);
   for (int isa = int(eqsr::lowest_isa); isa <= int(eqsr::best_isa()); ++isa) {
@@ -47,11 +47,11 @@ void compare(Index h, Index w, Index H, Index W) {
 }  // namespace
 
 TEST_CASE("net: the same bits for every number of threads and every memory, and again") {
-  compare<eqsr::tiny>(9, 21, 23, 40);
-  compare<eqsr::tiny>(16, 16, 64, 64);
+  compare_determinism<eqsr::tiny>(9, 21, 23, 40);
+  compare_determinism<eqsr::tiny>(16, 16, 64, 64);
   if (sanitized) return;
-  compare<eqsr::lite>(13, 30, 31, 75);
-  compare<eqsr::lite>(9, 20, 150, 170);
+  compare_determinism<eqsr::lite>(13, 30, 31, 75);
+  compare_determinism<eqsr::lite>(9, 20, 150, 170);
 }
 
 TEST_CASE("net: another picture in between changes nothing") {

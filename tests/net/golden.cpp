@@ -13,7 +13,7 @@ using eqsr::Cpu;
 /// may be as far from them as PyTorch's own was, with a little room for luck.
 namespace {
 template <eqsr::Config config, class Ctx>
-void compare(const std::string& name) {
+void compare_golden(const std::string& name) {
   CAPTURE(name);
   const Golden golden("net/" + name);
   const auto lr = golden.numbers("lr"), target = golden.numbers("target");
@@ -31,17 +31,17 @@ void compare(const std::string& name) {
 TEST_CASE("net: golden, tiny") {
   for (const char* name : {"tiny_8x8_to_12x12", "tiny_16x16_to_64x64", "tiny_17x24_to_17x40",
                            "tiny_9x31_to_27x93", "tiny_20x28_to_53x61", "tiny_12x20_to_96x160"})
-    compare<eqsr::tiny, eqsr::Context<Cpu>>(name);
+    compare_golden<eqsr::tiny, eqsr::Context<Cpu>>(name);
 }
 
 TEST_CASE("net: golden, tiny, by the specification") {
   for (const char* name : {"tiny_8x8_to_12x12", "tiny_17x24_to_17x40"})
-    compare<eqsr::tiny, eqsr::Context<eqsr::Reference>>(name);
+    compare_golden<eqsr::tiny, eqsr::Context<eqsr::Reference>>(name);
 }
 
 TEST_CASE("net: golden, base" * doctest::skip(sanitized)) {
   for (const char* name : {"full_33x18_to_50x27", "full_20x28_to_53x61", "full_48x48_to_96x96"})
-    compare<eqsr::base, eqsr::Context<Cpu>>(name);
+    compare_golden<eqsr::base, eqsr::Context<Cpu>>(name);
 }
 
 TEST_CASE_TEMPLATE("net: golden taps inside the trunk", Ctx, EQSR_CONTEXTS) {

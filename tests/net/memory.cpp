@@ -15,22 +15,19 @@ using eqsr::Plane;
 using eqsr::Storage;
 
 namespace {
-constexpr eqsr::Config small{.channels = 12,
-                             .depths = {3},
-                             .heads = 2,
-                             .window = 4,
-                             .latent = 16,
-                             .frequencies = 4,
-                             .image_skip = eqsr::ImageSkip::bicubic};
+constexpr eqsr::Config memory_config{.channels = 12,
+                                     .depths = {3},
+                                     .heads = 2,
+                                     .window = 4,
+                                     .latent = 16,
+                                     .frequencies = 4,
+                                     .image_skip = eqsr::ImageSkip::bicubic};
 
 template <eqsr::Config config>
 eqsr::Net<config, Cpu> filled_net() {
   eqsr::Net<config, Cpu> net;
   fill(net);
   return net;
-}
-eqsr::Image picture(int height, int width) {
-  return {height, width, 3, image_map("input", height, width).values};
 }
 
 /// The rows that upscale_rows hands on, one after the other.
@@ -52,7 +49,7 @@ std::vector<float> rows_of(eqsr::Context<Cpu>& ctx, const Net& net, const eqsr::
 }  // namespace
 
 TEST_CASE("memory: fifty sizes, budgets, bands and threads give the same bits") {
-  const auto net = filled_net<small>();
+  const auto net = filled_net<memory_config>();
   std::mt19937 random(7);
   const auto between = [&](int low, int high) {
     return std::uniform_int_distribution<int>(low, high)(random);
@@ -60,7 +57,7 @@ TEST_CASE("memory: fifty sizes, budgets, bands and threads give the same bits") 
   for (int i = 0; i < (sanitized ? 10 : 50); ++i) {
     const int h = between(1, 20), w = between(1, 20);
     const eqsr::Target target{.height = between(1, 90), .width = between(1, 150)};
-    const eqsr::Image image = picture(h, w);
+    const eqsr::Image image = input_image(h, w);
     eqsr::Context<Cpu> one(1);
     const auto truth = eqsr::upscale(one, net, image, target).pixels;
 
@@ -85,7 +82,7 @@ TEST_CASE("memory: fifty sizes, budgets, bands and threads give the same bits") 
 
 TEST_CASE("memory: the arena stays within the plan, with bands too") {
   const auto net = filled_net<eqsr::tiny>();
-  const eqsr::Image image = picture(9, 21);
+  const eqsr::Image image = input_image(9, 21);
   const eqsr::Target target{.height = 61, .width = 170};
   for (const auto storage : {Storage::both, Storage::one, Storage::none})
     for (const Index band : {0, 1, 7, 16, 100}) {
@@ -122,7 +119,7 @@ TEST_CASE("memory: without a budget half of what is free is allowed") {
 TEST_CASE("memory: a smaller budget than before gives back what the context held") {
   const auto net = filled_net<eqsr::tiny>();
   eqsr::Context<Cpu> ctx(1);
-  const eqsr::Image image = picture(16, 16);
+  const eqsr::Image image = input_image(16, 16);
   const eqsr::Target target{.height = 300, .width = 300};
   const auto truth = eqsr::upscale(ctx, net, image, target).pixels;
   const std::size_t before = ctx.arena().capacity();
@@ -134,7 +131,7 @@ TEST_CASE("memory: a smaller budget than before gives back what the context held
 TEST_CASE("memory: what a sink throws ends the call and nothing else") {
   const auto net = filled_net<eqsr::tiny>();
   eqsr::Context<Cpu> ctx(2);
-  const eqsr::Image image = picture(10, 10);
+  const eqsr::Image image = input_image(10, 10);
   const eqsr::Target target{.height = 70, .width = 70};
   const auto truth = rows_of(ctx, net, image, target);
   ctx.band_height = 10;
@@ -149,9 +146,9 @@ TEST_CASE("memory: what a sink throws ends the call and nothing else") {
 }
 
 TEST_CASE("several targets of one image cost one trunk") {
-  const auto net = filled_net<small>();
+  const auto net = filled_net<memory_config>();
   eqsr::Context<Cpu> ctx(2);
-  const eqsr::Image image = picture(11, 14);
+  const eqsr::Image image = input_image(11, 14);
   const std::vector<eqsr::Target> targets{{.scale = 2}, {.scale = 3}, {.height = 40, .width = 31}};
   int trunks = 0;
   ctx.on_progress = [&](double, std::string_view stage) { trunks += stage == "features"; };
@@ -184,7 +181,7 @@ TEST_CASE("progress: from 0 to 1, never backwards, both stages") {
     if (!stages.ends_with(stage)) stages += std::string(stage) + " ";
     if (!stages.empty() && stages.back() == ' ') stages.pop_back();
   };
-  (void)eqsr::upscale(ctx, net, picture(16, 16), {.scale = 4});
+  (void)eqsr::upscale(ctx, net, input_image(16, 16), {.scale = 4});
   CHECK(stages == "featuresupsamplingdone");
   CHECK(std::is_sorted(done.begin(), done.end()));
   CHECK(done.front() == 0);
@@ -211,13 +208,13 @@ std::size_t named_by(eqsr::Context<Cpu>& ctx, std::size_t budget, const Work& wo
 }  // namespace
 
 TEST_CASE("memory: the least budget that an error names is one that works") {
-  const auto net = filled_net<small>();
+  const auto net = filled_net<memory_config>();
   struct Shape {
     int h, w;
     eqsr::Target target;
   };
   for (const Shape& shape : {Shape{5, 8, {.scale = 2}}, Shape{9, 4, {.height = 7, .width = 23}}}) {
-    const eqsr::Image image = picture(shape.h, shape.w);
+    const eqsr::Image image = input_image(shape.h, shape.w);
     eqsr::Image clear = eqsr::blank_image(shape.h, shape.w, 4);
     for (std::size_t i = 0; i < clear.pixels.size(); ++i) clear.pixels[i] = float(i % 7) / 8;
     const eqsr::Target several[] = {shape.target, {.scale = 1}, {.scale = 4}};
@@ -257,7 +254,7 @@ TEST_CASE("memory: the forms of the weights that a network holds are free for it
   const std::size_t forms = eqsr::plan_upscale(ctx, net, 8, 8, target).prepared_bytes;
   CHECK(forms > 0);
   CHECK(held() == 0);
-  (void)eqsr::upscale(ctx, net, picture(8, 8), target);
+  (void)eqsr::upscale(ctx, net, input_image(8, 8), target);
   CHECK(held() == ctx.arena().capacity() + forms);
   CHECK(eqsr::plan_upscale(ctx, net, 8, 8, target).prepared_bytes == forms);
   ctx.arena().clear();

@@ -15,16 +15,16 @@ using eqsr::RowPart;
 using eqsr::Storage;
 
 namespace {
-constexpr eqsr::Config small{.channels = 8,
-                             .depths = {2},
-                             .heads = 2,
-                             .window = 4,
-                             .latent = 16,
-                             .frequencies = 4,
-                             .image_skip = eqsr::ImageSkip::bicubic};
+constexpr eqsr::Config parts_config{.channels = 8,
+                                    .depths = {2},
+                                    .heads = 2,
+                                    .window = 4,
+                                    .latent = 16,
+                                    .frequencies = 4,
+                                    .image_skip = eqsr::ImageSkip::bicubic};
 
-std::vector<float> in_parts(const eqsr::Net<small, Cpu>& net, const eqsr::Image& image, Index H,
-                            Index W, int parts, Storage storage, int band_height) {
+std::vector<float> in_parts(const eqsr::Net<parts_config, Cpu>& net, const eqsr::Image& image,
+                            Index H, Index W, int parts, Storage storage, int band_height) {
   std::vector<float> result(static_cast<std::size_t>(H * W * 3));
   Meeting meeting(parts);
   std::vector<std::thread> threads;
@@ -54,7 +54,7 @@ std::vector<float> in_parts(const eqsr::Net<small, Cpu>& net, const eqsr::Image&
 }  // namespace
 
 TEST_CASE("parts: several processes make the bits of one") {
-  eqsr::Net<small, Cpu> net;
+  eqsr::Net<parts_config, Cpu> net;
   fill(net, "net.");
   eqsr::Image image = eqsr::blank_image(9, 11);
   for (std::size_t i = 0; i < image.pixels.size(); ++i)
@@ -89,7 +89,7 @@ TEST_CASE("parts: all of an image, from even rows; others are refused") {
       }
       CHECK(next == height);
     }
-  const eqsr::Net<small, Cpu> net;
+  const eqsr::Net<parts_config, Cpu> net;
   Context<Cpu> ctx(1);
   const eqsr::Image image = eqsr::blank_image(4, 4);
   for (const auto& [begin, end] : {std::pair(1, 4), {0, 3}, {4, 4}, {6, 10}, {-2, 2}})

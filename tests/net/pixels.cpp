@@ -129,8 +129,8 @@ T expected(const eqsr::Image& result, int y, int x, int place, const PixelLayout
 }
 
 template <class In, class Out>
-void compare(eqsr::Context<Cpu>& ctx, const Network& net, Memory<In> from, Memory<Out> to,
-             Alpha how) {
+void compare_pixels(eqsr::Context<Cpu>& ctx, const Network& net, Memory<In> from, Memory<Out> to,
+                    Alpha how) {
   CAPTURE(from.layout.channels);
   CAPTURE(to.layout.channels);
   CAPTURE(int(from.layout.order));
@@ -181,8 +181,8 @@ void all_layouts() {
     for (const Order order : {Order::rgb, Order::bgr})
       for (const Order other : {Order::rgb, Order::bgr})
         for (const auto& [gap, up] : {std::pair{0, false}, {3, false}, {5, true}})
-          compare(ctx, net, Memory<In>({h, w, channels, order}, gap, up),
-                  Memory<Out>({H, W, result, other}, up ? 0 : gap + 1, !up), how);
+          compare_pixels(ctx, net, Memory<In>({h, w, channels, order}, gap, up),
+                         Memory<Out>({H, W, result, other}, up ? 0 : gap + 1, !up), how);
 }
 
 template <class F>

@@ -130,12 +130,12 @@ TEST_CASE("prepared: the upsampler follows its parameters") {
 }
 
 namespace {
-constexpr eqsr::Config small{
+constexpr eqsr::Config prepared_config{
     .channels = 12, .depths = {3}, .heads = 2, .window = 4, .latent = 16, .frequencies = 6};
 }
 
 TEST_CASE("prepared: the whole network follows each of its parameters") {
-  eqsr::Net<small, Cpu> net;
+  eqsr::Net<prepared_config, Cpu> net;
   const Map<3> x = image_map("input", 7, 5);
   const auto run = [&](auto& ctx, const auto& n) {
     Map<3> y(11, 9);
@@ -161,7 +161,7 @@ TEST_CASE("prepared: one element is enough") {
 }
 
 TEST_CASE("prepared: the encoding policy of a network may change between runs") {
-  eqsr::Net<small, Cpu> net;
+  eqsr::Net<prepared_config, Cpu> net;
   fill(net);
   const Map<3> x = image_map("input", 7, 5);
   Map<3> division(11, 9), reciprocal(11, 9), truth(11, 9);

@@ -8,12 +8,12 @@ using namespace eqsr_test;
 using eqsr::Cpu;
 
 namespace {
-constexpr eqsr::Config small{
+constexpr eqsr::Config shapes_config{
     .channels = 12, .depths = {3, 2}, .heads = 2, .window = 4, .latent = 16, .frequencies = 6};
 
 constexpr eqsr::Config with(eqsr::Conditioning conditioning, eqsr::ImageSkip skip,
                             int frequencies) {
-  eqsr::Config config = small;
+  eqsr::Config config = shapes_config;
   config.conditioning = conditioning;
   config.image_skip = skip;
   config.frequencies = frequencies;
@@ -25,7 +25,7 @@ struct Sizes {
 };
 
 template <eqsr::Config config>
-void compare(const std::vector<Sizes>& list) {
+void compare_shapes(const std::vector<Sizes>& list) {
   eqsr::Net<config, Cpu> net;
   fill(net);
   for (const auto& s : list) {
@@ -46,7 +46,7 @@ void compare(const std::vector<Sizes>& list) {
 }  // namespace
 
 TEST_CASE("net: images of any size, enlarged and shrunk by any factor") {
-  compare<small>({
+  compare_shapes<shapes_config>({
       {1, 1, 1, 1},    // the smallest there is
       {1, 1, 7, 3},    // one pixel to many
       {1, 9, 3, 20},   // one row
@@ -62,22 +62,23 @@ TEST_CASE("net: images of any size, enlarged and shrunk by any factor") {
 }
 
 TEST_CASE("net: conditioning by the scale") {
-  compare<with(eqsr::Conditioning::scale, eqsr::ImageSkip::none, 6)>(
+  compare_shapes<with(eqsr::Conditioning::scale, eqsr::ImageSkip::none, 6)>(
       {{5, 7, 13, 9}, {8, 8, 4, 4}, {6, 5, 24, 20}});
 }
 
 TEST_CASE("net: added to the interpolated input") {
-  compare<with(eqsr::Conditioning::scale, eqsr::ImageSkip::bicubic, 6)>(
+  compare_shapes<with(eqsr::Conditioning::scale, eqsr::ImageSkip::bicubic, 6)>(
       {{1, 1, 3, 4}, {5, 7, 13, 9}, {8, 8, 4, 4}, {6, 5, 24, 20}});
 }
 
 TEST_CASE("net: any number of frequencies") {
-  compare<with(eqsr::Conditioning::target_height, eqsr::ImageSkip::none, 0)>({{5, 7, 13, 9}});
-  compare<with(eqsr::Conditioning::scale, eqsr::ImageSkip::bicubic, 1)>({{5, 7, 13, 9}});
-  compare<with(eqsr::Conditioning::scale, eqsr::ImageSkip::none, 60)>({{5, 7, 13, 9}});
+  compare_shapes<with(eqsr::Conditioning::target_height, eqsr::ImageSkip::none, 0)>(
+      {{5, 7, 13, 9}});
+  compare_shapes<with(eqsr::Conditioning::scale, eqsr::ImageSkip::bicubic, 1)>({{5, 7, 13, 9}});
+  compare_shapes<with(eqsr::Conditioning::scale, eqsr::ImageSkip::none, 60)>({{5, 7, 13, 9}});
 }
 
-TEST_CASE("net: the shipped configuration") { compare<eqsr::lite>({{9, 13, 20, 31}}); }
+TEST_CASE("net: the shipped configuration") { compare_shapes<eqsr::lite>({{9, 13, 20, 31}}); }
 
 TEST_CASE_TEMPLATE("net: without weights the result is the mean, or the interpolated input", Ctx,
                    EQSR_CONTEXTS) {
@@ -85,8 +86,8 @@ TEST_CASE_TEMPLATE("net: without weights the result is the mean, or the interpol
   const Map<3> x = image_map("input", 5, 7);
   Map<3> y(11, 13);
   SUBCASE("mean") {
-    const eqsr::Net<small, Cpu> net;
-    eqsr::Net<small, Cpu> zero = net;
+    const eqsr::Net<shapes_config, Cpu> net;
+    eqsr::Net<shapes_config, Cpu> zero = net;
     zero.upsampler.lengthscale() = 1;
     zero.forward(ctx, x.in(), y.out());
     for (Index m = 0; m < 11 * 13; ++m)
@@ -104,7 +105,7 @@ TEST_CASE_TEMPLATE("net: without weights the result is the mean, or the interpol
 }
 
 TEST_CASE_TEMPLATE("net: a given condition replaces the one of the sizes", Ctx, EQSR_CONTEXTS) {
-  eqsr::Net<small, Cpu> net;
+  eqsr::Net<shapes_config, Cpu> net;
   fill(net);
   Ctx ctx;
   const Map<3> x = image_map("input", 5, 7);

@@ -13,10 +13,10 @@ using eqsr::Cpu;
 using eqsr::Storage;
 
 namespace {
-using Upsampler = eqsr::KrigingUpsampler<10, Cpu, 32, 8>;
+using BandedUpsampler = eqsr::KrigingUpsampler<10, Cpu, 32, 8>;
 
-std::vector<float> banded(const Upsampler& up, const Map<10>& x, Index H, Index W, int threads,
-                          Storage storage) {
+std::vector<float> banded(const BandedUpsampler& up, const Map<10>& x, Index H, Index W,
+                          int threads, Storage storage) {
   Context<Cpu> ctx(threads);
   ctx.storage = storage;
   Map<3> y(H, W);
@@ -29,7 +29,7 @@ std::vector<float> banded(const Upsampler& up, const Map<10>& x, Index H, Index 
 }  // namespace
 
 TEST_CASE("storage: every policy and number of threads gives the same bits as the others") {
-  Upsampler up;
+  BandedUpsampler up;
   fill(up, "up.");
   // Sizes below, at and above a tile of 16 rows and 64 columns; shrinking; one pixel.
   const Index sizes[][4] = {{7, 9, 15, 22},  {5, 5, 1, 1},   {20, 30, 70, 131}, {9, 9, 33, 65},
@@ -51,7 +51,7 @@ TEST_CASE("storage: every policy and number of threads gives the same bits as th
 }
 
 TEST_CASE("storage: the passes over tiles agree with the composition of whole planes") {
-  Upsampler up;
+  BandedUpsampler up;
   fill(up, "up.");
   const Map<10> x(20, 30, "storage.input");
   Map<3> whole(70, 131);

@@ -43,13 +43,13 @@ TEST_CASE("subnormal parameters count as zero, those next to them do not") {
   CHECK(std::signbit(eqsr::flushed(-0.0f)));
   CHECK(eqsr::flushed(-1.5f) == -1.5f);
 
-  const auto tiny = [](eqsr::Index i, float value) {
+  const auto small = [](eqsr::Index i, float value) {
     return i % 3 == 0 ? std::copysign(i % 2 ? 1e-40f : 1e-44f, value) : value;
   };
   const auto none = [](eqsr::Index i, float value) {
     return i % 3 == 0 ? std::copysign(0.0f, value) : value;
   };
-  CHECK(enlarged(changed_net(tiny)) == enlarged(changed_net(none)));
+  CHECK(enlarged(changed_net(small)) == enlarged(changed_net(none)));
   const auto all = [](eqsr::Index, float) { return 1e-41f; };
   const auto nothing = [](eqsr::Index, float) { return 0.0f; };
   CHECK(enlarged(changed_net(all)) == enlarged(changed_net(nothing)));

@@ -24,13 +24,10 @@ const eqsr::Net<eqsr::tiny, Cpu>& shared_net() {
   }();
   return net;
 }
-eqsr::Image picture(int height, int width) {
-  return {height, width, 3, image_map("input", height, width).values};
-}
 }  // namespace
 
 TEST_CASE("threads: one constant network, several callers, each with a context of its own") {
-  const eqsr::Image image = picture(9, 14);
+  const eqsr::Image image = input_image(9, 14);
   std::vector<std::vector<float>> results(4);
   {
     std::vector<std::jthread> callers;  // the first calls pack the parameters, all at once
@@ -45,7 +42,7 @@ TEST_CASE("threads: one constant network, several callers, each with a context o
 }
 
 TEST_CASE("threads: a stop from another thread ends a call soon, and the call can be repeated") {
-  const eqsr::Image image = picture(24, 24);
+  const eqsr::Image image = input_image(24, 24);
   eqsr::Context<Cpu> ctx(2);
   const auto truth = eqsr::upscale(ctx, shared_net(), image, {.scale = 2}).pixels;
   for (const int milliseconds : {0, 3, 20, 60}) {

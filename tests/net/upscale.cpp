@@ -12,9 +12,6 @@ using eqsr::Cpu;
 using eqsr::Size;
 
 namespace {
-eqsr::Image picture(int height, int width) {
-  return {height, width, 3, image_map("input", height, width).values};
-}
 eqsr::Net<eqsr::tiny, Cpu> tiny_net() {
   eqsr::Net<eqsr::tiny, Cpu> net;
   fill(net);
@@ -32,7 +29,7 @@ TEST_CASE("upscale: golden") {
   for (const eqsr::Target& target :
        {eqsr::Target{.scale = 3}, eqsr::Target{.scale_y = 3, .scale_x = 2.999},
         eqsr::Target{.height = 27, .width = 93}}) {
-    const eqsr::Image result = eqsr::upscale(ctx, net, picture(9, 31), target);
+    const eqsr::Image result = eqsr::upscale(ctx, net, input_image(9, 31), target);
     CHECK(result.height == 27);
     CHECK(result.width == 93);
     CHECK(result.channels == 3);
@@ -47,11 +44,11 @@ TEST_CASE("upscale: the same bits as the network, also with a condition") {
   const Map<3> x = image_map("input", 7, 9);
   Map<3> y(16, 11);
   net.forward(ctx, x.in(), y.out());
-  CHECK(same_bits(eqsr::upscale(ctx, net, picture(7, 9), {.height = 16, .width = 11}).pixels,
+  CHECK(same_bits(eqsr::upscale(ctx, net, input_image(7, 9), {.height = 16, .width = 11}).pixels,
                   y.values));
   net.forward(ctx, x.in(), y.out(), 0.25f);
   CHECK(same_bits(
-      eqsr::upscale(ctx, net, picture(7, 9), {.height = 16, .width = 11, .condition = 0.25f})
+      eqsr::upscale(ctx, net, input_image(7, 9), {.height = 16, .width = 11, .condition = 0.25f})
           .pixels,
       y.values));
 }
@@ -86,7 +83,7 @@ TEST_CASE("upscale: senseless targets and images are refused with a reason") {
   CHECK(starts(error({2, 2, 1, std::vector<float>(4)}), "bad_argument: The image has 1 channels"));
   CHECK(starts(error({2, 2, 3, std::vector<float>(11)}), "bad_argument: The image holds 11"));
   CHECK(starts(error({0, 0, 3, {}}), "bad_argument: The image has 0 x 0"));
-  eqsr::Image damaged = picture(3, 3);
+  eqsr::Image damaged = input_image(3, 3);
   damaged.pixels[5] = std::numeric_limits<float>::infinity();
   CHECK(starts(error(damaged), "nonfinite_input: "));
 }
@@ -95,7 +92,7 @@ TEST_CASE("upscale: damaged weights give an error, not a picture") {
   auto net = tiny_net();
   net.conv_first.weight(0, 0, 0, 0) = std::numeric_limits<float>::quiet_NaN();
   eqsr::Context<Cpu> ctx(1);
-  CHECK(starts(error_of([&] { (void)eqsr::upscale(ctx, net, picture(5, 5), {.scale = 2}); }),
+  CHECK(starts(error_of([&] { (void)eqsr::upscale(ctx, net, input_image(5, 5), {.scale = 2}); }),
                "nonfinite_result: "));
 }
 
@@ -111,18 +108,18 @@ TEST_CASE("upscale: progress grows, a stop is obeyed, and everything works after
     last = done;
     ++calls;
   };
-  const auto truth = eqsr::upscale(ctx, net, picture(9, 9), {.scale = 2}).pixels;
+  const auto truth = eqsr::upscale(ctx, net, input_image(9, 9), {.scale = 2}).pixels;
   CHECK(last == 1);
   CHECK(calls >= 4);
 
   std::stop_source source;
   ctx.stop = source.get_token();
   ctx.on_progress = [&](double, std::string_view) { source.request_stop(); };
-  CHECK(starts(error_of([&] { (void)eqsr::upscale(ctx, net, picture(9, 9), {.scale = 2}); }),
+  CHECK(starts(error_of([&] { (void)eqsr::upscale(ctx, net, input_image(9, 9), {.scale = 2}); }),
                "cancelled: The run was cancelled"));
   ctx.stop = {};
   ctx.on_progress = nullptr;
-  CHECK(same_bits(eqsr::upscale(ctx, net, picture(9, 9), {.scale = 2}).pixels, truth));
+  CHECK(same_bits(eqsr::upscale(ctx, net, input_image(9, 9), {.scale = 2}).pixels, truth));
 }
 
 TEST_CASE("upscale: within a memory budget the result has the same bits") {
@@ -131,17 +128,17 @@ TEST_CASE("upscale: within a memory budget the result has the same bits") {
   const eqsr::Target target{.scale = 20};
   const auto planned = [&] { return eqsr::plan_upscale(ctx, net, 12, 9, target); };
   const std::size_t most = planned().bytes;
-  const auto truth = eqsr::upscale(ctx, net, picture(12, 9), target).pixels;
+  const auto truth = eqsr::upscale(ctx, net, input_image(12, 9), target).pixels;
   CHECK(planned().storage == eqsr::Storage::both);
   for (const auto storage : {eqsr::Storage::one, eqsr::Storage::none}) {
     ctx.max_memory = planned().bytes - 1;
     CHECK(planned().storage == storage);
     CHECK(planned().bytes <= ctx.max_memory);
-    CHECK(same_bits(eqsr::upscale(ctx, net, picture(12, 9), target).pixels, truth));
+    CHECK(same_bits(eqsr::upscale(ctx, net, input_image(12, 9), target).pixels, truth));
     CHECK(ctx.storage == eqsr::Storage::both);  // the caller's choice is left alone
   }
   ctx.max_memory = planned().bytes - 1;
-  CHECK(starts(error_of([&] { (void)eqsr::upscale(ctx, net, picture(12, 9), target); }),
+  CHECK(starts(error_of([&] { (void)eqsr::upscale(ctx, net, input_image(12, 9), target); }),
                "memory_budget: An image of 12 x 9 to 240 x 180 needs at least "));
   ctx.max_memory = most;
   CHECK(planned().storage == eqsr::Storage::both);
@@ -157,7 +154,7 @@ TEST_CASE("upscale: the plan bounds the memory, and nothing grows beyond it") {
   CHECK(plan.bytes > plan.workspace + images + parameters);  // the packed parameters count
   CHECK(plan.bytes < plan.workspace + images + 2 * parameters);
   CHECK(plan.cost.flops > 1e8);
-  (void)eqsr::upscale(ctx, net, picture(9, 14), {.scale = 2.5});
+  (void)eqsr::upscale(ctx, net, input_image(9, 14), {.scale = 2.5});
   CHECK(ctx.arena().peak() <= plan.workspace);
   CHECK(ctx.arena().capacity() <= plan.workspace + ctx.arena().alignment);
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <eqsr/core/image.hpp>     // Image
 #include <eqsr/core/layer.hpp>     // for_each_parameter
 #include <eqsr/core/plan.hpp>      // Context
 #include <eqsr/layer/channel.hpp>  // Channels
@@ -79,6 +80,11 @@ inline Map<3> image_map(std::string_view name, Index height, Index width) {
   image.values = channels_last(
       synthetic_image(name, static_cast<std::size_t>(height), static_cast<std::size_t>(width)), 3);
   return image;
+}
+
+/// The synthetic image `input` as a picture in memory.
+inline eqsr::Image input_image(int height, int width) {
+  return {height, width, 3, image_map("input", height, width).values};
 }
 
 /// A synthetic input that a golden file stores as [1, channels, rows, columns].
