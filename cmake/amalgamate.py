@@ -4,7 +4,7 @@
 
     amalgamate.py FOLDER
 
-makes FOLDER/eqsr_single.hpp of <eqsr/eqsr.hpp>, which needs Eigen, and eqsr_single_image.hpp of
+makes FOLDER/eqsr_single.hpp of <eqsr/eqsr.hpp> and eqsr_single_image.hpp of
 <eqsr/io/image.hpp>, which includes the first and needs stb. The same headers always give the same
 bytes.
 """

@@ -122,7 +122,7 @@ int main(int, char** arguments) {
     ctx.reserve(plan.workspace);
     of_tensors = 0;
     (void)eqsr::upscale(ctx, constant, image, target);  // the arena's list of blocks stays
-    const std::size_t squares = sizeof(double) * small.channels * small.channels;  // Eigen's memory
+    const std::size_t squares = sizeof(double) * small.channels * small.channels;  // in a vector
     if (of_tensors + squares != plan.prepared_bytes) {
       std::printf("%zu bytes of prepared forms were planned, %zu were made\n", plan.prepared_bytes,
                   of_tensors + squares);

@@ -5,7 +5,7 @@
     core <- layer <- net <- load.hpp <- upscale.hpp <- alpha.hpp <- pixels.hpp <- eqsr.hpp, eqsr.cuh
     core <- io <- io/weights <- load.hpp
     core <- io <- io/picture <- io/image.hpp             weights and pictures do not meet
-    core, layer <- cpu/core <- cpu <- eqsr.hpp, instance only        only cpu/ sees Eigen
+    core, layer <- cpu/core <- cpu <- eqsr.hpp, instance only        only cpu/core/eigen.hpp sees Eigen
     instance <- eqsr.hpp, and the doors instance.hpp, base_cpu.hpp, lite_cpu.hpp
     core/system.hpp                                      names operating systems, and nothing else
     core, layer, upscale.hpp <- cuda <- eqsr.cuh only        only .cuh files there see CUDA
@@ -42,7 +42,7 @@ ALLOWED = {
 SOURCES = (".hpp", ".cuh", ".inc", ".cpp", ".cu")
 # Headers from outside, and the only folders or files that may include them.
 FOREIGN = {
-    r"(Eigen|unsupported)/": {"cpu", "cpu/core"},
+    r"(Eigen|unsupported)/": {"cpu/core/eigen.hpp"},
     r"(cuda|cublas|cooperative_groups|mma|nv)": {"cuda"},
     r"(.*/)?stb_.*": {"io/picture/stb.hpp"},
     r"(sys/|unistd|fcntl|sched|poll|signal\.h|windows|mach/|emscripten)": set(),
@@ -83,6 +83,8 @@ def problems(include):
                 to = part_of(target.removeprefix("eqsr/"))
                 if to not in ALLOWED[part]:
                     yield f"{where}: {part} must not include {to}"
+                if target == "eqsr/cpu/core/eigen.hpp":
+                    yield f"{where}: Eigen takes a compiler a second; programs that want it ask"
                 if not (include / target).is_file():
                     yield f"{where}: <{target}> does not exist"
                 if target.endswith(".cuh") and not name.endswith(".cuh"):
@@ -139,12 +141,12 @@ def self_test(folder):
     """The rule must notice a wrong arrow, or a green result says nothing."""
     (folder / "eqsr/layer").mkdir(parents=True)
     (folder / "eqsr/layer/bad.hpp").write_text(
-        "#include <eqsr/cpu/core/context.hpp>\n#include <Eigen/Core>\n#include <unistd.h>\n"
+        "#include <eqsr/cpu/core/eigen.hpp>\n#include <Eigen/Core>\n#include <unistd.h>\n"
         "#if defined(__linux__)\n#endif\n")
     (folder / "eqsr/io/weights").mkdir(parents=True)
     (folder / "eqsr/io/weights/bad.hpp").write_text("#include <eqsr/io/image.hpp>\n")
     found = list(problems(folder))
-    assert len(found) == 7, found
+    assert len(found) == 8, found
     (folder / "include").mkdir()
     (folder / "examples").mkdir()
     (folder / "include/used.hpp").write_text("#include <vector>  // vector\nstd::vector<int> a;\n")

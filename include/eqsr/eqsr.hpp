@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-/// The library for a C++ compiler: networks, weights and the CPU backend. Needs C++20, Eigen's
-/// include path and -pthread; no macro. Image files: <eqsr/io/image.hpp>.
+/// The library for a C++ compiler: networks, weights and the CPU backend. Needs C++20 and -pthread;
+/// no macro. Image files: <eqsr/io/image.hpp>. Eigen: <eqsr/cpu/core/eigen.hpp>.
 #include <eqsr/cpu/core/compiler.hpp>
 
 #include <eqsr/alpha.hpp>

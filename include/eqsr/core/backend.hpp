@@ -6,7 +6,7 @@
 namespace eqsr { inline namespace EQSR_ABI {
 
 struct Reference {};  ///< the specification: plain loops, double accumulation
-struct Cpu {};        ///< Eigen, vector kernels and a thread pool
+struct Cpu {};        ///< vector kernels and a thread pool
 struct Cuda {};       ///< an NVIDIA GPU
 
 /// Runs nothing: counts the bytes and operations that backend `B` would need; without one, `void`,

@@ -24,7 +24,8 @@ namespace detail {
 /// control groups or `ulimit -v` leave less. `unlimited_memory` where the system does not say.
 /// `root` is for tests: it stands in front of the paths below /proc and /sys.
 [[gnu::cold, gnu::noinline]] inline std::size_t free_memory(const std::string& root = "") {
-  const std::size_t kilobytes = detail::number_in(root + "/proc/meminfo", "MemAvailable:", 0);
+  const std::size_t kilobytes =
+      detail::number_in(detail::joined({root, "/proc/meminfo"}), "MemAvailable:", 0);
   const std::size_t machine = kilobytes > 0 ? kilobytes * 1024 : detail::system::free_memory();
   return (std::min)({machine, detail::group_memory(root), detail::free_address_space()});
 }

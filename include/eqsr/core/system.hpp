@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <eqsr/core/version.hpp>
+#include <eqsr/core/check.hpp>  // joined
 
 #include <cstddef>  // size_t
 #include <cstdint>  // uint64_t

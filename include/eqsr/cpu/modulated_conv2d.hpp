@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <eqsr/cpu/conv2d.hpp>              // convolve
-#include <eqsr/cpu/core/eigen.hpp>          // ArrayXXd
 #include <eqsr/layer/modulated_conv2d.hpp>  // op::ModulatedConv2d
+
+#include <algorithm>  // fill_n, transform
+#include <cmath>      // sqrt
+#include <cstddef>    // size_t
+#include <vector>     // vector
 
 namespace eqsr { inline namespace EQSR_ABI {
 namespace cpu {
@@ -10,7 +14,7 @@ namespace cpu {
 /// Packed weights and the squared norm of each pair of channels: they serve every modulation.
 struct ModulatedWeights {
   WinogradWeights weights;
-  Eigen::ArrayXXd squares;  ///< (o, c): sum over the nine taps of weight²
+  std::vector<double> squares;  ///< (c, o): sum over the nine taps of weight²
 
   static std::size_t bytes(int inputs, int outputs) {
     return WinogradWeights::bytes(inputs, outputs) +
@@ -26,11 +30,14 @@ struct ModulatedScratch {
 
 [[gnu::noinline]] inline ModulatedWeights prepare_modulated(int outputs, int inputs,
                                                             const float* weight) {
+  const auto rows = static_cast<std::size_t>(inputs), columns = static_cast<std::size_t>(outputs);
   ModulatedWeights result{pack_3x3(outputs, inputs, weight, nullptr),
-                          Eigen::ArrayXXd::Zero(outputs, inputs)};
-  for (int o = 0; o < outputs; ++o)
-    for (int c = 0; c < inputs; ++c)
-      for (int tap = 0; tap < 9; ++tap, ++weight) result.squares(o, c) += double(*weight) * *weight;
+                          std::vector<double>(rows * columns)};
+  for (std::size_t o = 0; o < columns; ++o)
+    for (std::size_t c = 0; c < rows; ++c) {
+      double& sum = result.squares[c * columns + o];
+      for (int tap = 0; tap < 9; ++tap, ++weight) sum += double(*weight) * *weight;
+    }
   return result;
 }
 
@@ -42,13 +49,18 @@ struct ModulatedScratch {
   const ModulatedWeights& prepared = *scratch.weights;
   const int inputs = prepared.weights.inputs, outputs = prepared.weights.outputs;
   float *input_scale = scratch.input_scale, *output_scale = scratch.output_scale;
-  Eigen::ArrayXd norm = Eigen::ArrayXd::Constant(outputs, demodulation_epsilon);
+  std::vector<double> norm(static_cast<std::size_t>(outputs), demodulation_epsilon);
+  const double* squares = prepared.squares.data();
   for (int c = 0; c < inputs; ++c) {
     const double scale = modulation(c) + 1.0;
     input_scale[c] = static_cast<float>(scale);
-    norm += prepared.squares.col(c) * (scale * scale);
+    for (double& sum : norm) {
+      const double term = *squares++ * (scale * scale);
+      sum += term;
+    }
   }
-  for (int o = 0; o < outputs; ++o) output_scale[o] = static_cast<float>(1 / std::sqrt(norm(o)));
+  std::transform(norm.begin(), norm.end(), output_scale,
+                 [](double sum) { return static_cast<float>(1 / std::sqrt(sum)); });
   std::fill_n(output_scale + outputs, 16, 0.0f);
 
   y.column_scale = output_scale;

@@ -7,8 +7,8 @@
 ///
 /// `EQSR_CPU_INSTANCE(extern, config)` in namespace eqsr declares that the functions of the front
 /// door for `Net<config, Cpu>` are in a library; a file that declares it needs no kernels and so
-/// neither Eigen nor the time to compile them. `EQSR_CPU_INSTANCE(, config)` after <eqsr/eqsr.hpp>
-/// is that library. Macros, because C++ has no other word for a list of instantiations.
+/// not the time to compile them. `EQSR_CPU_INSTANCE(, config)` after <eqsr/eqsr.hpp> is that
+/// library. Macros, because C++ has no other word for a list of instantiations.
 #define EQSR_CPU_INSTANCE(word, config)                                                           \
   word template Net<config, Cpu> load<config>(Context<Cpu>&, const std::string&, const Limits&);  \
   word template UpscalePlan plan_upscale(const Context<Cpu>&, const Net<config, Cpu>&, int, int,  \

@@ -4,7 +4,7 @@
 /// What every parser of foreign bytes needs: checked arithmetic, little-endian loads, UTF-8,
 /// CRC-32, and a way to print bytes that cannot harm a terminal.
 
-#include <eqsr/core/version.hpp>
+#include <eqsr/core/check.hpp>  // joined
 
 #include <array>        // array
 #include <bit>          // endian
@@ -59,7 +59,9 @@ void store_little(std::string& out, T value) {
 
 /// A number of 32 bits with its highest byte first.
 inline void store_big32(std::string& out, std::uint32_t value) {
-  for (int shift = 24; shift >= 0; shift -= 8) out += static_cast<char>((value >> shift) & 255U);
+  const auto byte = [&](unsigned shift) { return static_cast<char>((value >> shift) & 255U); };
+  const char bytes[] = {byte(24), byte(16), byte(8), byte(0)};
+  out.append(bytes, sizeof bytes);
 }
 
 }  // namespace detail
@@ -118,7 +120,7 @@ namespace detail {
 /// Bytes as pairs of hexadecimal digits, a space between two of them.
 [[nodiscard, gnu::cold]] inline std::string hex(std::string_view bytes) {
   std::string text;
-  for (const char byte : bytes) text += (text.empty() ? "" : " ") + detail::hex_byte(byte);
+  for (const char byte : bytes) text.append(text.empty() ? "" : " ").append(detail::hex_byte(byte));
   return text;
 }
 
@@ -133,19 +135,21 @@ namespace detail {
     } else if (c >= ' ' && c <= '~') {
       text += c;
     } else {
-      text += "\\x" + detail::hex_byte(c);
+      text.append("\\x").append(detail::hex_byte(c));
     }
   }
   text += '"';
-  if (bytes.size() > most) text += "... (" + std::to_string(bytes.size()) + " bytes)";
+  if (bytes.size() > most) text += detail::joined({"... (", bytes.size(), " bytes)"});
   return text;
 }
 
 namespace detail {
 
-/// Tables for eight bytes a step: the polynomial of zip, gzip and PNG.
-inline constexpr auto crc32_tables = [] {
-  std::array<std::array<std::uint32_t, 256>, 8> tables{};
+/// Tables for eight bytes a step: the polynomial of zip, gzip and PNG. Made when a program runs,
+/// since as constants they cost each file that includes this a fifth of a second.
+using Crc32Tables = std::array<std::array<std::uint32_t, 256>, 8>;
+[[gnu::cold, gnu::noinline]] inline Crc32Tables make_crc32_tables() noexcept {
+  Crc32Tables tables{};
   for (std::uint32_t i = 0; i < 256; ++i) {
     std::uint32_t c = i;
     for (int k = 0; k < 8; ++k) c = (c & 1U) != 0 ? 0xEDB88320U ^ (c >> 1U) : c >> 1U;
@@ -158,10 +162,10 @@ inline constexpr auto crc32_tables = [] {
     }
   }
   return tables;
-}();
+}
 
 [[nodiscard]] inline std::uint32_t crc32(const char* bytes, std::size_t count) noexcept {
-  const auto& t = crc32_tables;
+  static const Crc32Tables t = make_crc32_tables();
   std::uint32_t crc = 0xFFFFFFFFU;
   for (; count >= 8; bytes += 8, count -= 8) {
     const std::uint32_t low = crc ^ load_little<std::uint32_t>(bytes);

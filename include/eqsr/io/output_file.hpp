@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <eqsr/core/check.hpp>
-#include <eqsr/core/system.hpp>  // create, rename_over
-#include <eqsr/io/file.hpp>      // system_message
+#include <eqsr/core/function_ref.hpp>  // FunctionRef
+#include <eqsr/core/system.hpp>        // create, rename_over
+#include <eqsr/io/file.hpp>            // system_message
 
 #include <algorithm>    // min
 #include <cerrno>       // errno
@@ -131,8 +132,7 @@ class OutputFile {
   };
 
   /// Calls `make` with names beside the path until one is free.
-  template <class F>
-  void give_name(F&& make) {
+  [[gnu::cold]] void give_name(FunctionRef<bool(const std::string&)> make) {
     const std::string stem = path_.substr(0, folder_ == "./" ? 200 : folder_.size() + 200);
     for (unsigned attempt = 0; !temporary_.named; ++attempt) {
       temporary_.name = say(stem, ".eqsr-tmp-", detail::system::process_id(), "-", attempt);

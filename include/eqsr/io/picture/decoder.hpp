@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <eqsr/core/check.hpp>           // Part, fail, joined
+#include <eqsr/core/function_ref.hpp>    // FunctionRef
 #include <eqsr/core/image.hpp>           // Image
 #include <eqsr/io/picture/metadata.hpp>  // ImageDensity, ColourChunk
 
 #include <cstddef>      // size_t
 #include <cstdint>      // uint32_t
-#include <functional>   // function
 #include <string>       // string
 #include <string_view>  // string_view
 #include <vector>       // vector
@@ -56,11 +56,11 @@ class PictureErrors {
          {"This is ", detail::joined(what),
           ", which is not supported. Save it as an ordinary RGB picture, PNG or JPEG."});
   }
-  [[noreturn]] void out_of_memory() const {
+  [[noreturn, gnu::noinline, gnu::cold]] void out_of_memory() const {
     fail("out_of_memory",
          {"There is not enough memory to decode the picture. Free some, or cut it."});
   }
-  [[noreturn]] void truncated() const {
+  [[noreturn, gnu::noinline, gnu::cold]] void truncated() const {
     fail("image_truncated", {"The picture ends after ", size_,
                              " bytes, before it is complete. Copy or download it again."});
   }
@@ -71,7 +71,7 @@ class PictureErrors {
 };
 
 /// Is told what is odd about a picture, one sentence each.
-using PictureNotes = std::function<void(const std::string& sentence)>;
+using PictureNotes = FunctionRef<void(const std::string& sentence)>;
 
 /// A picture that was walked through and found whole, as a decoder gets it.
 struct CheckedPicture {

@@ -65,7 +65,7 @@ class JpegBits {
   }
 
  private:
-  void fill() {
+  [[gnu::noinline]] void fill() {
     while (count_ <= 56 && at_ < bytes_.size()) {
       std::size_t next = at_ + 1;
       const auto byte = static_cast<unsigned char>(bytes_[at_]);

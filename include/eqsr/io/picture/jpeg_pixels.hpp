@@ -127,11 +127,12 @@ inline Image decoded_jpeg(std::string_view essence, const PictureHeader& header)
     return {0, 0, 3, {}};
   Image image = blank_image(static_cast<int>(header.height), static_cast<int>(header.width));
   const std::size_t room = std::size_t{header.width} + 32;
-  std::vector<std::uint8_t> rows[3];
-  for (int c = 0; c < header.channels; ++c) rows[c].resize(room);
+  std::vector<std::uint8_t> memory(3 * room);
+  std::uint8_t* rows[3];
+  for (std::size_t c = 0; c < 3; ++c) rows[c] = memory.data() + c * room;
   float* out = image.pixels.data();
   for (std::uint32_t y = 0; y < header.height; ++y) {
-    for (int c = 0; c < header.channels; ++c) planes.row(c, y, rows[c].data());
+    for (int c = 0; c < header.channels; ++c) planes.row(c, y, rows[c]);
     for (std::size_t x = 0; x < header.width; ++x) {
       std::uint8_t pixel[3];
       for (std::size_t c = 0; c < 3; ++c) pixel[c] = rows[header.channels == 1 ? 0 : c][x];

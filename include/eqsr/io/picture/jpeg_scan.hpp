@@ -2,15 +2,35 @@
 #pragma once
 #include <eqsr/io/picture/jpeg_huffman.hpp>
 
-#include <algorithm>  // max, min
-#include <array>      // array
-#include <bit>        // popcount
-#include <cstddef>    // size_t
-#include <cstdint>    // uint64_t
-#include <utility>    // pair
-#include <vector>     // vector
+#include <algorithm>    // max, min
+#include <array>        // array
+#include <bit>          // popcount
+#include <cstddef>      // size_t
+#include <cstdint>      // uint64_t
+#include <string>       // string
+#include <string_view>  // string_view
+#include <vector>       // vector
 
 namespace eqsr { inline namespace EQSR_ABI { namespace detail {
+
+/// At most three things, one a channel.
+template <class T>
+class UpToThree {
+ public:
+  void push_back(T&& thing) { things_[size_++] = static_cast<T&&>(thing); }
+  [[nodiscard]] std::size_t size() const { return size_; }
+  [[nodiscard]] bool empty() const { return size_ == 0; }
+  T& operator[](std::size_t i) { return things_[i]; }
+  const T& operator[](std::size_t i) const { return things_[i]; }
+  T* begin() { return things_; }
+  T* end() { return things_ + size_; }
+  [[nodiscard]] const T* begin() const { return things_; }
+  [[nodiscard]] const T* end() const { return things_ + size_; }
+
+ private:
+  T things_[3]{};
+  std::size_t size_ = 0;
+};
 
 /// A channel of a JPEG.
 struct JpegChannel {
@@ -27,10 +47,10 @@ struct JpegChannel {
 /// What the header of a scan says (T.81, B.2.3), with the tables that it names.
 struct JpegScan {
   struct Part {
-    JpegChannel* channel;
-    const JpegHuffman *dc, *ac;
+    JpegChannel* channel = nullptr;
+    const JpegHuffman *dc = nullptr, *ac = nullptr;
   };
-  std::vector<Part> parts;
+  UpToThree<Part> parts;
   unsigned first = 0, last = 63;  ///< coefficients in zigzag order
   unsigned high = 0, low = 0;     ///< bits: sent before, and the lowest one sent now
   std::size_t interval = 0;       ///< units between restart markers; 0: none
@@ -44,14 +64,15 @@ class JpegScanWalk {
  public:
   enum class End { whole, truncated, bad_code, no_restart };
 
-  JpegScanWalk(const JpegScan& scan, std::string_view bytes, std::size_t at)
-      : scan_(scan), bytes_(bytes), bits_(bytes, at) {}
+  /// The data start at `at`. What of them counts goes to `kept`.
+  JpegScanWalk(const JpegScan& scan, std::string_view bytes, std::size_t at, std::string& kept)
+      : scan_(scan), bytes_(bytes), bits_(bytes, at), position_(at), kept_(kept) {}
 
-  End run() {
+  [[gnu::noinline]] End run() {
     std::size_t left = scan_.interval;
     unsigned restart = 0;
     const bool alone = scan_.parts.size() == 1;
-    const JpegChannel& only = *scan_.parts.front().channel;
+    const JpegChannel& only = *scan_.parts[0].channel;
     const std::size_t across = alone ? only.width : scan_.units_across;
     const std::size_t down = alone ? only.height : scan_.units_down;
     for (std::size_t y = 0; y < down; ++y) {
@@ -60,12 +81,12 @@ class JpegScanWalk {
           if (!pass_restart(restart++ % 8)) return at_end() ? End::truncated : End::no_restart;
           left = scan_.interval - 1;
         }
-        const bool good = alone ? block(scan_.parts.front(), y * only.full_width + x) : unit(x, y);
+        const bool good = alone ? block(scan_.parts[0], y * only.full_width + x) : unit(x, y);
         if (bits_.ended()) return at_end() ? End::truncated : End::no_restart;
         if (!good) return End::bad_code;
       }
     }
-    position_ = bits_.position();
+    keep(bits_.position());
     return End::whole;
   }
 
@@ -74,12 +95,15 @@ class JpegScanWalk {
   /// Whether a code sets a coefficient behind the last one that the scan has, which decoders take
   /// in different ways.
   [[nodiscard]] bool beyond() const { return beyond_; }
-  /// Where stray bytes before restart markers begin and end.
-  [[nodiscard]] const std::vector<std::pair<std::size_t, std::size_t>>& stray() const {
-    return stray_;
-  }
+  /// How many bytes before restart markers are stray.
+  [[nodiscard]] std::size_t stray() const { return stray_; }
 
  private:
+  void keep(std::size_t end) {
+    kept_.append(bytes_.data() + position_, end - position_);
+    position_ = end;
+  }
+
   bool unit(std::size_t x, std::size_t y) {
     for (const JpegScan::Part& part : scan_.parts) {
       const JpegChannel& channel = *part.channel;
@@ -188,7 +212,11 @@ class JpegScanWalk {
     for (int i = 0; i < most && bits_.more(); ++i) bits_.skip(8);
     if (bits_.more()) return false;
     std::size_t at = bits_.position();
-    if (at > begin) stray_.emplace_back(begin, at);
+    if (at > begin) {
+      keep(begin);
+      position_ = at;
+      stray_ += at - begin;
+    }
     while (at < bytes_.size() && bytes_[at] == '\xff') ++at;
     if (at >= bytes_.size() || static_cast<unsigned char>(bytes_[at]) != 0xd0 + number)
       return false;
@@ -209,9 +237,10 @@ class JpegScanWalk {
   std::string_view bytes_;
   JpegBits bits_;
   std::size_t ended_blocks_ = 0;  // that end without a further coefficient
-  std::size_t position_ = 0;
+  std::size_t position_;          // behind what was kept or is stray
+  std::size_t stray_ = 0;
   bool beyond_ = false;
-  std::vector<std::pair<std::size_t, std::size_t>> stray_;
+  std::string& kept_;
 };
 
 }}}  // namespace eqsr::EQSR_ABI::detail

@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <eqsr/core/math.hpp>  // ceil_div
+#include <eqsr/core/function_ref.hpp>  // FunctionRef
+#include <eqsr/core/math.hpp>          // ceil_div
 #include <eqsr/io/picture/header.hpp>
 #include <eqsr/io/picture/jpeg_scan.hpp>
 
-#include <algorithm>   // all_of, max
-#include <deque>       // deque
-#include <functional>  // function
-#include <tuple>       // tie
-#include <utility>     // pair
+#include <algorithm>  // all_of, max, min
+#include <utility>    // move
 
 namespace eqsr { inline namespace EQSR_ABI { namespace detail {
 
@@ -20,8 +18,10 @@ class JpegWalk : public ImageBytes {
 
   /// `on_frame` is called when the size is known, before memory is taken because of it.
   [[nodiscard, gnu::cold]] PictureHeader read(
-      const std::function<void(const PictureHeader&)>& on_frame = {}) {
-    on_frame_ = on_frame;
+      const FunctionRef<void(const PictureHeader&)>& on_frame = [](const PictureHeader&) {}) {
+    on_frame_ = &on_frame;
+    essence_.reserve(bytes_.size() + 1024);  // of our own are tables and headers
+    essence_ = jpeg_signature;
     at_ = 2;
     for (bool more = true; more;) more = complete_ ? pass_tail() : read_segment();
     if (channels_.empty() || scans_ == 0) corrupt({"it has no data"});
@@ -34,15 +34,10 @@ class JpegWalk : public ImageBytes {
   }
 
   /// The same picture as a decoder likes it: no segment that it does not need, no stray byte, an
-  /// end.
-  [[nodiscard, gnu::cold]] std::string essence() const {
-    std::size_t size = 4;
-    for (const std::string_view piece : pieces_) size += piece.size();
-    std::string out;
-    out.reserve(size);
-    out += jpeg_signature;
-    for (const std::string_view piece : pieces_) out += piece;
-    return out += "\xff\xd9";
+  /// end. It is handed out once.
+  [[nodiscard, gnu::cold]] std::string essence() {
+    essence_ += "\xff\xd9";
+    return std::move(essence_);
   }
 
  private:
@@ -113,7 +108,7 @@ class JpegWalk : public ImageBytes {
     const bool frame = marker >= 0xc0 && marker <= 0xcf && marker != 0xc4 && marker != 0xcc;
     if (frame) {
       read_frame(marker, at, body.size());
-      pieces_.push_back(written_.emplace_back(frame_with_names(segment)));
+      keep_frame(segment);
       return;
     } else if (marker == 0xc4) {
       read_huffman_tables(body);
@@ -134,7 +129,7 @@ class JpegWalk : public ImageBytes {
     } else {
       return keep_metadata(marker, body);
     }
-    pieces_.push_back(segment);
+    essence_ += segment;
   }
 
   [[gnu::cold]] void keep_metadata(unsigned marker, std::string_view body) {
@@ -179,7 +174,7 @@ class JpegWalk : public ImageBytes {
       channels_.push_back({byte(i), byte(i + 1) >> 4U, byte(i + 1) & 15U, byte(i + 2)});
     name_channels();
     read_sampling();
-    if (on_frame_) on_frame_(header_);
+    (*on_frame_)(header_);
     for (JpegChannel& channel : channels_) {
       channel.precision.fill(-1);
       if (progressive_) channel.nonzero.resize(channel.full_width * full_height(channel));
@@ -194,11 +189,11 @@ class JpegWalk : public ImageBytes {
     for (std::size_t i = 0; i < channels_.size(); ++i)
       channels_[i].name = unique ? channels_[i].id : static_cast<unsigned>(i + 1);
   }
-  [[nodiscard, gnu::cold]] std::string frame_with_names(std::string_view segment) const {
-    std::string frame(segment);
+  [[gnu::cold]] void keep_frame(std::string_view segment) {
+    const std::size_t names = essence_.size() + 10;
+    essence_ += segment;
     for (std::size_t i = 0; i < channels_.size(); ++i)
-      frame[10 + 3 * i] = static_cast<char>(channels_[i].name);
-    return frame;
+      essence_[names + 3 * i] = static_cast<char>(channels_[i].name);
   }
 
   [[gnu::cold]] void read_sampling() {
@@ -211,18 +206,18 @@ class JpegWalk : public ImageBytes {
     }
     header_.tile_x = 8 * across;
     header_.tile_y = 8 * down;
-    units_ = {ceil_div(std::size_t{header_.width}, header_.tile_x),
-              ceil_div(std::size_t{header_.height}, header_.tile_y)};
+    units_across_ = ceil_div(std::size_t{header_.width}, header_.tile_x);
+    units_down_ = ceil_div(std::size_t{header_.height}, header_.tile_y);
     for (JpegChannel& channel : channels_) {
       if (across % channel.across != 0 || down % channel.down != 0)
         unsupported({"a JPEG whose channels have sizes that do not divide each other"});
       channel.width = ceil_div(std::size_t{header_.width} * channel.across, header_.tile_x);
       channel.height = ceil_div(std::size_t{header_.height} * channel.down, header_.tile_y);
-      channel.full_width = units_.first * channel.across;
+      channel.full_width = units_across_ * channel.across;
     }
   }
   [[nodiscard]] std::size_t full_height(const JpegChannel& channel) const {
-    return units_.second * channel.down;
+    return units_down_ * channel.down;
   }
 
   [[gnu::cold]] void read_huffman_tables(std::string_view body) {
@@ -268,7 +263,8 @@ class JpegWalk : public ImageBytes {
     const std::size_t end = at + 1 + 2 * count;
     scan.progressive = progressive_;
     scan.interval = interval_;
-    std::tie(scan.units_across, scan.units_down) = units_;
+    scan.units_across = units_across_;
+    scan.units_down = units_down_;
     if (progressive_) read_band(scan, end, count);
     for (std::size_t i = at + 1; i < end; i += 2) scan.parts.push_back(read_part(scan, i));
     std::size_t blocks = 0;
@@ -292,7 +288,8 @@ class JpegWalk : public ImageBytes {
   JpegScan::Part read_part(const JpegScan& scan, std::size_t at) {
     for (JpegChannel& channel : channels_) {
       // They come in the order of the header.
-      const bool later = scan.parts.empty() || &channel > scan.parts.back().channel;
+      const std::size_t before = scan.parts.size();
+      const bool later = before == 0 || &channel > scan.parts[before - 1].channel;
       if (channel.id != byte(at) || !later) continue;
       if (channel.table > 3 || !quantised_[channel.table])
         corrupt({"a table of quantisation is missing"});
@@ -312,8 +309,8 @@ class JpegWalk : public ImageBytes {
       if (!standard_) note({"It has no Huffman tables; the standard ones are used."});
       standard_ = true;
       table = JpegHuffman(jpeg_standard_tables[kind][place]);
-      pieces_.push_back(jpeg_standard_segments[kind][place]);
-      pieces_.push_back(table.body());
+      essence_ += jpeg_standard_segments[kind][place];
+      essence_ += table.body();
     }
     if (kind == 0 && !table.fits_dc()) corrupt({"a Huffman table is no table"});
     return table;
@@ -321,9 +318,18 @@ class JpegWalk : public ImageBytes {
 
   /// Through the blocks of a scan that starts at `at` and whose data start three bytes behind
   /// `end`.
-  void follow(const JpegScan& scan, std::size_t at, std::size_t end) {
+  [[gnu::cold]] void follow(const JpegScan& scan, std::size_t at, std::size_t end) {
     using namespace std::string_view_literals;
-    JpegScanWalk walk(scan, bytes_, end + 3);
+    // The header is written anew, without what does not matter and could be wrong.
+    essence_ += bytes_.substr(at - 4, 5);
+    for (std::size_t i = 0; i < scan.parts.size(); ++i) {
+      const unsigned tables = byte(at + 2 + 2 * i);
+      essence_ += static_cast<char>(scan.parts[i].channel->name);
+      essence_ += static_cast<char>((scan.parts[i].dc != nullptr ? tables & 0xf0U : 0) |
+                                    (scan.parts[i].ac != nullptr ? tables & 0x0fU : 0));
+    }
+    essence_ += progressive_ ? bytes_.substr(end, 3) : "\0\x3f\0"sv;
+    JpegScanWalk walk(scan, bytes_, end + 3, essence_);
     switch (walk.run()) {
       case JpegScanWalk::End::whole:
         break;
@@ -335,24 +341,8 @@ class JpegWalk : public ImageBytes {
         corrupt({"bytes are missing from its data, or too many, before a restart marker"});
     }
     at_ = walk.position();
+    stray_ += walk.stray();
     if (walk.beyond()) note({"A code leads beyond its block, so its data are damaged there."});
-    // The header is written anew, without what does not matter and could be wrong.
-    std::string header(bytes_.substr(at - 4, 5));
-    for (std::size_t i = 0; i < scan.parts.size(); ++i) {
-      const unsigned tables = byte(at + 2 + 2 * i);
-      header += static_cast<char>(scan.parts[i].channel->name);
-      header += static_cast<char>((scan.parts[i].dc != nullptr ? tables & 0xf0U : 0) |
-                                  (scan.parts[i].ac != nullptr ? tables & 0x0fU : 0));
-    }
-    header += progressive_ ? bytes_.substr(end, 3) : "\0\x3f\0"sv;
-    pieces_.push_back(written_.emplace_back(std::move(header)));
-    std::size_t from = end + 3;
-    for (const auto& [begin, behind] : walk.stray()) {
-      pieces_.push_back(bytes_.substr(from, begin - from));
-      stray_ += behind - begin;
-      from = behind;
-    }
-    pieces_.push_back(bytes_.substr(from, at_ - from));
     for (const JpegScan::Part& part : scan.parts) {
       part.channel->seen = part.channel->seen || scan.first == 0;
       for (unsigned k = scan.first; k <= scan.last; ++k)
@@ -384,17 +374,16 @@ class JpegWalk : public ImageBytes {
     ++icc_seen_;
   }
 
-  std::function<void(const PictureHeader&)> on_frame_;
+  const FunctionRef<void(const PictureHeader&)>* on_frame_ = nullptr;
   PictureHeader header_;
-  std::vector<JpegChannel> channels_;
-  std::pair<std::size_t, std::size_t> units_;  // across and down
-  JpegHuffman huffman_[2][4];                  // of DC and AC
+  UpToThree<JpegChannel> channels_;
+  std::size_t units_across_ = 0, units_down_ = 0;
+  JpegHuffman huffman_[2][4];  // of DC and AC
   bool quantised_[4] = {};
   bool progressive_ = false, complete_ = false, standard_ = false, jfif_ = false;
   int adobe_ = -1;  // the transform that Adobe's segment names
   std::size_t at_ = 0, interval_ = 0, scans_ = 0, stray_ = 0, icc_seen_ = 0;
-  std::deque<std::string> written_;       // what the next has of our own
-  std::vector<std::string_view> pieces_;  // of the essence
+  std::string essence_;
 };
 
 }}}  // namespace eqsr::EQSR_ABI::detail

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <eqsr/core/version.hpp>
+#include <eqsr/core/check.hpp>         // joined
+#include <eqsr/core/function_ref.hpp>  // FunctionRef
 
 #include <algorithm>    // min
 #include <cmath>        // nearbyint
 #include <cstddef>      // size_t
 #include <cstdint>      // uint32_t
-#include <functional>   // function
 #include <string>       // string
 #include <string_view>  // string_view
 #include <vector>       // vector
@@ -69,12 +69,9 @@ inline bool sound_profile(std::string_view profile, bool grey) {
 
 /// What a file of this format can hold of the metadata, of a picture that is grey or not. The rest
 /// is dropped, each part with a note: a damaged block never costs the picture.
-[[gnu::cold]] inline ImageMetadata writable_metadata(
-    ImageMetadata metadata, PictureFormat format, bool grey,
-    const std::function<void(const std::string&)>& on_note) {
-  const auto note = [&](const char* sentence) {
-    if (on_note) on_note(sentence);
-  };
+[[gnu::cold]] inline ImageMetadata writable_metadata(ImageMetadata metadata, PictureFormat format,
+                                                     bool grey,
+                                                     FunctionRef<void(const std::string&)> note) {
   constexpr std::size_t jpeg_exif = 65527, jpeg_profile = std::size_t{255} * 65519;
   auto& [profile, exif, density, colour] = metadata;
   if (format == PictureFormat::pfm) {
@@ -104,7 +101,7 @@ inline bool sound_profile(std::string_view profile, bool grey) {
   for (const auto& [kind, body] : colour) {
     damaged = damaged || !detail::sound_colour_chunk(kind, body);
     is_srgb = is_srgb || kind == "sRGB";
-    dropped += (dropped.empty() ? "" : ", ") + kind;
+    dropped.append(dropped.empty() ? "" : ", ").append(kind);
   }
   if (damaged) {
     note("What it says about its colours is damaged; it is dropped.");
@@ -112,7 +109,7 @@ inline bool sound_profile(std::string_view profile, bool grey) {
   } else if (format != PictureFormat::png && !colour.empty()) {
     // Without a word about them, colours count as sRGB.
     if (!is_srgb || dropped.find("cICP") != std::string::npos)
-      note(("Only PNG has a place for " + dropped + "; colours may look different.").c_str());
+      note(detail::joined({"Only PNG has a place for ", dropped, "; colours may look different."}));
     colour.clear();
   }
   return metadata;

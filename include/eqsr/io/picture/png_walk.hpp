@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <eqsr/core/math.hpp>  // ceil_div
+#include <eqsr/core/function_ref.hpp>  // FunctionRef
+#include <eqsr/core/math.hpp>          // ceil_div
 #include <eqsr/io/picture/header.hpp>
 #include <eqsr/io/picture/png_filter.hpp>  // png_guesses
 #include <eqsr/io/picture/stb.hpp>         // inflate
 
-#include <algorithm>   // max, min
-#include <array>       // array
-#include <functional>  // function
-#include <limits>      // numeric_limits
-#include <memory>      // unique_ptr
-#include <new>         // bad_alloc
+#include <algorithm>  // max, min
+#include <array>      // array
+#include <limits>     // numeric_limits
+#include <memory>     // unique_ptr
+#include <new>        // bad_alloc
 
 namespace eqsr { inline namespace EQSR_ABI { namespace detail {
 
@@ -41,7 +41,7 @@ struct Inflated {
 
 /// Inflates at most `most` bytes. At least four readable bytes must follow the stream; a decoder
 /// that looks ahead finds them.
-inline Inflated inflate(const char* stream, std::size_t size, std::size_t most) {
+[[gnu::noinline]] inline Inflated inflate(const char* stream, std::size_t size, std::size_t most) {
   Inflated made;
   stb_allow(most);
   auto* room = static_cast<char*>(stb_allocate(most));
@@ -70,14 +70,16 @@ class PngWalk : public ImageBytes {
 
   /// `on_header` is called when the size is known, before memory is taken because of it.
   [[nodiscard, gnu::cold]] PictureHeader read(
-      const std::function<void(const PictureHeader&)>& on_header = {}) {
+      const FunctionRef<void(const PictureHeader&)>& on_header = [](const PictureHeader&) {}) {
     std::size_t at = png_signature.size();
+    essence_.reserve(bytes_.size() + 64);
+    essence_ = png_signature;
     for (bool first = true, ended = false; !ended; first = false) {
       const std::size_t left = bytes_.size() - at;
       const std::size_t length = left < 8 ? 0 : big32(at);
       const std::string_view kind = left < 8 ? std::string_view() : bytes_.substr(at + 4, 4);
       if (left < 12 || length > left - 12) {
-        if (data_.empty() || kind == "IDAT") broken_off(at, length);
+        if (!has_data_ || kind == "IDAT") broken_off(at, length);
         note({"It breaks off behind its data; all its pixels are there."});
         break;
       }
@@ -90,33 +92,29 @@ class PngWalk : public ImageBytes {
       } else {
         refuse_checksum(kind, at);
       }
-      if (first && on_header) on_header(header_);
+      if (first) on_header(header_);
       ended = kind == "IEND";
       at += length + 12;
       if (ended && at != bytes_.size())
         note({bytes_.size() - at, " bytes behind its end are ignored."});
     }
-    if (data_.empty()) corrupt({"it has no data chunk"});
+    if (!has_data_) corrupt({"it has no data chunk"});
     return std::move(header_);
   }
 
-  /// The same picture with the chunks that the decoder needs and no other.
-  [[nodiscard, gnu::cold]] std::string essence() const {
-    std::string out(png_signature);
-    append(out, "IHDR", {bytes_.substr(png_signature.size() + 8, 13)});
-    if (colour_ == 3) append(out, "PLTE", {palette_});
-    if (!transparency_.empty()) append(out, "tRNS", {transparency_});
-    append(out, "IDAT", data_);
-    append(out, "IEND", {});
-    return out;
+  /// The same picture with the chunks that the decoder needs and no other. It is handed out once.
+  [[nodiscard, gnu::cold]] std::string essence() {
+    put_big32(essence_, essence_.size() - packed_ - 8, packed_);
+    essence_.append(4, '\0');
+    append("IEND", {});
+    return std::move(essence_);
   }
 
   /// Inflates the rows of `essence()` and compares their number, checksum, filters and colours with
   /// what was announced. No more memory is taken than the announced rows need. The result is what
   /// is to be noted. A checksum that is missing is put in its place, since decoders ask for it.
-  [[nodiscard]] std::vector<std::string> check_rows(std::string& essence) const {
-    std::size_t packed = 0;
-    for (const std::string_view part : data_) packed += part.size();
+  [[gnu::cold]] std::vector<std::string> check_rows(std::string& essence) {
+    const std::size_t packed = packed_;
     const char* stream = essence.data() + essence.size() - 16 - packed;
     const std::size_t expected = row_bytes();
     constexpr std::size_t most = (std::numeric_limits<int>::max)();
@@ -137,17 +135,12 @@ class PngWalk : public ImageBytes {
            {"The data of the picture end before the ", expected, " bytes that its ", header_.width,
             " x ", header_.height, " pixels need. Copy or download it again."});
     if (rows.bytes == nullptr) corrupt({"its data cannot be inflated"});
-    std::vector<std::string> notes = check_end(stream, packed, rows);
+    header_.notes.clear();  // those of `read` were handed out
+    check_end(stream, packed, rows);
     if (packed - rows.used < 4) put_checksum(essence, packed, rows);
-    unsigned char* row = rows.bytes.get();
-    for_each_pass([&](std::size_t height, std::size_t, std::size_t bytes) {
-      for (std::size_t y = 0; y < height; ++y, row += bytes + 1) {
-        if (*row > 4) corrupt({"a row has the filter ", unsigned{*row}});
-        if (colour_ == 3) unfilter(row, y == 0 ? nullptr : row - bytes, bytes);
-      }
-    });
+    check_filters(rows.bytes.get());
     if (colour_ == 3) check_colours(rows.bytes.get());
-    return notes;
+    return std::move(header_.notes);
   }
 
  private:
@@ -160,7 +153,7 @@ class PngWalk : public ImageBytes {
 
   /// Of a chunk whose checksum is wrong.
   [[gnu::cold]] void refuse_checksum(std::string_view kind, std::size_t at) {
-    const bool behind = data_ended_ || (!data_.empty() && kind != "IDAT");
+    const bool behind = data_ended_ || (has_data_ && kind != "IDAT");
     data_ended_ = behind;
     if (!behind && kind[0] >= 'A' && kind[0] <= 'Z' && kind != "IEND")
       corrupt({"the checksum of the chunk ", in_quotes(kind), " at byte ", at, " is wrong"});
@@ -168,31 +161,27 @@ class PngWalk : public ImageBytes {
   }
 
   /// The checksum of the rows must follow them; what follows that is not looked at.
-  [[nodiscard, gnu::cold]] std::vector<std::string> check_end(const char* stream,
-                                                              std::size_t packed,
-                                                              const Inflated& rows) const {
-    if (packed - rows.used < 4) return {"The checksum of its data is missing."};
+  [[gnu::cold]] void check_end(const char* stream, std::size_t packed, const Inflated& rows) {
+    if (packed - rows.used < 4) return note({"The checksum of its data is missing."});
     std::uint32_t sum = 0;
     for (std::size_t i = 0; i < 4; ++i)
       sum = sum << 8U | static_cast<unsigned char>(stream[rows.used + i]);
     if (sum != adler32(rows.bytes.get(), rows.count))
       corrupt({"the checksum of its data is wrong"});
     const std::size_t rest = packed - rows.used - 4;
-    if (rest == 0) return {};
-    return {joined({rest, " bytes behind its data are ignored."})};
+    if (rest > 0) note({rest, " bytes behind its data are ignored."});
   }
 
-  static void put_checksum(std::string& essence, std::size_t packed, const Inflated& rows) {
-    const std::size_t start = essence.size() - 16 - packed;
-    std::string checksum, length;
-    store_big32(checksum, adler32(rows.bytes.get(), rows.count));
-    store_big32(length, static_cast<std::uint32_t>(rows.used + 4));
-    essence.replace(start + rows.used, packed - rows.used, checksum);
-    essence.replace(start - 8, 4, length);
+  [[gnu::cold]] static void put_checksum(std::string& essence, std::size_t packed,
+                                         const Inflated& rows) {
+    const std::size_t start = essence.size() - 16 - packed, end = start + rows.used;
+    essence.insert(end, 4 - (packed - rows.used), '\0');
+    put_big32(essence, end, adler32(rows.bytes.get(), rows.count));
+    put_big32(essence, start - 8, rows.used + 4);
   }
 
   [[gnu::cold]] void read_chunk(std::string_view kind, std::string_view body) {
-    data_ended_ = data_ended_ || (!data_.empty() && kind != "IDAT");
+    data_ended_ = data_ended_ || (has_data_ && kind != "IDAT");
     if (kind == "IHDR") {
       read_header(body);
     } else if (kind == "IDAT") {
@@ -208,7 +197,7 @@ class PngWalk : public ImageBytes {
     } else if (kind == "acTL") {
       note({"It is animated; only its first picture is read."});
     } else if (kind == "iCCP") {
-      if (header_.icc_parts.empty()) header_.icc_parts = {body};
+      if (header_.icc_parts.empty()) header_.icc_parts.push_back(body);
     } else if (kind == "eXIf") {
       if (header_.exif.empty()) header_.exif = body;
     } else if (kind == "pHYs") {
@@ -223,11 +212,22 @@ class PngWalk : public ImageBytes {
   void read_data(std::string_view body) {
     if (!data_ended_) {
       if (colour_ == 3 && palette_.empty()) corrupt({"it has no palette"});
-      data_.push_back(body);
+      if (!has_data_) begin_data();
+      packed_ += body.size();
+      essence_ += body;
     } else if (!split_ && !body.empty()) {
       split_ = true;
       note({"Data that come behind other chunks are ignored."});
     }
+  }
+
+  /// What the essence has before its data.
+  [[gnu::cold]] void begin_data() {
+    has_data_ = true;
+    append("IHDR", bytes_.substr(png_signature.size() + 8, 13));
+    if (colour_ == 3) append("PLTE", palette_);
+    if (!transparency_.empty()) append("tRNS", transparency_);
+    essence_.append(4, '\0').append("IDAT");
   }
 
   /// What follows the data can no longer say how they are read.
@@ -303,43 +303,56 @@ class PngWalk : public ImageBytes {
     interlaced_ = byte(at + 12) == 1;
   }
 
-  [[gnu::cold]] static void append(std::string& out, std::string_view kind,
-                                   const std::vector<std::string_view>& parts) {
-    std::size_t size = 0;
-    for (const std::string_view part : parts) size += part.size();
-    out.reserve(out.size() + size + 64);
-    store_big32(out, static_cast<std::uint32_t>(size));
-    out += kind;
-    for (const std::string_view part : parts) out += part;
-    out.append(4, '\0');  // the decoder does not look at the checksum
+  [[gnu::cold]] void append(std::string_view kind, std::string_view body) {
+    store_big32(essence_, static_cast<std::uint32_t>(body.size()));
+    essence_ += kind;
+    essence_ += body;
+    essence_.append(4, '\0');  // the decoder does not look at the checksum
+  }
+  /// Puts a number in its place.
+  [[gnu::cold]] static void put_big32(std::string& out, std::size_t at, std::size_t value) {
+    for (std::size_t i = 0; i < 4; ++i) out[at + i] = static_cast<char>(value >> (24 - 8 * i));
   }
 
-  [[nodiscard]] std::size_t row_bytes() const {
+  [[nodiscard, gnu::cold]] std::size_t row_bytes() const {
     std::size_t sum = 0;
-    for_each_pass(
-        [&](std::size_t rows, std::size_t, std::size_t bytes) { sum += rows * (bytes + 1); });
+    for (const Pass& pass : passes()) sum += pass.height * (pass.bytes + 1);
     return sum;
   }
 
-  /// Calls `f(height, width, bytes a row)` for the picture, or for each of the seven of an
-  /// interlaced one.
-  template <class F>
-  void for_each_pass(F&& f) const {
-    constexpr std::array<std::array<std::uint32_t, 4>, 7> passes{{{0, 0, 8, 8},
-                                                                  {4, 0, 8, 8},
-                                                                  {0, 4, 4, 8},
-                                                                  {2, 0, 4, 4},
-                                                                  {0, 2, 2, 4},
-                                                                  {1, 0, 2, 2},
-                                                                  {0, 1, 1, 2}}};
+  /// A picture of the file, by the bytes of a row; of an interlaced one there are seven. One that
+  /// is empty has no rows.
+  struct Pass {
+    std::size_t height = 0, width = 0, bytes = 0;
+  };
+  [[nodiscard, gnu::cold]] std::array<Pass, 7> passes() const {
+    using Grid = std::array<std::uint32_t, 4>;  // the first pixel, and steps to the next
+    constexpr Grid whole{0, 0, 1, 1};
+    constexpr std::array<Grid, 7> adam7{{{0, 0, 8, 8},
+                                         {4, 0, 8, 8},
+                                         {0, 4, 4, 8},
+                                         {2, 0, 4, 4},
+                                         {0, 2, 2, 4},
+                                         {1, 0, 2, 2},
+                                         {0, 1, 1, 2}}};
     const std::size_t bits = static_cast<std::size_t>(header_.bits * stored_channels_);
-    const auto pass = [&](std::size_t width, std::size_t height) {
-      if (width > 0 && height > 0) f(height, width, ceil_div(width * bits, 8));
-    };
-    if (!interlaced_) return pass(header_.width, header_.height);
-    for (const auto& [x, y, dx, dy] : passes)
-      pass((std::size_t{header_.width} + dx - 1 - x) / dx,
-           (std::size_t{header_.height} + dy - 1 - y) / dy);
+    std::array<Pass, 7> made;
+    for (std::size_t i = 0; i < (interlaced_ ? made.size() : 1); ++i) {
+      const auto& [x, y, dx, dy] = interlaced_ ? adam7[i] : whole;
+      const std::size_t width = (std::size_t{header_.width} + dx - 1 - x) / dx;
+      const std::size_t height = (std::size_t{header_.height} + dy - 1 - y) / dy;
+      if (width > 0 && height > 0) made[i] = {height, width, ceil_div(width * bits, 8)};
+    }
+    return made;
+  }
+
+  /// Unfilters the rows of a palette, since it is to be known which colours they name.
+  [[gnu::noinline]] void check_filters(unsigned char* row) const {
+    for (const Pass& pass : passes())
+      for (std::size_t y = 0; y < pass.height; ++y, row += pass.bytes + 1) {
+        if (*row > 4) corrupt({"a row has the filter ", unsigned{*row}});
+        if (colour_ == 3) unfilter(row, y == 0 ? nullptr : row - pass.bytes, pass.bytes);
+      }
   }
 
   /// Undoes the filter of a row of single bytes; `above` is where the row before it starts.
@@ -354,19 +367,17 @@ class PngWalk : public ImageBytes {
   }
 
   /// The colour numbers of the unfiltered rows must be within the palette.
-  void check_colours(const unsigned char* row) const {
+  [[gnu::noinline]] void check_colours(const unsigned char* row) const {
     const auto bits = static_cast<unsigned>(header_.bits);
     const std::size_t colours = palette_.size() / 3;
     std::size_t most = 0;
-    for_each_pass([&](std::size_t height, std::size_t width, std::size_t bytes) {
-      for (std::size_t y = 0; y < height; ++y, row += bytes + 1) {
-        for (std::size_t x = 0; x < width; ++x) {
+    for (const Pass& pass : passes())
+      for (std::size_t y = 0; y < pass.height; ++y, row += pass.bytes + 1)
+        for (std::size_t x = 0; x < pass.width; ++x) {
           const std::size_t bit = x * bits;
           const unsigned shift = 8 - bits - static_cast<unsigned>(bit % 8);
           most = (std::max<std::size_t>)(most, (row[1 + bit / 8] >> shift) & ((1U << bits) - 1));
         }
-      }
-    });
     if (most >= colours)
       corrupt({"a pixel has the colour number ", most, ", but the palette has ", colours});
   }
@@ -379,7 +390,9 @@ class PngWalk : public ImageBytes {
   bool split_ = false;       // and more data followed that
   std::string_view palette_;
   std::string transparency_;
-  std::vector<std::string_view> data_;
+  bool has_data_ = false;
+  std::size_t packed_ = 0;  // bytes of the data
+  std::string essence_;
 };
 
 }}}  // namespace eqsr::EQSR_ABI::detail

@@ -217,9 +217,9 @@ inline const PictureDecoder& decoder_of(const ReadOptions& options) {
   return picture;
 }
 
-inline PictureNotes notes_to(const ReadOptions& options, const std::string& name) {
+inline auto notes_to(const ReadOptions& options, const std::string& name) {
   return [&](const std::string& sentence) {
-    if (options.on_note) options.on_note(say(name, ": ", sentence));
+    if (options.on_note) options.on_note(joined({name, ": ", sentence}));
   };
 }
 
@@ -239,7 +239,7 @@ inline PictureNotes notes_to(const ReadOptions& options, const std::string& name
   if (!is_png && !(bytes.size() >= 2 && bytes.starts_with(jpeg_signature)))
     refuse_format(bytes, name);
   const PictureErrors errors(name, bytes.size());
-  const PictureNotes note = notes_to(options, name);
+  const auto note = notes_to(options, name);
   const auto fits = [&](const PictureHeader& header) {
     expect_room(header, options, with_alpha, errors);
   };
@@ -299,7 +299,7 @@ inline Picture read_picture(const std::string& path, const ReadOptions& options 
 inline Picture decode_picture(std::string_view bytes, PictureHeader header,
                               const ReadOptions& options, const std::string& name) {
   const PictureErrors errors(name, bytes.size());
-  const PictureNotes note = detail::notes_to(options, name);
+  const auto note = detail::notes_to(options, name);
   try {
     detail::expect_room(header, options, true, errors);
     for (const std::string& sentence : header.notes) note(sentence);
@@ -314,9 +314,9 @@ inline Image decode_image(std::string_view bytes, const ReadOptions& options = {
                           const std::string& name = "picture") {
   detail::expect_small(bytes, name);
   Picture picture = detail::decode(bytes, options, name, false);
-  const bool coloured = !picture.metadata.icc_profile.empty() || !picture.metadata.colour.empty();
-  if (coloured && options.on_note)
-    options.on_note(name + ": What it says about its colours is dropped; they count as sRGB.");
+  if (!picture.metadata.icc_profile.empty() || !picture.metadata.colour.empty())
+    detail::notes_to(options,
+                     name)("What it says about its colours is dropped; they count as sRGB.");
   return std::move(picture.image);
 }
 

@@ -40,9 +40,10 @@ namespace detail {
 
 /// The filter of PNG's five that leaves the smallest numbers, and the row as it leaves it. `above`
 /// is null in the first row; `step` is the number of bytes a pixel.
-inline void filter_png_row(const unsigned char* row, const unsigned char* above, std::size_t count,
-                           std::size_t step, std::vector<unsigned char>& trial,
-                           unsigned char* best) {
+[[gnu::noinline]] inline void filter_png_row(const unsigned char* row, const unsigned char* above,
+                                             std::size_t count, std::size_t step,
+                                             std::vector<unsigned char>& trial,
+                                             unsigned char* best) {
   long least = (std::numeric_limits<long>::max)();
   trial.resize(count + 1);
   for (std::size_t filter = 0; filter < 5; ++filter) {
@@ -76,7 +77,8 @@ inline std::string zlib_compressed(std::vector<unsigned char>& bytes) {
   std::string body;
   store_big32(body, metre.x);
   store_big32(body, metre.y);
-  return body + (metre.unit == ImageDensity::Unit::metre ? '\1' : '\0');
+  body += metre.unit == ImageDensity::Unit::metre ? '\1' : '\0';
+  return body;
 }
 
 }  // namespace detail
@@ -93,10 +95,10 @@ inline std::string zlib_compressed(std::vector<unsigned char>& bytes) {
 namespace detail {
 
 /// A PNG of one (grey), two (grey, alpha), three (RGB) or four channels (RGB, alpha).
-inline std::string encode_png(const Image& image, const WriteOptions& options) {
+inline std::string encode_png(const Image& image, int bits, const ImageMetadata& metadata) {
   const auto channels = static_cast<std::size_t>(image.channels);
   const auto samples = static_cast<std::size_t>(image.width) * channels;
-  const std::size_t deep = options.bits == 16 ? 2 : 1;
+  const std::size_t deep = bits == 16 ? 2 : 1;
   const std::size_t bytes = samples * deep;
   std::vector<unsigned char> rows(static_cast<std::size_t>(image.height) * (bytes + 1));
   std::vector<unsigned char> row(bytes), above(bytes), trial;
@@ -120,15 +122,15 @@ inline std::string encode_png(const Image& image, const WriteOptions& options) {
   std::string header;
   store_big32(header, static_cast<std::uint32_t>(image.width));
   store_big32(header, static_cast<std::uint32_t>(image.height));
-  header += static_cast<char>(options.bits);
+  header += static_cast<char>(bits);
   header += "\0\4\2\6"[channels - 1];  // the colour type
-  header += std::string(3, '\0');
+  header.append(3, '\0');
   append_png_chunk(out, "IHDR", header);
-  const std::string &profile = options.metadata.icc_profile, &exif = options.metadata.exif;
-  for (const auto& [kind, body] : png_chunks(options.metadata)) append_png_chunk(out, kind, body);
+  const std::string &profile = metadata.icc_profile, &exif = metadata.exif;
+  for (const auto& [kind, body] : png_chunks(metadata)) append_png_chunk(out, kind, body);
   if (!profile.empty()) {
     std::vector<unsigned char> raw(profile.begin(), profile.end());
-    append_png_chunk(out, "iCCP", std::string("ICC profile\0\0", 13) + zlib_compressed(raw));
+    append_png_chunk(out, "iCCP", zlib_compressed(raw).insert(0, "ICC profile\0\0", 13));
   }
   if (!exif.empty()) append_png_chunk(out, "eXIf", exif);
   append_png_chunk(out, "IDAT", zlib_compressed(rows));
@@ -139,23 +141,24 @@ inline std::string encode_png(const Image& image, const WriteOptions& options) {
 /// The segments that carry metadata in a JPEG; `writable_metadata` has seen to it that they can.
 [[gnu::cold]] inline std::string jpeg_metadata(const ImageMetadata& metadata) {
   std::string out;
-  const auto segment = [&](char marker, std::string_view body) {
-    const std::size_t length = body.size() + 2;
-    out += '\xff';
-    out += marker;
-    out += static_cast<char>(length >> 8U);
-    out += static_cast<char>(length & 255U);
-    out += body;
+  const auto segment = [&](char marker, std::string_view name, std::string_view body) {
+    const std::size_t length = name.size() + body.size() + 2;
+    const char start[] = {'\xff', marker, static_cast<char>(length >> 8U),
+                          static_cast<char>(length & 255U)};
+    out.append(start, sizeof start).append(name).append(body);
   };
-  using namespace std::string_literals;
+  using namespace std::string_view_literals;
   constexpr std::size_t most = 65533;
-  if (!metadata.exif.empty()) segment('\xe1', "Exif\0\0"s + metadata.exif);
+  if (!metadata.exif.empty()) segment('\xe1', "Exif\0\0"sv, metadata.exif);
   const std::string_view profile = metadata.icc_profile;
   constexpr std::size_t part = most - 14;
   const std::size_t parts = ceil_div(profile.size(), part);
-  for (std::size_t i = 0; i < parts; ++i)
-    segment('\xe2', "ICC_PROFILE\0"s + static_cast<char>(i + 1) + static_cast<char>(parts) +
-                        std::string(profile.substr(i * part, part)));
+  std::string name("ICC_PROFILE\0\0"sv);
+  name += static_cast<char>(parts);
+  for (std::size_t i = 0; i < parts; ++i) {
+    name[12] = static_cast<char>(i + 1);
+    segment('\xe2', name, profile.substr(i * part, part));
+  }
   return out;
 }
 
@@ -175,7 +178,7 @@ inline std::string encode_png(const Image& image, const WriteOptions& options) {
 /// Portable float map: the values as they are, little-endian, the last row first.
 inline std::string encode_pfm(const Image& image) {
   std::string out =
-      say(image.channels == 1 ? "Pf\n" : "PF\n", image.width, ' ', image.height, "\n-1.0\n");
+      joined({image.channels == 1 ? "Pf\n" : "PF\n", image.width, ' ', image.height, "\n-1.0\n"});
   const std::size_t row =
       static_cast<std::size_t>(image.width) * static_cast<std::size_t>(image.channels);
   for (int y = image.height; y-- > 0;)
@@ -214,7 +217,7 @@ inline std::optional<PictureFormat> format_of(const std::string& name) {
   return {};
 }
 
-inline void expect_writable(const Image& image) {
+[[gnu::noinline]] inline void expect_writable(const Image& image) {
   const auto expected = static_cast<std::size_t>((std::max)(0, image.height)) *
                         static_cast<std::size_t>((std::max)(0, image.width)) *
                         static_cast<std::size_t>((std::max)(0, image.channels));
@@ -237,6 +240,23 @@ inline std::vector<std::uint8_t> to_bytes(const Image& image) {
   return bytes;
 }
 
+namespace detail {
+
+/// A JPEG as stb writes it, empty if it had no memory.
+[[gnu::noinline]] inline std::string encode_jpeg(const Image& image, int quality) {
+  std::string encoded;
+  const auto append = [](void* to, void* data, int count) {
+    static_cast<std::string*>(to)->append(static_cast<const char*>(data),
+                                          static_cast<std::size_t>(count));
+  };
+  const std::vector<std::uint8_t> samples = to_bytes(image);
+  const int done = stb::stbi_write_jpg_to_func(append, &encoded, image.width, image.height,
+                                               image.channels, samples.data(), quality);
+  return done != 0 ? encoded : std::string();
+}
+
+}  // namespace detail
+
 /// The note on a grey JPEG, which stb cannot write with one channel.
 inline constexpr const char* grey_as_three =
     "The grey JPEG is written with three equal channels. PNG keeps one.";
@@ -245,8 +265,8 @@ inline constexpr const char* grey_as_three =
 /// (grey, grey and alpha, RGB, RGB and alpha), JPEG and PFM one or three. A grey JPEG has three
 /// equal channels, as stb writes it. What of the metadata is damaged or has no place in the format
 /// is dropped. Both are noted.
-inline std::string encode_image(const std::string& name, const Image& image,
-                                const WriteOptions& options = {}) {
+[[gnu::cold]] inline std::string encode_image(const std::string& name, const Image& image,
+                                              const WriteOptions& options = {}) {
   const std::optional<PictureFormat> format = detail::format_of(name);
   EQSR_EXPECTS(format.has_value(), "unknown_format", name,
                ": Pictures are written as .png, .jpg, .jpeg or .pfm. Choose a name that ends so.");
@@ -261,11 +281,10 @@ inline std::string encode_image(const std::string& name, const Image& image,
   EQSR_EXPECTS(options.bits == 8 || options.bits == 16, "bad_argument", "A PNG of ", options.bits,
                " bits a sample cannot be written; choose 8 or 16.");
   detail::expect_writable(image);
-  WriteOptions sound = options;
   const auto note = [&](const std::string& sentence) {
-    if (options.on_note) options.on_note(name + ": " + sentence);
+    if (options.on_note) options.on_note(detail::joined({name, ": ", sentence}));
   };
-  sound.metadata = writable_metadata(options.metadata, *format, channels <= 2, note);
+  const ImageMetadata metadata = writable_metadata(options.metadata, *format, channels <= 2, note);
   if (format == PictureFormat::jpeg && channels == 1) note(grey_as_three);
   if (pfm) return detail::encode_pfm(image);
   const std::size_t bytes = image.pixels.size() * static_cast<std::size_t>(options.bits / 8) +
@@ -274,18 +293,11 @@ inline std::string encode_image(const std::string& name, const Image& image,
                "limit_exceeded", name, ": ", image.width, " x ", image.height,
                " pixels are too many for this format: JPEG takes 65535 a side, and 900 MB of "
                "samples are encoded at most. Choose a smaller size.");
-  if (png) return detail::encode_png(image, sound);
-  std::string encoded;
-  const auto append = [](void* to, void* data, int count) {
-    static_cast<std::string*>(to)->append(static_cast<const char*>(data),
-                                          static_cast<std::size_t>(count));
-  };
-  const std::vector<std::uint8_t> samples = to_bytes(image);
-  const int done = detail::stb::stbi_write_jpg_to_func(append, &encoded, image.width, image.height,
-                                                       channels, samples.data(), options.quality);
-  EQSR_EXPECTS(done != 0 && encoded.size() > 2, "out_of_memory", name,
+  if (png) return detail::encode_png(image, options.bits, metadata);
+  std::string encoded = detail::encode_jpeg(image, options.quality);
+  EQSR_EXPECTS(encoded.size() > 2, "out_of_memory", name,
                ": There was not enough memory to encode the picture. Choose a smaller size.");
-  return jpeg_with_metadata(std::move(encoded), sound.metadata);
+  return jpeg_with_metadata(std::move(encoded), metadata);
 }
 
 /// Writes a picture file, as `encode_image` does. It appears complete or not at all; what was there
