@@ -23,17 +23,21 @@ eqsr::Image picture(int height, int width) {
 }
 const eqsr::Target context_target{.height = 6, .width = 7};
 
+/// What most of these tests begin with.
+struct NetInContext {
+  NetInContext() { fill(net); }
+  Net net;
+  Context<Cuda> ctx;
+};
+
 std::vector<float> upscaled(Context<Cuda>& ctx, const Net& net) {
   return eqsr::upscale(ctx, net, picture(4, 5), context_target).pixels;
 }
 }  // namespace
 
-TEST_CASE("cuda context: upscale agrees with the specification") {
-  Net net;
-  fill(net);
+TEST_CASE_FIXTURE(NetInContext, "cuda context: upscale agrees with the specification") {
   eqsr::Net<nano, Cpu> same;
   fill(same);
-  Context<Cuda> ctx;
   Context<Reference> reference;
   const auto truth = eqsr::upscale(reference, same, picture(4, 5), context_target).pixels;
   const auto found = upscaled(ctx, net);
@@ -51,10 +55,9 @@ TEST_CASE("cuda context: upscale agrees with the specification") {
   CHECK(same_bits(eqsr::upscale(ctx, net, features, context_target).pixels, found));
 }
 
-TEST_CASE("cuda context: a size that was met before runs as one graph, with the same bits") {
-  Net net;
-  fill(net);
-  Context<Cuda> ctx;
+TEST_CASE_FIXTURE(
+    NetInContext,
+    "cuda context: a size that was met before runs as one graph, with the same bits") {
   const auto first = upscaled(ctx, net);
   CHECK(ctx.graphs().recorded() == 0);
   CHECK(same_bits(upscaled(ctx, net), first));
@@ -70,10 +73,8 @@ TEST_CASE("cuda context: a size that was met before runs as one graph, with the 
   CHECK(ctx.graphs().recorded() == 2);
 }
 
-TEST_CASE("cuda context: graphs of sizes and precisions live side by side") {
-  Net net;
-  fill(net);
-  Context<Cuda> ctx, second(0, Precision::bf16);
+TEST_CASE_FIXTURE(NetInContext, "cuda context: graphs of sizes and precisions live side by side") {
+  Context<Cuda> second(0, Precision::bf16);
   const eqsr::Target larger{.height = 9, .width = 8};
   const auto as = [&](Precision precision, const eqsr::Target& to) {
     ctx.precision = precision;
@@ -94,10 +95,8 @@ TEST_CASE("cuda context: graphs of sizes and precisions live side by side") {
   CHECK(ctx.graphs().recorded() == 3);
 }
 
-TEST_CASE("cuda context: progress and stop work as on the CPU, with graphs too") {
-  Net net;
-  fill(net);
-  Context<Cuda> ctx;
+TEST_CASE_FIXTURE(NetInContext,
+                  "cuda context: progress and stop work as on the CPU, with graphs too") {
   std::vector<double> done[3];
   std::vector<float> truth;
   for (auto& steps : done) {
@@ -120,10 +119,7 @@ TEST_CASE("cuda context: progress and stop work as on the CPU, with graphs too")
   CHECK(same_bits(upscaled(ctx, net), truth));
 }
 
-TEST_CASE("cuda context: a memory budget keeps less, with the same bits") {
-  Net net;
-  fill(net);
-  Context<Cuda> ctx;
+TEST_CASE_FIXTURE(NetInContext, "cuda context: a memory budget keeps less, with the same bits") {
   const auto truth = upscaled(ctx, net);
   ctx.max_memory = eqsr::plan_upscale(ctx, net, 4, 5, context_target).bytes - 1;
   CHECK(eqsr::plan_upscale(ctx, net, 4, 5, context_target).storage == eqsr::Storage::one);
@@ -138,10 +134,9 @@ TEST_CASE("cuda context: a device that is not there is said") {
 }
 
 #if defined(__CUDACC__)
-TEST_CASE("cuda context: out of device memory is an error, and the context can be used again") {
-  Net net;
-  fill(net);
-  Context<Cuda> ctx;
+TEST_CASE_FIXTURE(
+    NetInContext,
+    "cuda context: out of device memory is an error, and the context can be used again") {
   const auto truth = upscaled(ctx, net);
   CHECK(error_of([&] {
           ctx.reserve(std::size_t{1} << 45);

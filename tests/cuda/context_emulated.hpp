@@ -45,11 +45,9 @@ TEST_CASE("cuda context: contexts that launch one kernel with different shared m
   }
 }
 
-TEST_CASE("cuda context: a recording that is broken from outside runs unrecorded") {
+TEST_CASE_FIXTURE(NetInContext,
+                  "cuda context: a recording that is broken from outside runs unrecorded") {
   auto& fake = FakeCuda::instance();
-  Net net;
-  fill(net);
-  Context<Cuda> ctx;
   const auto truth = upscaled(ctx, net);
   const long before = fake.captures;
   fake.in_capture = FakeCuda::wait_for_device;  // as another library may
@@ -73,11 +71,9 @@ TEST_CASE("cuda context: a recording that is broken from outside runs unrecorded
   CHECK(fake.last_error == 0);
 }
 
-TEST_CASE("cuda context: another thread loads, copies and computes while one records") {
+TEST_CASE_FIXTURE(NetInContext,
+                  "cuda context: another thread loads, copies and computes while one records") {
   auto& fake = FakeCuda::instance();
-  Net net;
-  fill(net);
-  Context<Cuda> ctx;
   const auto truth = upscaled(ctx, net);
   std::vector<float> elsewhere;
   fake.in_capture = [&] {
@@ -139,11 +135,9 @@ TEST_CASE("cuda context: two devices in one thread, and one in another thread") 
         "Load it with this context, or select the device before it is made.");
 }
 
-TEST_CASE("cuda context: the second picture may take what the first one took") {
+TEST_CASE_FIXTURE(NetInContext,
+                  "cuda context: the second picture may take what the first one took") {
   auto& memory = DeviceMemory::instance();
-  Net net;
-  fill(net);
-  Context<Cuda> ctx;
   const auto plan = eqsr::plan_upscale(ctx, net, 4, 5, context_target);
   const std::size_t limit = memory.limit;
   memory.limit = memory.in_use() + 2 * plan.bytes + plan.prepared_bytes + 4096;
@@ -155,10 +149,9 @@ TEST_CASE("cuda context: the second picture may take what the first one took") {
   memory.limit = limit;
 }
 
-TEST_CASE("cuda context: a stream that runs late gives the same bits, and progress waits for it") {
-  Net net;
-  fill(net);
-  Context<Cuda> ctx;
+TEST_CASE_FIXTURE(
+    NetInContext,
+    "cuda context: a stream that runs late gives the same bits, and progress waits for it") {
   const auto truth = upscaled(ctx, net);
   const Machine machine({.late = true});
   CHECK(same_bits(upscaled(ctx, net), truth));
@@ -212,10 +205,7 @@ TEST_CASE("cuda context: a stream of the caller, for which nothing waits but who
   CHECK(eqsr::gpu::runtime().destroy_stream(stream) == 0);
 }
 
-TEST_CASE("cuda context: after the first picture nothing is allocated") {
-  Net net;
-  fill(net);
-  Context<Cuda> ctx;
+TEST_CASE_FIXTURE(NetInContext, "cuda context: after the first picture nothing is allocated") {
   ctx.record_graphs = false;
   const auto truth = upscaled(ctx, net);
   const std::size_t before = DeviceMemory::instance().allocations();
@@ -223,10 +213,9 @@ TEST_CASE("cuda context: after the first picture nothing is allocated") {
   CHECK(DeviceMemory::instance().allocations() == before);
 }
 
-TEST_CASE("cuda context: out of device memory is an error, and the context can be used again") {
-  Net net;
-  fill(net);
-  Context<Cuda> ctx;
+TEST_CASE_FIXTURE(
+    NetInContext,
+    "cuda context: out of device memory is an error, and the context can be used again") {
   ctx.max_memory = std::size_t{1} << 30;  // more than there is
   auto& memory = DeviceMemory::instance();
   const std::size_t limit = memory.limit;

@@ -92,11 +92,8 @@ class NetUpscaler : public Upscaler {
   }
   std::size_t held(const Sizes& s) override {
     if (!on_host()) return 0;
-    const std::size_t allowed =
-        std::exchange(ctx_.max_memory, (std::numeric_limits<std::size_t>::max)());
-    const auto plan = eqsr::plan_upscale(ctx_, net_, s.height, s.width, target(s));
-    ctx_.max_memory = allowed;
-    return plan.held;
+    const Unlimited all(ctx_);
+    return eqsr::plan_upscale(ctx_, net_, s.height, s.width, target(s)).held;
   }
   std::vector<float> run(const std::vector<float>& pixels, const Sizes& s, int alpha,
                          const Progress& progress) override {
@@ -131,6 +128,21 @@ class NetUpscaler : public Upscaler {
   }
 
  private:
+  /// A context without a budget, until it goes.
+  class Unlimited {
+   public:
+    explicit Unlimited(Context& ctx)
+        : ctx_(ctx),
+          allowed_(std::exchange(ctx.max_memory, (std::numeric_limits<std::size_t>::max)())) {}
+    Unlimited(const Unlimited&) = delete;
+    Unlimited& operator=(const Unlimited&) = delete;
+    ~Unlimited() { ctx_.max_memory = allowed_; }
+
+   private:
+    Context& ctx_;
+    std::size_t allowed_;
+  };
+
   static eqsr::Target target(const Sizes& s) {
     return {.height = s.new_height, .width = s.new_width};
   }

@@ -85,15 +85,11 @@ class Work {
   };
   struct Failed {};
 
-  [[nodiscard]] bool wanted(const std::filesystem::path& to) const {
-    return tool::wanted(to, options_);
-  }
-
   /// The first job from `at` on that has something to do.
   std::size_t next(std::span<const Job> jobs, std::size_t at) {
     for (; at < jobs.size(); ++at) {
       bool any = false;
-      for (const auto& to : jobs[at].to) any = any || wanted(to);
+      for (const auto& to : jobs[at].to) any = any || wanted(to, options_);
       if (any) break;
       for (const auto& to : jobs[at].to) progress_.skipped({jobs[at].from.string(), to.string()});
     }
@@ -131,7 +127,7 @@ class Work {
   /// The largest result that is wanted: the budget that it needs does for the others.
   [[nodiscard]] std::size_t largest(const Job& job, const auto& low) const {
     return options_.largest_wish(low.height, low.width,
-                                 [&](std::size_t i) { return wanted(job.to[i]); });
+                                 [&](std::size_t i) { return wanted(job.to[i], options_); });
   }
 
   /// Compares what reading and the largest result will take with the budget.
@@ -175,7 +171,7 @@ class Work {
       picture = read(job, max_pixels(), [&](const auto& low) { expect_room(job, low); });
     bool kept = false;  // the trunk of this picture
     for (std::size_t i = 0; i < job.to.size(); ++i) {
-      if (!wanted(job.to[i])) {
+      if (!wanted(job.to[i], options_)) {
         progress_.skipped({job.from.string(), job.to[i].string()});
         continue;
       }
