@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <doctest/doctest.h>
 
+#include <stop_token>
+
 #include "cuda/contexts.hpp"
 #if !defined(__CUDACC__)
 #include <eqsr/cpu/core/simd.hpp>  // both backends in one file
 
 #include <memory>
-#include <stop_token>
 #include <thread>
 #endif
 

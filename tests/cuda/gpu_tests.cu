@@ -11,6 +11,8 @@
 #include "support/layers.hpp"
 #include "tiny.hpp"
 
+#include <stop_token>
+
 namespace composed_tests {
 #include "composed.cpp"
 }

@@ -36,7 +36,9 @@ TEST_CASE("cuda mlp: the fused kernel agrees with the composition") {
 }
 
 #if !defined(__CUDACC__)
-TEST_CASE("cuda mlp: a device with little shared memory composes it") {
+TEST_CASE("cuda mlp: a device with little shared memory composes it, but for bf16") {
+  CHECK(eqsr::gpu::MlpBody<Precision::bf16>::shared_bytes(256) < 80 * 1024);
+  CHECK(eqsr::gpu::MlpBody<Precision::float32>::shared_bytes(256) > 99 * 1024);
   FakeCuda::instance().shared_limit = 99 * 1024;
   compare_mlp<256, 512>({3}, true);
   FakeCuda::instance().shared_limit = 227 * 1024;

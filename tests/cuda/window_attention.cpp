@@ -60,3 +60,15 @@ TEST_CASE("cuda window attention: large scores do not overflow") {
       },
       {.float32 = 1e-3, .bf16x3 = 1e-2, .bf16 = 8});
 }
+
+#if !defined(__CUDACC__)
+TEST_CASE("cuda window attention: quotients by a product are exact") {
+  for (int n = 1; n < 256; ++n) {
+    const eqsr::gpu::Divisor by(n);
+    int wrong = 0;
+    for (int i = 0; i < n * n + 128; ++i)
+      wrong += by.quotient(i) != i / n || by.remainder(i) != i % n;
+    CHECK(wrong == 0);
+  }
+}
+#endif

@@ -8,7 +8,8 @@ namespace eqsr { inline namespace EQSR_ABI {
 namespace gpu {
 
 inline void eca_gate(Context<Cuda>& ctx, const EcaBody::Params& params) {
-  run<EcaBody>(ctx, 1, 1, EcaBody::max_threads, EcaBody::shared_bytes(params.channels), params);
+  run<EcaBody>(ctx, ceil_div(params.channels, EcaBody::own), 1, EcaBody::max_threads,
+               EcaBody::shared_bytes(params.taps), params);
 }
 
 }  // namespace gpu

@@ -23,7 +23,6 @@ class KrigingPasses {
     float *u, *normed, *a, *x, *z;  ///< a band with its surroundings
     double* sums;                   ///< of the hidden layer, for each group of rows
     float *mean, *gate[2];          ///< of the hidden layer, and of each block
-    float* above;                   ///< the last row above the band
     float* rgb;                     ///< a band, null where the whole image has memory
     KeptPlanes planes;
     MlpScratch mlp;
@@ -42,7 +41,6 @@ class KrigingPasses {
             memory.doubles(ceil_div(H, group_rows) * 2 * L),
             memory.floats(2 * L),
             {memory.floats(L), memory.floats(L)},
-            rows(1),
             bands.whole ? nullptr : memory.floats(band * W * 3),
             kept_planes(memory, bands.storage, H * W * L),
             mlp_scratch(memory, {.count = wide * W,
@@ -69,7 +67,6 @@ class KrigingPasses {
         z_(scratch.z),
         mean_(scratch.mean),
         gate_{scratch.gate[0], scratch.gate[1]},
-        above_(scratch.above),
         sums_(scratch.sums),
         rgb_(scratch.rgb),
         plane_x_(scratch.planes.x),
@@ -156,8 +153,8 @@ class KrigingPasses {
     counted(0, y, end, x, plane_z_ ? at(plane_z_, y) : nullptr);
   }
 
-  /// Block 2's x takes the place of its input, band by band, with the last row of the input kept
-  /// for the next band.
+  /// Block 2's x takes the place of its input, band by band. What a band computed for its last row
+  /// is the row above the next one.
   void second_pass(Index y, Index end) {
     if (!plane_x_) {
       recompute_second(y, end);
@@ -166,10 +163,10 @@ class KrigingPasses {
     }
     const Index top = before(y, 1), bottom = after(end, 1);
     const BlockWeights& block = *block_[1];
-    if (top < y) first_product(ctx_, block, above_, image_.W, normed_, a_);
     first_product(ctx_, block, at(plane_x_, y), (bottom - y) * image_.W, normed_, at(a_, y - top));
-    ctx_.copy(above_, at(plane_x_, end - 1), static_cast<std::size_t>(line_) * sizeof(float));
     involve(ctx_, image_, block, {a_, top}, {plane_x_, 0}, {plane_x_, 0}, y, end);
+    if (end < image_.H)
+      ctx_.copy(a_, at(a_, end - 1 - top), static_cast<std::size_t>(line_) * sizeof(float));
     counted(1, y, end, at(plane_x_, y), plane_z_ ? at(plane_z_, y) : nullptr);
   }
 
@@ -212,7 +209,7 @@ class KrigingPasses {
   int L_;
   Index band_, line_;
   MlpScratch mlp_;
-  float *u_, *normed_, *a_, *x_, *z_, *mean_, *gate_[2], *above_;
+  float *u_, *normed_, *a_, *x_, *z_, *mean_, *gate_[2];
   double* sums_;
   float *rgb_, *plane_x_, *plane_z_;
 };

@@ -19,13 +19,16 @@ import tempfile
 SKIPPED = 77
 TENSOR = ("GemmBody", "AttentionBody", "KrigingBlockBody", "MlpBody")
 LIMIT = {"sm_80": 99 * 1024, "sm_90a": 227 * 1024}
-# Where a kernel does not fit this, gpu::mlp runs its parts instead.
-OPTIONAL_ON_SM_80 = "MlpBody"
+# Where a kernel does not fit this, gpu::mlp runs its parts instead; that of bf16 fits.
+OPTIONAL_ON_SM_80 = ("MlpBody float32", "MlpBody bf16x3", "MlpBody bf16x6")
+# Two blocks shall fit a multiprocessor of either architecture: bytes of shared memory, of which a
+# block takes 1 KiB more than it asks for, and registers of 256 threads.
+TWICE, TWICE_BYTES, TWICE_REGISTERS = "MlpBody bf16", 81 * 1024, 128
 # Bytes that may be spilled: products of several planes sum 32 steps apart from the total, since
 # tensor cores cut off instead of rounding; that takes a few registers more than there are. The
 # perceptron of bf16 keeps to 128 registers, so that two blocks fit a multiprocessor.
 SPILLS = {"AttentionBody bf16x3": 272, "GemmBody bf16x3": 64, "GemmBody bf16x6": 48,
-          "KrigingBlockBody bf16x3": 48, "KrigingBlockBody bf16": 32, "MlpBody bf16": 80}
+          "KrigingBlockBody bf16x3": 48, "KrigingBlockBody bf16": 32, "MlpBody bf16": 56}
 PRECISIONS = ("float32", "bf16x3", "bf16", "bf16x6")
 HERE = pathlib.Path(__file__).resolve().parent
 
@@ -70,7 +73,9 @@ def problems(options, folder):
             yield line
     report = re.findall(r"Compiling entry function '(\w+)'.*?(\d+) bytes spill stores, "
                         r"(\d+) bytes spill loads.*?Used (\d+) registers", run.stderr, re.S)
-    for kernel, stores, loads, _ in report:
+    for kernel, stores, loads, registers in report:
+        if readable(kernel) == TWICE and int(registers) > TWICE_REGISTERS:
+            yield f"{kernel} takes {registers} registers on {name}; {TWICE_REGISTERS} let two blocks run at once"
         if max(int(stores), int(loads)) > SPILLS.get(readable(kernel), 0):
             yield f"{kernel} spills {stores} + {loads} bytes on {name}"
     ptx = kernels_of(next(folder.glob("kernels*.ptx")).read_text())
@@ -91,7 +96,9 @@ def problems(options, folder):
         yield f"only {tensor} kernels use the tensor cores"
     for kernel, size in shared_bytes(options.nvcc, options.include, folder):
         print(f"{kernel}: {size / 1024:.1f} KiB of shared memory")
-        if size > LIMIT[name] and not (name == "sm_80" and OPTIONAL_ON_SM_80 in kernel):
+        if kernel == TWICE and size > TWICE_BYTES:
+            yield f"{kernel} needs {size} bytes of shared memory; {TWICE_BYTES} let two blocks run at once"
+        if size > LIMIT[name] and not (name == "sm_80" and kernel in OPTIONAL_ON_SM_80):
             yield f"{kernel} needs {size} bytes of shared memory; {name} has {LIMIT[name]}"
     print(f"{len(ptx)} kernels for {name}, {tensor} of them on tensor cores, "
           f"at most {max(int(r[3]) for r in report)} registers")

@@ -16,6 +16,21 @@ struct AttentionParams {
   float scale = 1;   ///< channels^-1/2
 };
 
+/// i / n by a product, for n < 256 and 0 <= i < n² + 128: 2^24 / n, rounded up, is too large by
+/// less than 1, so a product by i by less than 2^24 / n.
+struct Divisor {
+  int n;
+  std::uint32_t factor;
+  EQSR_HD constexpr explicit Divisor(int by)
+      : n(by),
+        factor(((std::uint32_t{1} << 24) + static_cast<std::uint32_t>(by) - 1) /
+               static_cast<std::uint32_t>(by)) {}
+  [[nodiscard]] EQSR_HD constexpr int quotient(int i) const {
+    return static_cast<int>(static_cast<std::uint32_t>(i) * factor >> 24);
+  }
+  [[nodiscard]] EQSR_HD constexpr int remainder(int i) const { return i - quotient(i) * n; }
+};
+
 /// Attention of M x M queries to Mo x Mo keys, one window and head a block: window attention
 /// (Mo = M) and overlapping attention. Scores live in registers only.
 ///
@@ -64,8 +79,9 @@ struct AttentionBody {
     const int M = p.window, Mo = p.key_window, side = M + Mo - 1, key_count = Mo * Mo;
     const int chunks = ceil_div(M * M, queries);
     const int across = p.width / M, window = exec.block() / chunks;
-    const Window w{window / across * M, window % across * M, exec.block_y(),
-                   exec.block() % chunks * queries};
+    const Window w{window / across * M, window % across * M,
+                   exec.block_y(),      exec.block() % chunks * queries,
+                   Divisor(M),          Divisor(Mo)};
     const Layout at(side * side);
     const auto query = exec.template shared<float>(at.query, queries * pitch);
     const auto raw = exec.template shared<float>(at.raw, stages * 2 * keys * raw_pitch);
@@ -90,8 +106,9 @@ struct AttentionBody {
     EQSR_UNROLL
     for (int s = 0; s < Scores::slots; ++s) {
       const int i = w.first + warp * 32 + Scores::row_of_slot(lane, s);
-      offset[s] = (M - 1) * (side + 1) - (i < M * M ? i / M * side + i % M : 0);
-      region[s] = p.shift > 0 && i < M * M ? region_of(p, w.y + i / M, w.x + i % M) : 0;
+      const int y = w.queries.quotient(i), x = w.queries.remainder(i);
+      offset[s] = (M - 1) * (side + 1) - (i < M * M ? y * side + x : 0);
+      region[s] = p.shift > 0 && i < M * M ? region_of(p, w.y + y, w.x + x) : 0;
       largest[s] = lowest;
       total[s] = 0;
     }
@@ -133,6 +150,16 @@ struct AttentionBody {
  private:
   struct Window {
     int y, x, head, first;  ///< upper left pixel, head, first query of this block
+    Divisor queries, keys;  ///< by their numbers a row
+  };
+  /// The pieces that a row of a head is copied by.
+  struct Pieces {
+    int each, shift;  ///< floats of one; 2^shift of them are a row
+    EQSR_HD explicit Pieces(int bytes)
+        : each(bytes / 4), shift((D == 32 ? 5 : 6) - each / 2) {}  // each is 1, 2 or 4
+    static_assert(D == 32 || D == 64);
+    [[nodiscard]] EQSR_HD int row(int n) const { return n >> shift; }
+    [[nodiscard]] EQSR_HD int column(int n) const { return (n & ((1 << shift) - 1)) * each; }
   };
 
   template <class Exec>
@@ -151,12 +178,13 @@ struct AttentionBody {
   template <class Exec>
   static EQSR_DEVICE void fetch_queries(Exec& exec, const Params& p, const Window& w,
                                         const Shared<Exec, float>& query) {
-    const int each = p.piece / 4, pieces = D / each, C = p.heads * p.channels;
-    for (int n = exec.thread(); n < queries * pieces; n += max_threads) {
-      const int row = n / pieces, k = n % pieces * each, i = w.first + row;
+    const Pieces pieces(p.piece);
+    const int C = p.heads * p.channels;
+    for (int n = exec.thread(); n < queries << pieces.shift; n += max_threads) {
+      const int row = pieces.row(n), k = pieces.column(n), i = w.first + row;
       const bool inside = i < p.window * p.window;
-      const int y = wrapped(w.y + i / p.window + p.shift, p.height);
-      const int x = wrapped(w.x + i % p.window + p.shift, p.width);
+      const int y = wrapped(w.y + w.queries.quotient(i) + p.shift, p.height);
+      const int x = wrapped(w.x + w.queries.remainder(i) + p.shift, p.width);
       const Index pixel = inside ? Index{y} * p.width + x : 0;
       copy_head(exec, p, query, row * pitch + k, p.qkv + pixel * 3 * C + w.head * p.channels, k,
                 inside);
@@ -167,11 +195,12 @@ struct AttentionBody {
   template <class Exec>
   static EQSR_DEVICE void fetch_keys(Exec& exec, const Params& p, const Window& w, int first,
                                      const Shared<Exec, float>& raw) {
-    const int each = p.piece / 4, pieces = D / each, C = p.heads * p.channels;
+    const Pieces pieces(p.piece);
+    const int C = p.heads * p.channels;
     const int border = (p.key_window - p.window) / 2;
-    for (int n = exec.thread(); n < keys * pieces; n += max_threads) {
-      const int row = n / pieces, k = n % pieces * each, j = first + row;
-      int y = w.y + j / p.key_window - border, x = w.x + j % p.key_window - border;
+    for (int n = exec.thread(); n < keys << pieces.shift; n += max_threads) {
+      const int row = pieces.row(n), k = pieces.column(n), j = first + row;
+      int y = w.y + w.keys.quotient(j) - border, x = w.x + w.keys.remainder(j) - border;
       bool inside = j < p.key_window * p.key_window;
       if (p.overlapping) {
         inside = inside && y >= 0 && y < p.height && x >= 0 && x < p.width;
@@ -213,7 +242,7 @@ struct AttentionBody {
     }
     const int side = p.window + p.key_window - 1;
     for (int n = exec.thread(); n < keys; n += max_threads) {
-      const int j = first + n, y = j / p.key_window, x = j % p.key_window;
+      const int j = first + n, y = w.keys.quotient(j), x = w.keys.remainder(j);
       const bool inside = j < p.key_window * p.key_window;
       place.store(2 * n, inside ? y * side + x : -1);
       place.store(2 * n + 1, p.shift > 0 ? region_of(p, w.y + y, w.x + x) : 0);
@@ -283,8 +312,8 @@ struct AttentionBody {
       const int query = w.first + exec.warp() * 32 + Values::row(lane, i);
       const int k = Values::column(lane, i);
       if (query >= p.window * p.window || k >= p.channels) continue;
-      const int y = wrapped(w.y + query / p.window + p.shift, p.height);
-      const int x = wrapped(w.x + query % p.window + p.shift, p.width);
+      const int y = wrapped(w.y + w.queries.quotient(query) + p.shift, p.height);
+      const int x = wrapped(w.x + w.queries.remainder(query) + p.shift, p.width);
       exec.store(p.y + (Index{y} * p.width + x) * p.heads * p.channels + w.head * p.channels + k,
                  out[i] / total[Values::slot(i)]);
     }

@@ -5,6 +5,22 @@
 /// One thread a channel, or one an element.
 namespace eqsr { inline namespace EQSR_ABI { namespace gpu {
 
+/// from[0] + from[stride] + ..., `count` numbers in double and in order; eight are loaded at once.
+template <class Exec, class T>
+EQSR_DEVICE double ordered_sum(Exec& exec, const T* from, Index stride, Index count) {
+  constexpr int together = 8;
+  double sum = 0;
+  for (Index first = 0; first < count; first += together) {
+    T next[together];
+    EQSR_UNROLL
+    for (int i = 0; i < together; ++i)
+      next[i] = first + i < count ? exec.load(from + (first + i) * stride) : T{0};
+    EQSR_UNROLL
+    for (int i = 0; i < together; ++i) sum += static_cast<double>(next[i]);
+  }
+  return sum;
+}
+
 /// Sums of equal groups of rows, in double and in order: sums(group, c) = sum of x(row, c). One
 /// block row a piece of the channels, one block column a group.
 template <class T>
@@ -22,10 +38,8 @@ struct GroupSumBody {
     if (c >= p.channels) return;
     const Index first = exec.block() * p.rows_a_group;
     const Index last = first + p.rows_a_group < p.rows ? first + p.rows_a_group : p.rows;
-    double sum = 0;
-    for (Index row = first; row < last; ++row)
-      sum += static_cast<double>(exec.load(p.x + row * p.channels + c));
-    exec.store(p.sums + Index{exec.block()} * p.channels + c, sum);
+    exec.store(p.sums + Index{exec.block()} * p.channels + c,
+               ordered_sum(exec, p.x + first * p.channels + c, p.channels, last - first));
   }
 };
 
@@ -43,9 +57,7 @@ struct MeanBody {
   static EQSR_DEVICE void run(Exec& exec, const Params& p) {
     const int c = exec.block() * max_threads + exec.thread();
     if (c >= p.channels) return;
-    double sum = 0;
-    for (Index group = 0; group < p.groups; ++group)
-      sum += exec.load(p.sums + group * p.channels + c);
+    const double sum = ordered_sum(exec, p.sums + c, p.channels, p.groups);
     exec.store(p.mean + c, static_cast<float>(sum / p.count));
   }
 };

@@ -4,11 +4,11 @@
 
 /// The product engines: one warp multiplies 32 rows by N columns, 32 steps at a time.
 ///
-/// The left operand is float32 in shared memory, whatever the precision; the right operand is a
-/// tile in the engine's own order, `b_offset(k, n)`, which the weights are packed in; the tile has
-/// `Width` columns, and the warp's N begin at element `b_offset(0, first)`, a multiple of 16. The
-/// sums stay in registers: value i of a lane belongs to row `row(lane, i)` and column
-/// `column(lane, i)`.
+/// The left operand is float32 in shared memory, whatever the precision, or was rounded to bfloat16
+/// on its way there, where that is the precision; the right operand is a tile in the engine's own
+/// order, `b_offset(k, n)`, which the weights are packed in; the tile has `Width` columns, and the
+/// warp's N begin at element `b_offset(0, first)`, a multiple of 16. The sums stay in registers:
+/// value i of a lane belongs to row `row(lane, i)` and column `column(lane, i)`.
 /// Everything above this file is the same for every precision; an engine on wgmma would replace
 /// this file and the loads of its operands.
 namespace eqsr { inline namespace EQSR_ABI { namespace gpu {
@@ -167,6 +167,24 @@ struct MmaEngine {
           left[step][tile].set(exec, r, two.v[0], two.v[1]);
         }
       }
+    }
+    multiply_fragments(exec, left, b, sums);
+  }
+
+  /// The same for a left operand that is bfloat16 already. Rows begin at multiples of 16 bytes, and
+  /// a pitch of tile_pitch() keeps the eight that ldmatrix reads at once in different banks.
+  template <class Exec>
+  static EQSR_DEVICE void multiply(Exec& exec, const Shared<Exec, Operand>& a, int pitch,
+                                   const Shared<Exec, Operand>& b, float (&sums)[std::size_t{N}]) {
+    static_assert(Planes == 1);
+    const int lane = exec.lane();
+    Fragment left[2][2];
+    EQSR_UNROLL
+    for (int step = 0; step < 2; ++step) {
+      EQSR_UNROLL
+      for (int tile = 0; tile < 2; ++tile)
+        exec.load_matrix(a, (tile * 16 + lane % 16) * pitch + step * 16 + lane / 16 * 8,
+                         left[step][tile].part[0]);
     }
     multiply_fragments(exec, left, b, sums);
   }

@@ -1,16 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <eqsr/cuda/kernel/gemm.hpp>        // copy_channels, copy_weights
-#include <eqsr/cuda/kernel/layer_norm.hpp>  // row_statistics
+#include <eqsr/cuda/kernel/layer_norm.hpp>  // row_statistics, warp_sum
+
+#include <type_traits>  // conditional_t
 
 namespace eqsr { inline namespace EQSR_ABI { namespace gpu {
 
 /// A perceptron in one kernel: y = residual + bias2 + W2 GELU(bias1 + W1 norm(x)), 64 rows a block.
 ///
-/// The rows stay in shared memory, where they are normalised if there is a norm. The hidden layer
-/// exists 64 columns at a time: sums, GELU, shared memory, left operand of the second product. The
-/// weights of the next step arrive by cp.async meanwhile. Warps are 2 by 4: 32 rows, and a quarter
-/// of the columns, each.
+/// The rows stay in shared memory, normalised if there is a norm. The hidden layer exists 64
+/// columns at a time: sums, GELU, shared memory, left operand of the second product. The weights of
+/// the next step arrive by cp.async meanwhile. Warps are 2 by 4: 32 rows, and a quarter of the
+/// columns, each.
+///
+/// Where one bfloat16 is the precision, rows and hidden layer are rounded once, on their way to
+/// shared memory: half the bytes there, and no conversion by each of the four warps that read them.
+/// The sums are then those of the rounded hidden layer, which is what the second product sees.
 ///
 /// Where wanted, it also sums the hidden columns of its rows, in order. No block has rows of two
 /// groups, so the sums of a group do not depend on which groups are computed together.
@@ -23,6 +29,8 @@ struct MlpBody {
   using Operand = typename Wide::Operand;
   static constexpr int weights_of_step = Wide::planes * Wide::tile_size;
   static constexpr int hidden_pitch = tile_pitch(weight_columns);
+  static constexpr bool rounds = P == Precision::bf16;
+  using Left = std::conditional_t<rounds, std::uint16_t, float>;  ///< rows and hidden layer
 
   struct Params {
     const float* x;                        ///< (count, channels)
@@ -40,7 +48,7 @@ struct MlpBody {
 
   EQSR_HD static constexpr int tiles(int columns) { return ceil_div(columns, weight_columns); }
   static constexpr int shared_bytes(int channels) {
-    return rows * (tile_pitch(channels) + hidden_pitch) * int{sizeof(float)} +
+    return rows * (tile_pitch(channels) + hidden_pitch) * int{sizeof(Left)} +
            2 * tiles(channels) * weights_of_step * int{sizeof(Operand)};
   }
 
@@ -56,12 +64,12 @@ struct MlpBody {
     const Index group_end = (group + 1) * p.group;
     const Index end = group_end < p.count ? group_end : p.count;
     const int left = static_cast<int>(end - first_row < rows ? end - first_row : rows);
-    const auto input = exec.template shared<float>(0, rows * pitch);
-    const auto hidden =
-        exec.template shared<float>(rows * pitch * int{sizeof(float)}, rows * hidden_pitch);
+    const auto input = exec.template shared<Left>(0, rows * pitch);
+    const int hidden_byte = rows * pitch * int{sizeof(Left)};
+    const auto hidden = exec.template shared<Left>(hidden_byte, rows * hidden_pitch);
     const auto weights = [&](int step) {
       const int size = out_tiles * weights_of_step;
-      return exec.template shared<Operand>(rows * (pitch + hidden_pitch) * int{sizeof(float)} +
+      return exec.template shared<Operand>(rows * (pitch + hidden_pitch) * int{sizeof(Left)} +
                                                step % 2 * size * int{sizeof(Operand)},
                                            size);
     };
@@ -83,19 +91,24 @@ struct MlpBody {
                      out_tiles * weights_of_step, exec.thread(), max_threads);
     };
 
-    const int pieces = inner * tile_steps / 4;
-    for (int i = exec.thread(); i < rows * pieces; i += max_threads) {
-      const int r = i / pieces, k = i % pieces * 4;
-      const bool inside = r < left;
-      copy_channels(exec, input, r * pitch + k, inside ? p.x + (first_row + r) * p.channels : p.x,
-                    k, p.channels, inside, p.vector);
-    }
     fetch(0);
-    exec.commit();
-    if (p.norm_weight) {
-      exec.template wait<0>();
-      exec.sync();
-      normalise(exec, p, input, pitch);
+    if constexpr (rounds) {
+      exec.commit();
+      round_rows(exec, p, first_row, left, pitch);
+    } else {
+      const int pieces = inner * tile_steps / 4;
+      for (int i = exec.thread(); i < rows * pieces; i += max_threads) {
+        const int r = i / pieces, k = i % pieces * 4;
+        const bool inside = r < left;
+        copy_channels(exec, input, r * pitch + k, inside ? p.x + (first_row + r) * p.channels : p.x,
+                      k, p.channels, inside, p.vector);
+      }
+      exec.commit();
+      if (p.norm_weight) {
+        exec.template wait<0>();
+        exec.sync();
+        normalise(exec, p, input, pitch);
+      }
     }
 
     const int row_warp = exec.warp() % 2, column_warp = exec.warp() / 2;
@@ -116,7 +129,7 @@ struct MlpBody {
         Narrow::multiply(exec, input.at(row_warp * 32 * pitch + k * tile_steps), pitch,
                          weights(step).at(Narrow::b_offset(0, column_warp * 16)), inside);
         if (k == inner - 1)
-          keep_hidden(exec, p, tile * weight_columns, row_warp, column_warp, inside, hidden);
+          keep_hidden(exec, p, tile * weight_columns, row_warp, column_warp, inside, hidden_byte);
         continue;
       }
       if (k == inner && p.sums) sum_hidden(exec, p, left, tile * weight_columns, hidden);
@@ -131,6 +144,72 @@ struct MlpBody {
   }
 
  private:
+  /// The rows of x as bfloat16, a warp eight of them: normalised if there is a norm, zeros where
+  /// there is nothing. Four are loaded at once, so that they do not wait for one another.
+  template <class Exec>
+  static EQSR_DEVICE void round_rows(Exec& exec, const Params& p, Index first_row, int left,
+                                     int pitch) {
+    constexpr int together = 4, pairs = most_channels / 64;
+    const auto input = exec.template shared<std::uint32_t>(0, rows * pitch / 2);
+    const int lane = exec.lane(), columns = round_up(p.channels, tile_steps);
+    for (int first = exec.warp() * 8; first < exec.warp() * 8 + 8; first += together) {
+      float x[together][2 * pairs];
+      EQSR_UNROLL
+      for (int r = 0; r < together; ++r) {
+        const float* row = p.x + (first_row + first + r) * p.channels;
+        EQSR_UNROLL
+        for (int j = 0; j < pairs; ++j) {
+          const int c = 64 * j + 2 * lane;
+          x[r][2 * j] = x[r][2 * j + 1] = 0;
+          if (first + r >= left || c >= p.channels) continue;
+          if (p.vector) {
+            const Float2 two = exec.load2(row + c);
+            x[r][2 * j] = two.v[0];
+            x[r][2 * j + 1] = two.v[1];
+          } else {
+            x[r][2 * j] = exec.load(row + c);
+            if (c + 1 < p.channels) x[r][2 * j + 1] = exec.load(row + c + 1);
+          }
+        }
+      }
+      EQSR_UNROLL
+      for (int r = 0; r < together; ++r) {
+        if (p.norm_weight) normalise(exec, p, x[r]);
+        EQSR_UNROLL
+        for (int j = 0; j < pairs; ++j) {
+          const int c = 64 * j + 2 * lane;
+          if (c < columns)
+            input.store(((first + r) * pitch + c) / 2,
+                        exec.pack_bf16(x[r][2 * j], x[r][2 * j + 1]));
+        }
+      }
+    }
+  }
+
+  /// The norm of a row in registers: the lane's numbers are pairs of channels, 64 apart.
+  template <class Exec, std::size_t Count>
+  static EQSR_DEVICE void normalise(Exec& exec, const Params& p, float (&x)[Count]) {
+    const auto channel = [&](int i) { return 64 * (i / 2) + 2 * exec.lane() + i % 2; };
+    constexpr int count = int{Count};
+    float sum = 0, squares = 0;
+    EQSR_UNROLL
+    for (int i = 0; i < count; ++i) sum += x[i];  // zero beyond the last channel
+    const float mean = warp_sum(exec, sum) / static_cast<float>(p.channels);
+    EQSR_UNROLL
+    for (int i = 0; i < count; ++i) {
+      const float d = channel(i) < p.channels ? x[i] - mean : 0.0f;
+      squares += d * d;
+    }
+    const float variance = warp_sum(exec, squares) / static_cast<float>(p.channels);
+    const float inverse = exec.inverse_sqrt(variance + p.epsilon);
+    EQSR_UNROLL
+    for (int i = 0; i < count; ++i) {
+      const int c = channel(i);
+      if (c < p.channels)
+        x[i] = (x[i] - mean) * inverse * exec.load(p.norm_weight + c) + exec.load(p.norm_bias + c);
+    }
+  }
+
   template <class Exec>
   static EQSR_DEVICE void normalise(Exec& exec, const Params& p, const Shared<Exec, float>& input,
                                     int pitch) {
@@ -148,20 +227,40 @@ struct MlpBody {
   template <class Exec>
   static EQSR_DEVICE void keep_hidden(Exec& exec, const Params& p, int first, int row_warp,
                                       int column_warp, const float (&sums)[weight_columns / 4],
-                                      const Shared<Exec, float>& hidden) {
+                                      int hidden_byte) {
     const int lane = exec.lane();
+    float values[weight_columns / 4];
     EQSR_UNROLL
     for (int i = 0; i < weight_columns / 4; ++i) {
-      const int n = column_warp * 16 + Narrow::column(lane, i);
-      const float bias = first + n < p.hidden ? exec.load(p.expand_bias + first + n) : 0.0f;
-      hidden.store((row_warp * 32 + Narrow::row(lane, i)) * hidden_pitch + n,
-                   activate(exec, Activation::gelu, sums[i] + bias));
+      const int n = first + column_warp * 16 + Narrow::column(lane, i);
+      const float bias = n < p.hidden ? exec.load(p.expand_bias + n) : 0.0f;
+      values[i] = activate(exec, Activation::gelu, sums[i] + bias);
+    }
+    const auto place = [&](int i) {
+      return (row_warp * 32 + Narrow::row(lane, i)) * hidden_pitch + column_warp * 16 +
+             Narrow::column(lane, i);
+    };
+    if constexpr (rounds) {  // neighbours are a pair of columns
+      const auto hidden = exec.template shared<std::uint32_t>(hidden_byte, rows * hidden_pitch / 2);
+      EQSR_UNROLL
+      for (int i = 0; i < weight_columns / 4; i += 2)
+        hidden.store(place(i) / 2, exec.pack_bf16(values[i], values[i + 1]));
+    } else {
+      const auto hidden = exec.template shared<float>(hidden_byte, rows * hidden_pitch);
+      EQSR_UNROLL
+      for (int i = 0; i < weight_columns / 4; ++i) hidden.store(place(i), values[i]);
     }
   }
 
   template <class Exec>
   static EQSR_DEVICE void sum_hidden(Exec& exec, const Params& p, int left, int first,
-                                     const Shared<Exec, float>& hidden) {
+                                     const Shared<Exec, Left>& hidden) {
+    const auto value = [&](int i) {
+      if constexpr (rounds)
+        return exec.as_float(std::uint32_t{hidden.load(i)} << 16);
+      else
+        return hidden.load(i);
+    };
     const int n = exec.thread();
     if (n >= weight_columns || first + n >= p.hidden) return;
     // Eight numbers as float32, which many devices have more units for, and those as double.
@@ -170,7 +269,7 @@ struct MlpBody {
       float part = 0;
       EQSR_UNROLL
       for (int r = 0; r < 8; ++r)
-        if (first_row + r < left) part += hidden.load((first_row + r) * hidden_pitch + n);
+        if (first_row + r < left) part += value((first_row + r) * hidden_pitch + n);
       sum += static_cast<double>(part);
     }
     exec.store(p.sums + Index{exec.block()} * p.hidden + first + n, sum);
