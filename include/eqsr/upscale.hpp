@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <eqsr/core/image.hpp>  // Image
+#include <eqsr/core/size.hpp>   // Target, Size, resolve
 #include <eqsr/load.hpp>
 #include <eqsr/net/eqsr.hpp>
 
@@ -10,58 +11,6 @@
 
 /// The front door: load a network, upscale an image.
 namespace eqsr { inline namespace EQSR_ABI {
-
-/// How large the result shall be: one of
-///   {.scale = 3.7}   {.scale_y = 2, .scale_x = 3.5}   {.height = 1080, .width = 1920}
-/// Sizes from scales are max(1, nearbyint(extent * scale)).
-struct Target {
-  double scale = 0;
-  double scale_y = 0, scale_x = 0;
-  int height = 0, width = 0;
-  std::optional<float> condition{};  ///< overrides the number t that conditions the trunk
-};
-
-/// Height and width of an image.
-struct Size {
-  int height = 0, width = 0;
-  bool operator==(const Size&) const = default;
-};
-
-namespace detail {
-inline int scaled_extent(int extent, double scale) {
-  EQSR_EXPECTS(std::isfinite(scale) && scale > 0, "bad_argument", "The scale ", scale,
-               " is no enlargement: it must be a positive number, such as 2 or 3.7.");
-  const double scaled = (std::max)(1.0, std::nearbyint(extent * scale));
-  EQSR_EXPECTS(scaled <= 1 << 24, "limit_exceeded", "The scale ", scale, " makes ", extent,
-               " pixels into ", scaled, "; at most 16777216 a side are supported.");
-  return static_cast<int>(scaled);
-}
-}  // namespace detail
-
-/// The size of the result for an input of h x w pixels.
-inline Size resolve(const Target& target, int height, int width) {
-  const bool one = target.scale != 0;
-  const bool two = target.scale_y != 0 || target.scale_x != 0;
-  const bool size = target.height != 0 || target.width != 0;
-  EQSR_EXPECTS(int{one} + int{two} + int{size} == 1, "bad_argument",
-               "A target needs exactly one of a scale, a scale for each axis, or a height and a "
-               "width. Set one of them, for example Target{.scale = 2}.");
-  EQSR_EXPECTS(height > 0 && width > 0, "bad_argument", "The image has ", height, " x ", width,
-               " pixels; it needs at least one.");
-  if (one)
-    return {detail::scaled_extent(height, target.scale),
-            detail::scaled_extent(width, target.scale)};
-  if (two)
-    return {detail::scaled_extent(height, target.scale_y),
-            detail::scaled_extent(width, target.scale_x)};
-  EQSR_EXPECTS(target.height > 0 && target.width > 0, "bad_argument", "A target of ", target.height,
-               " x ", target.width,
-               " pixels is no size. Set a positive height and a positive width.");
-  EQSR_EXPECTS(target.height <= 1 << 24 && target.width <= 1 << 24, "limit_exceeded",
-               "A target of ", target.height, " x ", target.width,
-               " pixels is too large; at most 16777216 a side are supported.");
-  return {target.height, target.width};
-}
 
 /// What an upscaling will need, before anything is computed.
 struct UpscalePlan {
@@ -93,6 +42,10 @@ struct Features {
 /// memory of their own specialise it, in a header that comes with their kernels.
 template <class B>
 struct Transfer {
+  /// Whether others take of the same memory, so that it may run out in spite of a plan: then
+  /// `upscale` tries again with less kept.
+  static constexpr bool shares_memory = false;
+
   /// `forward_bands(ctx, net, x, bands, condition)` for x and bands on the host.
   static void forward(AnyContext auto& ctx, const auto& net, Plane<const float, 3> x,
                       const Bands& bands, std::optional<float> condition) {
@@ -208,6 +161,33 @@ void with_memory(C& ctx, const UpscalePlan& plan, const Work& work) {
   ctx.checkpoint(1, "done");
 }
 
+/// Runs `work(plan)` with the memory of `make_plan()`, a plan for an image. Where others share the
+/// memory and it runs out in the middle, it plans and runs again with less kept between the passes,
+/// unless `begun`: then rows were handed on, which cannot be taken back.
+template <AnyContext C, class MakePlan, class Work>
+void run_planned(C& ctx, const MakePlan& make_plan, const Work& work, const bool& begun) {
+  const auto run = [&](const UpscalePlan& plan) { with_memory(ctx, plan, [&] { work(plan); }); };
+  if constexpr (!Transfer<typename C::backend>::shares_memory) {
+    run(make_plan());
+  } else {
+    struct Kept {  // the caller's choice comes back
+      C& ctx;
+      Storage storage = ctx.storage;
+      ~Kept() { ctx.storage = storage; }
+    } const kept{ctx};
+    for (;;) {
+      const UpscalePlan plan = make_plan();
+      try {
+        return run(plan);
+      } catch (const Error& error) {
+        if (error.code() != "out_of_memory" || plan.storage == Storage::none || begun) throw;
+      }
+      ctx.arena().clear();
+      ctx.storage = static_cast<Storage>(int(plan.storage) + 1);
+    }
+  }
+}
+
 /// The bands of a plan, which are checked before they are handed on.
 [[gnu::noinline]] inline Bands checked(const UpscalePlan& plan, float* whole,
                                        const RowSink* sink = nullptr, const RowPart& part = {}) {
@@ -247,13 +227,16 @@ template <AnyContext C, Network N>
 Image upscale(C& ctx, const N& net, const Image& image, const Target& target) {
   return detail::with_typed_errors([&] {
     detail::expect_image(image);
-    const UpscalePlan plan = plan_upscale(ctx, net, image.height, image.width, target);
-    Image result = blank_image(plan.size.height, plan.size.width);
-    detail::with_memory(ctx, plan, [&] {
-      const Plane<const float, 3> x(image.pixels.data(), image.height, image.width);
-      Transfer<typename C::backend>::forward(
-          ctx, net, x, detail::checked(plan, result.pixels.data()), target.condition);
-    });
+    Image result;
+    detail::run_planned(
+        ctx, [&] { return plan_upscale(ctx, net, image.height, image.width, target); },
+        [&](const UpscalePlan& plan) {
+          result = blank_image(plan.size.height, plan.size.width);
+          const Plane<const float, 3> x(image.pixels.data(), image.height, image.width);
+          Transfer<typename C::backend>::forward(
+              ctx, net, x, detail::checked(plan, result.pixels.data()), target.condition);
+        },
+        false);
     return result;
   });
 }
@@ -270,13 +253,22 @@ void upscale_rows(C& ctx, const N& net, const Image& image, const Target& target
     detail::expect_image(image);
     constexpr bool computes = requires { requires N::computes_parts; };
     detail::expect_part(computes, part, resolve(target, image.height, image.width).height);
-    const UpscalePlan plan =
-        plan_upscale_rows(ctx, net, image.height, image.width, target, part, beside);
-    detail::with_memory(ctx, plan, [&] {
-      const Plane<const float, 3> x(image.pixels.data(), image.height, image.width);
-      Transfer<typename C::backend>::forward(
-          ctx, net, x, detail::checked(plan, nullptr, &sink, part), target.condition);
-    });
+    bool begun = false;
+    const RowSink take = [&](Index y, Plane<float, 3> rows) {
+      begun = true;
+      if (sink) sink(y, rows);
+    };
+    detail::run_planned(
+        ctx,
+        [&] {
+          return plan_upscale_rows(ctx, net, image.height, image.width, target, part, beside);
+        },
+        [&](const UpscalePlan& plan) {
+          const Plane<const float, 3> x(image.pixels.data(), image.height, image.width);
+          Transfer<typename C::backend>::forward(
+              ctx, net, x, detail::checked(plan, nullptr, &take, part), target.condition);
+        },
+        begun);
   });
 }
 
@@ -369,13 +361,18 @@ Image upscale(C& ctx, const N& net, const Features<N>& features, const Target& t
     expect_compatible<typename N::backend, typename C::backend>();
     const Size from{features.height(), features.width()};
     const Size to = resolve(target, from.height, from.width);
-    const UpscalePlan plan = detail::TargetPlanner<C, N>{ctx, net, from, to}.plan();
     Image result = blank_image(to.height, to.width);
-    detail::with_memory(ctx, plan, [&] {
-      Transfer<typename C::backend>::reconstruct(ctx, net, features.image.view(),
-                                                 features.values.view(),
-                                                 detail::checked(plan, result.pixels.data()));
-    });
+    detail::run_planned(
+        ctx,
+        [&] {
+          return detail::TargetPlanner<C, N>{ctx, net, from, to}.plan();
+        },
+        [&](const UpscalePlan& plan) {
+          Transfer<typename C::backend>::reconstruct(ctx, net, features.image.view(),
+                                                     features.values.view(),
+                                                     detail::checked(plan, result.pixels.data()));
+        },
+        false);
     return result;
   });
 }

@@ -226,6 +226,69 @@ TEST_CASE_FIXTURE(
   CHECK(upscaled(ctx, net).size() == 6 * 7 * 3);
 }
 
+TEST_CASE("cuda context: where memory runs out in the middle, less is kept, with the same bits") {
+  auto& memory = DeviceMemory::instance();
+  Net shared;
+  fill(shared);
+  Context<Cuda> first;
+  const auto truth = upscaled(first, shared);
+  const auto features = eqsr::features_of(first, shared, picture(4, 5), context_target);
+  const auto plan = eqsr::plan_upscale(first, shared, 4, 5, context_target);
+  for (const bool late : {false, true}) {
+    const Machine machine({.late = late});
+    // Each allocation of a first picture, for the workspace and for the forms of weights, in turn.
+    int refused = 0;
+    for (bool more = true; more; refused += more) {
+      const Net net = shared;  // without forms
+      Context<Cuda> ctx;
+      memory.refused = memory.allocations() + std::size_t(refused);
+      CHECK(same_bits(upscaled(ctx, net), truth));
+      more = memory.refused == ~std::size_t{0};
+      memory.refused = ~std::size_t{0};
+      CHECK(ctx.storage == eqsr::Storage::both);
+      CHECK((ctx.arena().capacity() < plan.workspace) == more);
+    }
+    CHECK(refused > 5);
+  }
+  // Whoever takes the memory keeps it: no more is left than what one plane needs.
+  Context<Cuda> ctx;
+  ctx.max_memory = plan.bytes;
+  const std::size_t limit = memory.limit;
+  memory.limit = memory.in_use() + plan.workspace - 1;
+  CHECK(same_bits(upscaled(ctx, shared), truth));
+  CHECK(same_bits(eqsr::upscale(ctx, shared, features, context_target).pixels, truth));
+  memory.limit = limit;
+}
+
+TEST_CASE("cuda context: rows that were handed on are not computed again") {
+  auto& fake = FakeCuda::instance();
+  Net net;
+  fill(net);
+  Context<Cuda> ctx;
+  ctx.band_height = 8;
+  const eqsr::Target tall{.height = 24, .width = 3};
+  for (const bool early : {true, false}) {
+    std::vector<Index> rows;
+    const auto upscale = [&] {
+      eqsr::upscale_rows(ctx, net, picture(4, 5), tall, [&](Index y, eqsr::Plane<float, 3>) {
+        rows.push_back(y);
+        if (early || y > 0) return;
+        fake.fail_at = fake.calls;
+        fake.fail_with = eqsr::gpu::out_of_memory;
+      });
+    };
+    const FailAt fail(early ? 12 : -1, eqsr::gpu::out_of_memory);
+    const std::string error = error_of(upscale);
+    if (early) {
+      CHECK(error == "no error");
+      CHECK(rows == std::vector<Index>{0, 8, 16});
+    } else {
+      CHECK(error.starts_with("out_of_memory: "));
+      CHECK(rows == std::vector<Index>{0});
+    }
+  }
+}
+
 TEST_CASE("cuda context: whichever call of the runtime fails, it is named and nothing is left") {
   auto& fake = FakeCuda::instance();
   Net shared;
@@ -233,6 +296,7 @@ TEST_CASE("cuda context: whichever call of the runtime fails, it is named and no
   const auto work = [&] {
     Net net = shared;  // copies parameters, without their prepared forms
     Context<Cuda> ctx;
+    ctx.storage = eqsr::Storage::none;               // nothing less could be kept
     for (int i = 0; i < 3; ++i) upscaled(ctx, net);  // plain, recorded, replayed
   };
   fake.computes = false;  // the calls matter here, and there are a thousand of them

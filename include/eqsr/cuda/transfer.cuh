@@ -16,6 +16,8 @@ namespace eqsr { inline namespace EQSR_ABI {
 /// there are checkpoints, else one. Nothing is recorded where the result is handed on band by band.
 template <>
 struct Transfer<Cuda> {
+  static constexpr bool shares_memory = true;  ///< with all programs on the device
+
   static void forward(AnyContext auto& ctx, const auto& net, Plane<const float, 3> x,
                       const Bands& bands, std::optional<float> condition) {
     expect_here(ctx, net);

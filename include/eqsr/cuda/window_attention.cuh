@@ -24,6 +24,8 @@ void attention(Context<Cuda>& ctx, AttentionParams p) {
   static_assert(D <= 64,
                 "eqsr: the CUDA attention has heads of up to 64 channels. Use more heads.");
   p.piece = head_piece(p.qkv, p.heads, p.channels);
+  p.by_window = Divisor(p.window);
+  p.by_key_window = Divisor(p.key_window);
   p.scale = static_cast<float>(1 / std::sqrt(double(p.channels)));
   with_precision(ctx.precision, [&]<Precision P>() {
     using Body = AttentionBody<P, D <= 32 ? 32 : 64>;

@@ -12,6 +12,10 @@ DeviceMemory& DeviceMemory::instance() {
 
 void* DeviceMemory::allocate(std::size_t bytes, int device) {
   if (bytes == 0 || in_use_ + bytes > limit) return nullptr;
+  if (allocations_ == refused) {
+    refused = ~std::size_t{0};
+    return nullptr;
+  }
   constexpr std::size_t alignment = 256;  // as cudaMalloc
   Block block;
   block.storage.reset(new std::byte[bytes + alignment]);

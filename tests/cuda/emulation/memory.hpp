@@ -49,6 +49,7 @@ class DeviceMemory {
   [[nodiscard]] std::size_t allocations() const { return allocations_; }  ///< ever made
   [[nodiscard]] std::size_t in_use() const { return in_use_; }
   std::size_t limit = std::size_t{8} << 30;  ///< allocations beyond it fail
+  std::size_t refused = ~std::size_t{0};     ///< when so many have been made, the next one fails
 
  private:
   struct Block {

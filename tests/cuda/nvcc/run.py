@@ -27,7 +27,7 @@ TWICE, TWICE_BYTES, TWICE_REGISTERS = "MlpBody bf16", 81 * 1024, 128
 # Bytes that may be spilled: products of several planes sum 32 steps apart from the total, since
 # tensor cores cut off instead of rounding; that takes a few registers more than there are. The
 # perceptron of bf16 keeps to 128 registers, so that two blocks fit a multiprocessor.
-SPILLS = {"AttentionBody bf16x3": 272, "GemmBody bf16x3": 64, "GemmBody bf16x6": 48,
+SPILLS = {"AttentionBody bf16x3": 96, "GemmBody bf16x3": 64, "GemmBody bf16x6": 48,
           "KrigingBlockBody bf16x3": 48, "KrigingBlockBody bf16": 32, "MlpBody bf16": 56}
 PRECISIONS = ("float32", "bf16x3", "bf16", "bf16x6")
 HERE = pathlib.Path(__file__).resolve().parent

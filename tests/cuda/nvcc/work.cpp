@@ -3,9 +3,9 @@
 //
 //     work base|lite HEIGHT WIDTH NEW_HEIGHT NEW_WIDTH
 //
-// A line has the bytes that an operator moves, those of them that stay inside of a fused kernel, its
-// operations, and by how many products of bfloat16 the modes bf16x3 and bf16 replace one of float32:
-// none where the ordinary cores do it.
+// A line has the bytes that an operator moves, those of them that stay inside of a fused kernel,
+// its operations, and by how many products of bfloat16 the modes bf16x3 and bf16 replace one of
+// float32: none where the ordinary cores do it.
 #include <eqsr/net/eqsr.hpp>
 
 #include <cstdio>
@@ -28,10 +28,10 @@ bool in_perceptron = false, in_upsampler = false, after_involution = false;
 Work product(eqsr::Index rows, int inputs, int outputs) {
   if (rows == 1 || inputs <= 4 || outputs <= 4) return {};
   const bool same = inputs == outputs, predicts = in_upsampler && outputs % 9 == 0;
-  Work work = in_perceptron    ? Work{3, 1}
-              : !in_upsampler  ? Work{6, same ? 3 : 1}
+  Work work = in_perceptron      ? Work{3, 1}
+              : !in_upsampler    ? Work{6, same ? 3 : 1}
               : same || predicts ? Work{6, 3}
-                               : Work{3, 1};
+                                 : Work{3, 1};
   const bool last = same && std::exchange(after_involution, false);
   if (predicts) {
     work.inside = rows * (inputs + outputs);
@@ -64,8 +64,8 @@ struct Counted<eqsr::op::Conv2d> {
 template <>
 struct Counted<eqsr::op::ModulatedConv2d> {
   template <int In, int Out>
-  static Work of(eqsr::Plane<const float, In> x, const auto&, const auto&,
-                 eqsr::Plane<float, Out>, const auto&) {
+  static Work of(eqsr::Plane<const float, In> x, const auto&, const auto&, eqsr::Plane<float, Out>,
+                 const auto&) {
     return product(x.size() / In, In, Out);
   }
 };

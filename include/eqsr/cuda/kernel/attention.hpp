@@ -5,23 +5,12 @@
 
 namespace eqsr { inline namespace EQSR_ABI { namespace gpu {
 
-struct AttentionParams {
-  const float* qkv;    ///< (height, width, [3][heads][channels])
-  const float* table;  ///< (rows, heads)
-  float* y;            ///< (height, width, [heads][channels])
-  int height, width, heads, channels;
-  int window, key_window, shift;
-  bool overlapping;  ///< which way the table is filled
-  int piece = 4;     ///< bytes that a row of a head can be copied by: 4, 8 or 16
-  float scale = 1;   ///< channels^-1/2
-};
-
 /// i / n by a product, for n < 256 and 0 <= i < n² + 128: 2^24 / n, rounded up, is too large by
 /// less than 1, so a product by i by less than 2^24 / n.
 struct Divisor {
   int n;
   std::uint32_t factor;
-  EQSR_HD constexpr explicit Divisor(int by)
+  EQSR_HD constexpr explicit Divisor(int by = 1)
       : n(by),
         factor(((std::uint32_t{1} << 24) + static_cast<std::uint32_t>(by) - 1) /
                static_cast<std::uint32_t>(by)) {}
@@ -29,6 +18,18 @@ struct Divisor {
     return static_cast<int>(static_cast<std::uint32_t>(i) * factor >> 24);
   }
   [[nodiscard]] EQSR_HD constexpr int remainder(int i) const { return i - quotient(i) * n; }
+};
+
+struct AttentionParams {
+  const float* qkv;    ///< (height, width, [3][heads][channels])
+  const float* table;  ///< (rows, heads)
+  float* y;            ///< (height, width, [heads][channels])
+  int height, width, heads, channels;
+  int window, key_window, shift;
+  bool overlapping;                      ///< which way the table is filled
+  Divisor by_window{}, by_key_window{};  ///< with the parameters, where they take no register
+  int piece = 4;    ///< bytes that a row of a head can be copied by: 4, 8 or 16
+  float scale = 1;  ///< channels^-1/2
 };
 
 /// Attention of M x M queries to Mo x Mo keys, one window and head a block: window attention
@@ -79,9 +80,8 @@ struct AttentionBody {
     const int M = p.window, Mo = p.key_window, side = M + Mo - 1, key_count = Mo * Mo;
     const int chunks = ceil_div(M * M, queries);
     const int across = p.width / M, window = exec.block() / chunks;
-    const Window w{window / across * M, window % across * M,
-                   exec.block_y(),      exec.block() % chunks * queries,
-                   Divisor(M),          Divisor(Mo)};
+    const Window w{window / across * M, window % across * M, exec.block_y(),
+                   exec.block() % chunks * queries};
     const Layout at(side * side);
     const auto query = exec.template shared<float>(at.query, queries * pitch);
     const auto raw = exec.template shared<float>(at.raw, stages * 2 * keys * raw_pitch);
@@ -106,7 +106,7 @@ struct AttentionBody {
     EQSR_UNROLL
     for (int s = 0; s < Scores::slots; ++s) {
       const int i = w.first + warp * 32 + Scores::row_of_slot(lane, s);
-      const int y = w.queries.quotient(i), x = w.queries.remainder(i);
+      const int y = p.by_window.quotient(i), x = p.by_window.remainder(i);
       offset[s] = (M - 1) * (side + 1) - (i < M * M ? y * side + x : 0);
       region[s] = p.shift > 0 && i < M * M ? region_of(p, w.y + y, w.x + x) : 0;
       largest[s] = lowest;
@@ -150,7 +150,6 @@ struct AttentionBody {
  private:
   struct Window {
     int y, x, head, first;  ///< upper left pixel, head, first query of this block
-    Divisor queries, keys;  ///< by their numbers a row
   };
   /// The pieces that a row of a head is copied by.
   struct Pieces {
@@ -183,8 +182,8 @@ struct AttentionBody {
     for (int n = exec.thread(); n < queries << pieces.shift; n += max_threads) {
       const int row = pieces.row(n), k = pieces.column(n), i = w.first + row;
       const bool inside = i < p.window * p.window;
-      const int y = wrapped(w.y + w.queries.quotient(i) + p.shift, p.height);
-      const int x = wrapped(w.x + w.queries.remainder(i) + p.shift, p.width);
+      const int y = wrapped(w.y + p.by_window.quotient(i) + p.shift, p.height);
+      const int x = wrapped(w.x + p.by_window.remainder(i) + p.shift, p.width);
       const Index pixel = inside ? Index{y} * p.width + x : 0;
       copy_head(exec, p, query, row * pitch + k, p.qkv + pixel * 3 * C + w.head * p.channels, k,
                 inside);
@@ -200,7 +199,8 @@ struct AttentionBody {
     const int border = (p.key_window - p.window) / 2;
     for (int n = exec.thread(); n < keys << pieces.shift; n += max_threads) {
       const int row = pieces.row(n), k = pieces.column(n), j = first + row;
-      int y = w.y + w.keys.quotient(j) - border, x = w.x + w.keys.remainder(j) - border;
+      int y = w.y + p.by_key_window.quotient(j) - border,
+          x = w.x + p.by_key_window.remainder(j) - border;
       bool inside = j < p.key_window * p.key_window;
       if (p.overlapping) {
         inside = inside && y >= 0 && y < p.height && x >= 0 && x < p.width;
@@ -242,7 +242,7 @@ struct AttentionBody {
     }
     const int side = p.window + p.key_window - 1;
     for (int n = exec.thread(); n < keys; n += max_threads) {
-      const int j = first + n, y = w.keys.quotient(j), x = w.keys.remainder(j);
+      const int j = first + n, y = p.by_key_window.quotient(j), x = p.by_key_window.remainder(j);
       const bool inside = j < p.key_window * p.key_window;
       place.store(2 * n, inside ? y * side + x : -1);
       place.store(2 * n + 1, p.shift > 0 ? region_of(p, w.y + y, w.x + x) : 0);
@@ -312,8 +312,8 @@ struct AttentionBody {
       const int query = w.first + exec.warp() * 32 + Values::row(lane, i);
       const int k = Values::column(lane, i);
       if (query >= p.window * p.window || k >= p.channels) continue;
-      const int y = wrapped(w.y + w.queries.quotient(query) + p.shift, p.height);
-      const int x = wrapped(w.x + w.queries.remainder(query) + p.shift, p.width);
+      const int y = wrapped(w.y + p.by_window.quotient(query) + p.shift, p.height);
+      const int x = wrapped(w.x + p.by_window.remainder(query) + p.shift, p.width);
       exec.store(p.y + (Index{y} * p.width + x) * p.heads * p.channels + w.head * p.channels + k,
                  out[i] / total[Values::slot(i)]);
     }
