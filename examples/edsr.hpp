@@ -30,8 +30,7 @@ struct ResidualBlock {
   void forward(eqsr::AnyContext auto& ctx, Plane<const float, channels> x,
                Plane<float, channels> y) const {
     eqsr::Scope scope(ctx);
-    const auto hidden =
-        scope.template plane<channels>(x.template extent<'h'>(), x.template extent<'w'>());
+    const auto hidden = scope.template plane<channels>(eqsr::extent<'h'>(x), eqsr::extent<'w'>(x));
     first.forward(ctx, x, hidden, {.activation = eqsr::Activation::relu});
     second.forward(ctx, hidden, y, {.residual = rows(x)});
   }
@@ -54,7 +53,7 @@ struct Trunk {
     v("body.16", self.last);
   }
   void forward(eqsr::AnyContext auto& ctx, Plane<const float, 3> image, output f) const {
-    const auto h = image.template extent<'h'>(), w = image.template extent<'w'>();
+    const auto h = eqsr::extent<'h'>(image), w = eqsr::extent<'w'>(image);
     eqsr::Scope scope(ctx);
     const auto x = scope.template plane<3>(h, w), centred = scope.template plane<3>(h, w);
     const auto shallow = scope.template plane<channels>(h, w);
@@ -100,7 +99,7 @@ struct ScaleAwareTrunk {
                Plane<float, channels> f) const {
     eqsr::Scope scope(ctx);
     const auto features =
-        scope.template plane<channels>(image.template extent<'h'>(), image.template extent<'w'>());
+        scope.template plane<channels>(eqsr::extent<'h'>(image), eqsr::extent<'w'>(image));
     edsr.forward(ctx, image, features);
     const auto style = scope.template rows<encoded>(1);
     eqsr::encode_condition(ctx, t, eqsr::Encoding::division, style);

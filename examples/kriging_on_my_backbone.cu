@@ -29,7 +29,7 @@ struct MyBackbone {
     if constexpr (!eqsr::is_dry<typename Context::backend>) {  // where memory is planned, not used
       const int count = int(features.size());
       my_features<<<(count + 255) / 256, 256, 0, ctx.stream()>>>(
-          image.data(), int(image.template extent<'h'>()), int(image.template extent<'w'>()),
+          image.data(), int(eqsr::extent<'h'>(image)), int(eqsr::extent<'w'>(image)),
           features.data());
     }
   }

@@ -35,7 +35,7 @@ template <>
 struct eqsr::Kernel<my::op::LayerScale, eqsr::Reference> {
   template <int C>
   static void run(auto&, eqsr::Rows<const float, C> x, const auto& gamma, eqsr::Rows<float, C> y) {
-    for (eqsr::Index m = 0; m < x.template extent<'m'>(); ++m)
+    for (eqsr::Index m = 0; m < eqsr::extent<'m'>(x); ++m)
       for (int c = 0; c < C; ++c) y(m, c) = gamma(c) * x(m, c);
   }
 };

@@ -12,7 +12,7 @@ struct eqsr::Kernel<my::op::LayerScale, eqsr::Cpu> {
   static void run(eqsr::Context<eqsr::Cpu>& ctx, eqsr::Rows<const float, C> x, const auto& gamma,
                   eqsr::Rows<float, C> y) {
     constexpr eqsr::Index group = 256;  // rows that one task takes
-    const eqsr::Index count = x.template extent<'m'>();
+    const eqsr::Index count = eqsr::extent<'m'>(x);
     ctx.parallel_for((count + group - 1) / group, [&](eqsr::Index task, int /*thread*/) {
       const eqsr::Index first = task * group, rows = std::min(group, count - first);
       const eqsr::Rows<const float, C> from(x.data() + first * C, rows);

@@ -2,7 +2,7 @@
 #pragma once
 #include <eqsr/alpha.hpp>              // upscale_alpha
 #include <eqsr/core/function_ref.hpp>  // FunctionRef
-#include <eqsr/core/pixels.hpp>        // Pixels
+#include <eqsr/core/pixel_view.hpp>    // Pixels
 
 #include <functional>  // function
 #include <span>        // span
@@ -53,7 +53,7 @@ void enlarge_pixels(C& ctx, const N& net, const ConstPixels& from, const Target&
     image = opaque(image);
   }
   const auto each = [&](Index y, Plane<float, 3> band) {
-    for (Index row = 0; row < band.template extent<'h'>(); ++row) {
+    for (Index row = 0; row < extent<'h'>(band); ++row) {
       const float* rgb = &band(row, 0, 0);
       if (with_alpha)
         unpremultiply_row(rgb, &alpha[std::size_t(y + row) * std::size_t(size.width)], size.width,

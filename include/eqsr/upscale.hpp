@@ -34,8 +34,8 @@ struct Features {
   Planes<N::channels> values;
   float condition = 0;  ///< the number t that the trunk was told
 
-  [[nodiscard]] int height() const { return static_cast<int>(image.template extent<'h'>()); }
-  [[nodiscard]] int width() const { return static_cast<int>(image.template extent<'w'>()); }
+  [[nodiscard]] int height() const { return static_cast<int>(extent<'h'>(image)); }
+  [[nodiscard]] int width() const { return static_cast<int>(extent<'w'>(image)); }
 };
 
 /// How `upscale` brings pixels of the host to a network and back, also in a dry run. Backends with

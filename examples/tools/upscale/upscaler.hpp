@@ -107,7 +107,7 @@ class NetUpscaler : public Upscaler {
     const eqsr::Image low{s.height, s.width, s.channels, pixels};
     const eqsr::RowPart rows{part.begin, part.end, part.meet};
     const auto each = [&](eqsr::Index, eqsr::Plane<float, 3> band) {
-      for (eqsr::Index y = 0; y < band.template extent<'h'>(); ++y) row(&band(y, 0, 0));
+      for (eqsr::Index y = 0; y < eqsr::extent<'h'>(band); ++y) row(&band(y, 0, 0));
     };
     eqsr::upscale_rows(ctx_, net_, low, target(s), each, rows);
   }

@@ -122,7 +122,7 @@ Index parameter_count(const M& module) {
 /// The shape of a tensor as PyTorch states it.
 template <class B, class T, class... Axes>
 std::vector<Index> shape_of(const Tensor<B, T, Axes...>& tensor) {
-  return {tensor.template extent<Axes::letter>()...};
+  return {extent<Axes::letter>(tensor)...};
 }
 
 /// A parameter of a module without its type: what files need to know. Valid while the module is
@@ -149,7 +149,7 @@ namespace detail {
 template <class B, class... Axes>
 void add_tensor(std::vector<Parameter>& list, const std::string& name,
                 Tensor<B, float, Axes...>& tensor) {
-  add_parameter(list, name, {tensor.template extent<Axes::letter>()...}, tensor.data(),
+  add_parameter(list, name, {extent<Axes::letter>(tensor)...}, tensor.data(),
                 &Memory<B>::from_host);
 }
 }  // namespace detail

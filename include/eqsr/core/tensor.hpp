@@ -173,7 +173,7 @@ class Tensor {
   [[nodiscard]] Index size() const { return shape_.size(); }
   template <char Letter>
   [[nodiscard]] Index extent() const {
-    return shape_.template extent<Letter>();
+    return eqsr::extent<Letter>(shape_);
   }
   [[nodiscard]] std::uint64_t stamp() const { return memory_.stamp(); }
 
@@ -187,6 +187,12 @@ class Tensor {
   detail::TensorMemory<B> memory_;  ///< first: a failed copy then changes nothing
   view_type shape_;                 ///< its data is null
 };
+
+/// The size of an axis by its letter.
+template <char Letter, class B, class T, class... Axes>
+[[nodiscard]] Index extent(const Tensor<B, T, Axes...>& tensor) {
+  return tensor.template extent<Letter>();
+}
 
 /// The newest stamp of several tensors; it changes whenever one of them is written.
 template <class... Tensors>

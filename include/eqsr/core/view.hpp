@@ -97,6 +97,10 @@ class View {
     return product;
   }
 
+  /// The same memory, to be read.
+  [[nodiscard]] constexpr View<const T, Axes...> read() const {
+    return over(static_cast<const T*>(data_));
+  }
   /// A view of the same shape on other memory.
   template <class U>
   [[nodiscard]] constexpr View<U, Axes...> over(U* data) const {
@@ -121,6 +125,12 @@ class View {
   std::array<Index, std::size_t{dynamic_rank == 0 ? 1 : dynamic_rank}> extents_{};
 };
 
+/// The size of an axis by its letter, `extent<'h'>(plane)`: the member without a word of grammar.
+template <char Letter, class T, class... Axes>
+[[nodiscard]] constexpr Index extent(const View<T, Axes...>& view) {
+  return view.extent_at(View<T, Axes...>::template axis_of<Letter>());
+}
+
 /// Tokens: one row of C channels a pixel. Here and below no C stands for a number of channels that
 /// is known at run time: kernels are written for those, so that each is compiled once.
 template <class T, int C = dynamic>
@@ -133,7 +143,7 @@ using Plane = View<T, Axis<'h'>, Axis<'w'>, Axis<'c', C>>;
 /// The tokens of a plane.
 template <class T, int C>
 constexpr Rows<T, C> rows(const Plane<T, C>& plane) {
-  return Rows<T, C>(plane.data(), plane.template extent<'h'>() * plane.template extent<'w'>());
+  return Rows<T, C>(plane.data(), extent<'h'>(plane) * extent<'w'>(plane));
 }
 
 namespace detail {
@@ -151,8 +161,7 @@ template <class T, class... Axes>
 struct ShapeOf {
   char letters[sizeof...(Axes) + 1] = {Axes::letter...};
   Index extents[sizeof...(Axes) + 1];
-  explicit ShapeOf(const View<T, Axes...>& view)
-      : extents{view.template extent<Axes::letter>()...} {}
+  explicit ShapeOf(const View<T, Axes...>& view) : extents{extent<Axes::letter>(view)...} {}
   [[nodiscard]] std::string text() const {
     return shape_text(letters, extents, int{sizeof...(Axes)});
   }

@@ -12,16 +12,16 @@ struct Kernel<op::Bicubic, Cpu> {
   };
   template <int C>
   static Scratch scratch(auto& memory, Plane<const float, C>, Plane<float, C> y, Index, Index) {
-    return {memory.template array<CubicTaps>(y.template extent<'w'>())};
+    return {memory.template array<CubicTaps>(extent<'w'>(y))};
   }
   template <int C>
   static void run(Context<Cpu>& ctx, const Scratch& scratch, Plane<const float, C> x,
                   Plane<float, C> y, Index first, Index height) {
-    const Index h = x.template extent<'h'>(), w = x.template extent<'w'>();
-    const Index width = y.template extent<'w'>();
+    const Index h = extent<'h'>(x), w = extent<'w'>(x);
+    const Index width = extent<'w'>(y);
     CubicTaps* across = scratch.across;
     for (Index X = 0; X < width; ++X) across[X] = cubic_taps(X, width, w);
-    cpu::for_each_row(ctx, y.template extent<'h'>(), [&](Index Y) {
+    cpu::for_each_row(ctx, extent<'h'>(y), [&](Index Y) {
       const CubicTaps down = cubic_taps(first + Y, height, h);
       for (Index X = 0; X < width; ++X)
         for (int c = 0; c < C; ++c) {

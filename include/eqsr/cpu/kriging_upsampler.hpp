@@ -64,7 +64,7 @@ BlockWeights block_weights(AnyContext auto& ctx, const auto& block) {
           .contract_weight = block.contract.weight.data(),
           .contract_bias = block.contract.bias.data(),
           .attention = block.attention.weight.data(),
-          .attention_taps = static_cast<int>(block.attention.weight.template extent<'k'>())};
+          .attention_taps = static_cast<int>(extent<'k'>(block.attention.weight))};
 }
 
 }  // namespace cpu
@@ -89,8 +89,8 @@ struct Kernel<op::KrigingHead, Cpu> {
     const cpu::HeadTables& tables = scratch.tables;
     cpu::fill_head_tables(ctx, tables, *scratch.weights, eqsr::rows(x), encoded_rows,
                           encoded_columns);
-    const Index source_width = x.template extent<'w'>(), width = u.template extent<'w'>();
-    cpu::for_each_row(ctx, u.template extent<'h'>(), [&](Index h) {
+    const Index source_width = extent<'w'>(x), width = extent<'w'>(u);
+    cpu::for_each_row(ctx, extent<'h'>(u), [&](Index h) {
       with_isa(ctx.isa(), [&](auto simd) {
         const float* line = tables.features + rows.index(h) * source_width * L;
         for (Index w = 0; w < width; ++w)
@@ -146,13 +146,13 @@ struct Kernel<op::KrigingUpsampler, Cpu> {
       launch<op::FrequencyEncoding>(ctx, Rows<const float, 1>(axis.table.relative.data(), N),
                                     encoding, Rows<float, L::encoded>(axis.encoded, N));
     };
-    encode(scratch.down, x.template extent<'h'>());
-    encode(scratch.across, x.template extent<'w'>());
+    encode(scratch.down, extent<'h'>(x));
+    encode(scratch.across, extent<'w'>(x));
     const cpu::HeadTables& tables = scratch.tables;
     cpu::fill_head_tables(ctx, tables, *scratch.head, rows(x),
                           Rows<const float>(scratch.down.encoded, H, L::encoded),
                           Rows<const float>(scratch.across.encoded, W, L::encoded));
-    const Index h = x.template extent<'h'>(), w = x.template extent<'w'>();
+    const Index h = extent<'h'>(x), w = extent<'w'>(x);
     const cpu::KrigingImage image{.L = L::latent,
                                   .H = H,
                                   .W = W,

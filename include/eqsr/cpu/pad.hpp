@@ -15,9 +15,9 @@ template <>
 struct Kernel<op::Crop, Cpu> {
   template <int C>
   static void run(Context<Cpu>&, Plane<const float, C> x, Plane<float, C> y) {
-    const Index width = y.template extent<'w'>();
-    for (Index h = 0; h < y.template extent<'h'>(); ++h)
-      std::copy_n(x.data() + h * x.template extent<'w'>() * C, width * C, y.data() + h * width * C);
+    const Index width = extent<'w'>(y);
+    for (Index h = 0; h < extent<'h'>(y); ++h)
+      std::copy_n(x.data() + h * extent<'w'>(x) * C, width * C, y.data() + h * width * C);
   }
 };
 

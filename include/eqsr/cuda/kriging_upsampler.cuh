@@ -127,7 +127,7 @@ struct Kernel<op::KrigingUpsampler, Cuda> {
       gpu::axis_factors(ctx, axis.table, layer.lengthscale.data(), axis.factor);
       launch<op::FrequencyEncoding>(ctx, Rows<const float, 1>(axis.table.relative.data(), N),
                                     encoding, encoded);
-      return Rows<const float, L::encoded>(encoded);
+      return encoded.read();
     };
     const auto encoded_rows = encode(scratch.down, x.template extent<'h'>());
     const auto encoded_columns = encode(scratch.across, x.template extent<'w'>());

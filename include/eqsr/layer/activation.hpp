@@ -40,9 +40,9 @@ struct Epilogue {
 
   /// Throws `shape_mismatch` unless the residual, if there is one, has the output's rows.
   void expect_rows(Rows<const float, C> y, const char* layer) const {
-    EQSR_EXPECTS(residual.empty() || residual.template extent<'m'>() == y.template extent<'m'>(),
-                 "shape_mismatch", layer, ": the residual (", shape_text(residual),
-                 ") and the output (", shape_text(y), ") must have the same number of rows.");
+    EQSR_EXPECTS(residual.empty() || extent<'m'>(residual) == extent<'m'>(y), "shape_mismatch",
+                 layer, ": the residual (", shape_text(residual), ") and the output (",
+                 shape_text(y), ") must have the same number of rows.");
   }
 
   /// The specification of the epilogue, for one element.

@@ -38,15 +38,15 @@ struct AdaptiveFeatureExtractor {
 
   void forward(AnyContext auto& ctx, input x, On<B, Channels<const float, Style>> style,
                output y) const {
-    const Index h = x.template extent<'h'>(), w = x.template extent<'w'>();
+    const Index h = extent<'h'>(x), w = extent<'w'>(x);
     Scope scope(ctx);
     const auto a = scope.template plane<C>(h, w), n = scope.template plane<C>(h, w);
     expand.forward(ctx, x, a);
-    norm1.forward(ctx, rows(Plane<const float, C>(a)), rows(n), Activation::gelu);
-    modulated.forward(ctx, n, style, y, {.residual = rows(Plane<const float, C>(a))});
-    norm2.forward(ctx, rows(Plane<const float, C>(y)), rows(n), Activation::gelu);
+    norm1.forward(ctx, rows(a.read()), rows(n), Activation::gelu);
+    modulated.forward(ctx, n, style, y, {.residual = rows(a.read())});
+    norm2.forward(ctx, rows(y.read()), rows(n), Activation::gelu);
     squeeze_excitation.forward(ctx, n, n);
-    contract.forward(ctx, n, y, {.residual = rows(Plane<const float, C>(y))});
+    contract.forward(ctx, n, y, {.residual = rows(y.read())});
   }
 };
 

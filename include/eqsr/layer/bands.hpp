@@ -67,10 +67,8 @@ KeptPlanes kept_planes(Scope<C>& memory, Storage policy, Index floats) {
 /// The whole of y, with what the context keeps between the passes.
 template <AnyContext C>
 Bands whole_image(const C& ctx, Plane<float, 3> y) {
-  return {.height = y.template extent<'h'>(),
-          .width = y.template extent<'w'>(),
-          .whole = y.data(),
-          .storage = ctx.storage};
+  return {
+      .height = extent<'h'>(y), .width = extent<'w'>(y), .whole = y.data(), .storage = ctx.storage};
 }
 
 }}  // namespace eqsr::EQSR_ABI

@@ -48,11 +48,11 @@ template <>
 struct Kernel<op::Bicubic, Reference> {
   template <int C>
   static void run(auto&, Plane<const float, C> x, Plane<float, C> y, Index first, Index height) {
-    const Index width = y.template extent<'w'>();
-    for (Index h = 0; h < y.template extent<'h'>(); ++h) {
-      const CubicTaps down = cubic_taps(first + h, height, x.template extent<'h'>());
+    const Index width = extent<'w'>(y);
+    for (Index h = 0; h < extent<'h'>(y); ++h) {
+      const CubicTaps down = cubic_taps(first + h, height, extent<'h'>(x));
       for (Index w = 0; w < width; ++w) {
-        const CubicTaps across = cubic_taps(w, width, x.template extent<'w'>());
+        const CubicTaps across = cubic_taps(w, width, extent<'w'>(x));
         for (int c = 0; c < C; ++c) {
           double sum = 0;
           for (std::size_t ky = 0; ky < 4; ++ky)

@@ -52,7 +52,7 @@ template <>
 struct Kernel<op::ChannelMean, Reference> {
   template <int C>
   static void run(auto&, Plane<const float, C> x, Channels<float, C> y) {
-    const Index height = x.template extent<'h'>(), width = x.template extent<'w'>();
+    const Index height = extent<'h'>(x), width = extent<'w'>(x);
     for (int c = 0; c < C; ++c) {
       double sum = 0;
       for (Index h = 0; h < height; ++h) {
@@ -70,7 +70,7 @@ struct Kernel<op::ChannelScale, Reference> {
   template <int C>
   static void run(auto&, Rows<const float, C> x, Channels<const float, C> gate, Rows<float, C> y,
                   Rows<const float, C> residual) {
-    for (Index m = 0; m < x.template extent<'m'>(); ++m)
+    for (Index m = 0; m < extent<'m'>(x); ++m)
       for (int c = 0; c < C; ++c)
         y(m, c) = static_cast<float>((residual.empty() ? 0.0 : double(residual(m, c))) +
                                      double(gate(c)) * x(m, c));
@@ -83,7 +83,7 @@ struct Kernel<op::ChannelShift, Reference> {
   static void run(auto&, Rows<const float, C> x, const std::array<float, S>& shift,
                   Rows<float, C> y) {
     static_assert(S == C, "eqsr: ChannelShift: give one number a channel.");
-    for (Index m = 0; m < x.template extent<'m'>(); ++m)
+    for (Index m = 0; m < extent<'m'>(x); ++m)
       for (std::size_t c = 0; c < S; ++c) y(m, c) = x(m, c) + shift[c];
   }
 };
@@ -93,7 +93,7 @@ struct Kernel<op::ChannelFill, Reference> {
   template <int C, std::size_t S>
   static void run(auto&, const std::array<float, S>& value, Rows<float, C> y) {
     static_assert(S == C, "eqsr: ChannelFill: give one number a channel.");
-    for (Index m = 0; m < y.template extent<'m'>(); ++m)
+    for (Index m = 0; m < extent<'m'>(y); ++m)
       for (std::size_t c = 0; c < S; ++c) y(m, c) = value[c];
   }
 };

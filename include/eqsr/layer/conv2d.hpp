@@ -27,7 +27,7 @@ struct Kernel<op::Conv2d, Reference> {
   template <int In, int Out>
   static void run(auto&, Plane<const float, In> x, const auto& layer, Plane<float, Out> y,
                   const Epilogue<Out>& epilogue) {
-    const Index height = x.template extent<'h'>(), width = x.template extent<'w'>();
+    const Index height = extent<'h'>(x), width = extent<'w'>(x);
     for (Index h = 0; h < height; ++h)
       for (Index w = 0; w < width; ++w)
         for (int o = 0; o < Out; ++o) {
@@ -66,8 +66,7 @@ struct Conv2d {
     return View<const float, Axis<'o', Out>, Axis<'c', In>>(weight.data());
   }
   void forward(AnyContext auto& ctx, input x, output y, const Epilogue<Out>& epilogue = {}) const {
-    EQSR_EXPECTS(x.template extent<'h'>() == y.template extent<'h'>() &&
-                     x.template extent<'w'>() == y.template extent<'w'>(),
+    EQSR_EXPECTS(extent<'h'>(x) == extent<'h'>(y) && extent<'w'>(x) == extent<'w'>(y),
                  "shape_mismatch", "Conv2d: the input (", shape_text(x), ") and the output (",
                  shape_text(y), ") must have the same height and width.");
     epilogue.expect_rows(rows(y), "Conv2d");

@@ -62,8 +62,8 @@ struct Eca {
     const Channels<float, C> mean(scope.template array<float>(C));
     const Channels<float, C> gate(scope.template array<float>(C));
     launch<op::ChannelMean>(ctx, x, mean);
-    launch<op::Eca>(ctx, Channels<const float, C>(mean), *this, gate);
-    launch<op::ChannelScale>(ctx, rows(x), Channels<const float, C>(gate), rows(y), residual);
+    launch<op::Eca>(ctx, mean.read(), *this, gate);
+    launch<op::ChannelScale>(ctx, rows(x), gate.read(), rows(y), residual);
   }
 };
 

@@ -47,7 +47,7 @@ struct Kernel<op::FrequencyEncoding, Reference> {
   static void run(auto&, Rows<const float, K> x, Encoding policy, Rows<float, E> y) {
     static_assert(E % K == 0 && (E / K) % 2 == 1,
                   "eqsr: FrequencyEncoding: k numbers have k (1 + 2F) encoded values.");
-    for (Index m = 0; m < x.template extent<'m'>(); ++m)
+    for (Index m = 0; m < extent<'m'>(x); ++m)
       for (int k = 0; k < K; ++k) {
         y(m, k) = x(m, k);
         for (int i = 0; i < (E / K - 1) / 2; ++i) {

@@ -46,7 +46,7 @@ struct HybridAttentionBlock {
   /// The same from whole planes.
   void compose(AnyContext auto& ctx, On<B, Plane<float, C>> x) const {
     Scope scope(ctx);
-    const auto n = scope.template plane<C>(x.template extent<'h'>(), x.template extent<'w'>());
+    const auto n = scope.template plane<C>(extent<'h'>(x), extent<'w'>(x));
     norm1.forward(ctx, rows(x), rows(n));
     attention.forward(ctx, n, shift, x, {.residual = rows(x)});
     norm2.forward(ctx, rows(x), rows(n));

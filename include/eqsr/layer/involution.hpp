@@ -45,7 +45,7 @@ struct Kernel<op::Involution, Reference> {
   template <int C, int K>
   static void run(auto&, Plane<const float, C> x, Plane<const float, K> k, Plane<const float, 9> g,
                   Plane<float, C> y) {
-    const Index height = x.template extent<'h'>(), width = x.template extent<'w'>();
+    const Index height = extent<'h'>(x), width = extent<'w'>(x);
     for (Index h = 0; h < height; ++h)
       for (Index w = 0; w < width; ++w)
         for (int c = 0; c < C; ++c) {
@@ -82,9 +82,9 @@ struct Involution {
   }
   /// `g` is the distance factor of each pixel's nine neighbours.
   void forward(AnyContext auto& ctx, input x, On<B, Plane<const float, 9>> g, output y) const {
-    const Index h = x.template extent<'h'>(), w = x.template extent<'w'>();
+    const Index h = extent<'h'>(x), w = extent<'w'>(x);
     expect_same_shape(x, y, "Involution");
-    EQSR_EXPECTS(g.template extent<'h'>() == h && g.template extent<'w'>() == w, "shape_mismatch",
+    EQSR_EXPECTS(extent<'h'>(g) == h && extent<'w'>(g) == w, "shape_mismatch",
                  "Involution: the input (", shape_text(x), ") and the distance factor (",
                  shape_text(g), ") must have the same height and width.");
     Scope scope(ctx);
@@ -92,7 +92,7 @@ struct Involution {
     const auto kernels = scope.template plane<Kernels>(h, w);
     reduce.forward(ctx, x, reduced, {.activation = Activation::relu});
     expand.forward(ctx, reduced, kernels);
-    launch<op::Involution>(ctx, x, Plane<const float, Kernels>(kernels), g, y);
+    launch<op::Involution>(ctx, x, kernels.read(), g, y);
   }
 };
 

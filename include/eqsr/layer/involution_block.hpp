@@ -38,7 +38,7 @@ struct InvolutionBlock {
   }
 
   void forward(AnyContext auto& ctx, input x, On<B, Plane<const float, 9>> g, output y) const {
-    const Index h = x.template extent<'h'>(), w = x.template extent<'w'>();
+    const Index h = extent<'h'>(x), w = extent<'w'>(x);
     Scope scope(ctx);
     const auto a = scope.template plane<C>(h, w), b = scope.template plane<C>(h, w);
     norm1.forward(ctx, rows(x), rows(a));
@@ -47,10 +47,10 @@ struct InvolutionBlock {
     conv2.forward(ctx, a, y, {.residual = rows(x)});
 
     const auto hidden = scope.template plane<2 * C>(h, w);
-    norm2.forward(ctx, rows(Plane<const float, C>(y)), rows(a));
+    norm2.forward(ctx, rows(y.read()), rows(a));
     expand.forward(ctx, a, hidden, {.activation = Activation::gelu});
     contract.forward(ctx, hidden, b);
-    attention.forward(ctx, b, y, rows(Plane<const float, C>(y)));
+    attention.forward(ctx, b, y, rows(y.read()));
   }
 };
 

@@ -43,8 +43,8 @@ struct Kernel<op::KrigingHead, Reference> {
                   Rows<const float, E> encoded_rows, Rows<const float, E> encoded_columns,
                   const auto& head, Plane<float, L> u) {
     const auto weight = head.matrix();  // (o, c)
-    for (Index h = 0; h < u.template extent<'h'>(); ++h)
-      for (Index w = 0; w < u.template extent<'w'>(); ++w)
+    for (Index h = 0; h < extent<'h'>(u); ++h)
+      for (Index w = 0; w < extent<'w'>(u); ++w)
         for (int o = 0; o < L; ++o) {
           double sum = head.bias(o);
           for (int c = 0; c < C; ++c)
@@ -113,7 +113,7 @@ struct KrigingUpsampler {
   /// The same from whole planes.
   void compose(AnyContext auto& ctx, input x, output y,
                Encoding encoding = Encoding::division) const {
-    const Index H = y.template extent<'h'>(), W = y.template extent<'w'>();
+    const Index H = extent<'h'>(y), W = extent<'w'>(y);
     Scope scope(ctx);
     const auto u = scope.template plane<Latent>(H, W);
     const auto g = scope.template plane<9>(H, W);
@@ -134,11 +134,11 @@ struct KrigingUpsampler {
   /// The head's output u and the distance factor g of every target pixel.
   void query(AnyContext auto& ctx, input x, Plane<float, Latent> u, Plane<float, 9> g,
              Encoding encoding) const {
-    const Index H = u.template extent<'h'>(), W = u.template extent<'w'>();
+    const Index H = extent<'h'>(u), W = extent<'w'>(u);
     Scope scope(ctx);
     const QueryAxis down = query_axis(scope, H), across = query_axis(scope, W);
-    launch<op::QueryGrid>(ctx, x.template extent<'h'>(), down);
-    launch<op::QueryGrid>(ctx, x.template extent<'w'>(), across);
+    launch<op::QueryGrid>(ctx, extent<'h'>(x), down);
+    launch<op::QueryGrid>(ctx, extent<'w'>(x), across);
     launch<op::DistanceFactor>(ctx, ConstQueryAxis(down), ConstQueryAxis(across), lengthscale, g);
 
     const auto rows = scope.template rows<encoded>(H), columns = scope.template rows<encoded>(W);
@@ -146,9 +146,8 @@ struct KrigingUpsampler {
                                   rows);
     launch<op::FrequencyEncoding>(ctx, Rows<const float, 1>(across.relative.data(), W), encoding,
                                   columns);
-    launch<op::KrigingHead>(ctx, x, ConstQueryAxis(down), ConstQueryAxis(across),
-                            Rows<const float, encoded>(rows), Rows<const float, encoded>(columns),
-                            head, u);
+    launch<op::KrigingHead>(ctx, x, ConstQueryAxis(down), ConstQueryAxis(across), rows.read(),
+                            columns.read(), head, u);
   }
   static void relu(AnyContext auto& ctx, Plane<const float, Latent> x,
                    Rows<const float, Latent> addend, Plane<float, Latent> y) {

@@ -27,7 +27,7 @@ struct Kernel<op::LayerNorm, Reference> {
   template <int C>
   static void run(auto&, Rows<const float, C> x, const auto& layer, Rows<float, C> y,
                   Activation activation) {
-    for (Index m = 0; m < x.template extent<'m'>(); ++m) {
+    for (Index m = 0; m < extent<'m'>(x); ++m) {
       double mean = 0, variance = 0;
       for (int c = 0; c < C; ++c) mean += x(m, c) / double(C);
       for (int c = 0; c < C; ++c) variance += (x(m, c) - mean) * (x(m, c) - mean) / C;

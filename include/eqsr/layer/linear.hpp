@@ -20,7 +20,7 @@ namespace op {
 struct Linear {
   template <int In, int Out>
   static Cost cost(Rows<const float, In> x, const auto&, Rows<float, Out> y, const Epilogue<Out>&) {
-    const double m = double(x.template extent<'m'>());
+    const double m = double(extent<'m'>(x));
     return {.flops = 2.0 * m * In * Out,
             .bytes = 4.0 * double(x.size() + y.size() + Index{In} * Out)};
   }
@@ -33,7 +33,7 @@ struct Kernel<op::Linear, Reference> {
   static void run(auto&, Rows<const float, In> x, const auto& layer, Rows<float, Out> y,
                   const Epilogue<Out>& epilogue) {
     const auto weight = layer.matrix();  // (o, c)
-    for (Index m = 0; m < x.template extent<'m'>(); ++m)
+    for (Index m = 0; m < extent<'m'>(x); ++m)
       for (int o = 0; o < Out; ++o) {
         double sum = layer.bias(o);
         for (int c = 0; c < In; ++c) sum += double(weight(o, c)) * x(m, c);
@@ -61,8 +61,8 @@ struct Linear {
     return weight.view();
   }
   void forward(AnyContext auto& ctx, input x, output y, const Epilogue<Out>& epilogue = {}) const {
-    EQSR_EXPECTS(x.template extent<'m'>() == y.template extent<'m'>(), "shape_mismatch",
-                 "Linear: the input (", shape_text(x), ") and the output (", shape_text(y),
+    EQSR_EXPECTS(extent<'m'>(x) == extent<'m'>(y), "shape_mismatch", "Linear: the input (",
+                 shape_text(x), ") and the output (", shape_text(y),
                  ") must have the same number of rows. Allocate the output for the input.");
     epilogue.expect_rows(y, "Linear");
     launch<op::Linear>(ctx, x, *this, y, epilogue);

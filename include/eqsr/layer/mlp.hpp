@@ -37,7 +37,7 @@ struct Mlp {
   }
   void compose(AnyContext auto& ctx, input x, output y, const Epilogue<C>& epilogue = {}) const {
     Scope scope(ctx);
-    auto hidden = scope.template rows<Hidden>(x.template extent<'m'>());  // (m, c)
+    auto hidden = scope.template rows<Hidden>(extent<'m'>(x));  // (m, c)
     fc1.forward(ctx, x, hidden, {.activation = Activation::gelu});
     fc2.forward(ctx, hidden, y, epilogue);
   }

@@ -31,7 +31,7 @@ struct Kernel<op::ModulatedConv2d, Reference> {
   template <int In, int Out>
   static void run(auto&, Plane<const float, In> x, Channels<const float, In> modulation,
                   const auto& layer, Plane<float, Out> y, const Epilogue<Out>& epilogue) {
-    const Index height = x.template extent<'h'>(), width = x.template extent<'w'>();
+    const Index height = extent<'h'>(x), width = extent<'w'>(x);
     for (int o = 0; o < Out; ++o) {
       double norm = 0;
       for (int c = 0; c < In; ++c)
@@ -74,8 +74,7 @@ struct ModulatedConv2d {
   }
   void forward(AnyContext auto& ctx, input x, On<B, Channels<const float, Style>> style, output y,
                const Epilogue<Out>& epilogue = {}) const {
-    EQSR_EXPECTS(x.template extent<'h'>() == y.template extent<'h'>() &&
-                     x.template extent<'w'>() == y.template extent<'w'>(),
+    EQSR_EXPECTS(extent<'h'>(x) == extent<'h'>(y) && extent<'w'>(x) == extent<'w'>(y),
                  "shape_mismatch", "ModulatedConv2d: the input (", shape_text(x),
                  ") and the output (", shape_text(y), ") must have the same height and width.");
     epilogue.expect_rows(rows(y), "ModulatedConv2d");

@@ -40,9 +40,9 @@ template <>
 struct Kernel<op::ReflectPad, Reference> {
   template <int C>
   static void run(auto&, Plane<const float, C> x, Plane<float, C> y) {
-    const Index height = x.template extent<'h'>(), width = x.template extent<'w'>();
-    for (Index h = 0; h < y.template extent<'h'>(); ++h)
-      for (Index w = 0; w < y.template extent<'w'>(); ++w)
+    const Index height = extent<'h'>(x), width = extent<'w'>(x);
+    for (Index h = 0; h < extent<'h'>(y); ++h)
+      for (Index w = 0; w < extent<'w'>(y); ++w)
         for (int c = 0; c < C; ++c) y(h, w, c) = x(reflected(h, height), reflected(w, width), c);
   }
 };
@@ -51,8 +51,8 @@ template <>
 struct Kernel<op::Crop, Reference> {
   template <int C>
   static void run(auto&, Plane<const float, C> x, Plane<float, C> y) {
-    for (Index h = 0; h < y.template extent<'h'>(); ++h)
-      for (Index w = 0; w < y.template extent<'w'>(); ++w)
+    for (Index h = 0; h < extent<'h'>(y); ++h)
+      for (Index w = 0; w < extent<'w'>(y); ++w)
         for (int c = 0; c < C; ++c) y(h, w, c) = x(h, w, c);
   }
 };

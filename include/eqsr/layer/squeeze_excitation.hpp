@@ -26,7 +26,7 @@ struct Kernel<op::SqueezeExcitation, Reference> {
   template <int C>
   static void run(auto&, Channels<const float, C> mean, const auto& layer,
                   Channels<float, C> gate) {
-    const int hidden = static_cast<int>(layer.squeeze.template extent<'o'>());
+    const int hidden = static_cast<int>(extent<'o'>(layer.squeeze));
     std::vector<double> inner(static_cast<std::size_t>(hidden));
     for (int o = 0; o < hidden; ++o) {
       double sum = 0;
@@ -61,15 +61,14 @@ struct SqueezeExcitation {
     Scope scope(ctx);
     const Channels<float, C> mean(scope.template array<float>(C));
     launch<op::ChannelMean>(ctx, x, mean);
-    launch<op::SqueezeExcitation>(ctx, Channels<const float, C>(mean), *this, gate);
+    launch<op::SqueezeExcitation>(ctx, mean.read(), *this, gate);
   }
   void forward(AnyContext auto& ctx, input x, output y) const {
     expect_same_shape(x, y, "SqueezeExcitation");
     Scope scope(ctx);
     const Channels<float, C> factor(scope.template array<float>(C));
     gate(ctx, x, factor);
-    launch<op::ChannelScale>(ctx, rows(x), Channels<const float, C>(factor), rows(y),
-                             Rows<const float, C>());
+    launch<op::ChannelScale>(ctx, rows(x), factor.read(), rows(y), Rows<const float, C>());
   }
 };
 

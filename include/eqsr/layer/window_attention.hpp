@@ -45,7 +45,7 @@ struct Kernel<op::WindowAttention, Reference> {
   template <int C3, class L, int C>
   static void run(auto&, Plane<const float, C3> qkv, const L& layer, int shift, Plane<float, C> y) {
     constexpr int M = L::window, d = C / L::heads;
-    const Index height = qkv.template extent<'h'>(), width = qkv.template extent<'w'>();
+    const Index height = extent<'h'>(qkv), width = extent<'w'>(qkv);
     std::vector<double> weights(static_cast<std::size_t>(M * M));
     for (Index window_y = 0; window_y < height; window_y += M)
       for (Index window_x = 0; window_x < width; window_x += M)
@@ -109,7 +109,7 @@ struct WindowAttention {
   static constexpr int bias_row(int dy, int dx) { return window_bias_index(dy, dx, Window); }
   /// Throws `shape_mismatch` unless the plane divides into windows.
   void expect_windows(input x) const {
-    const Index h = x.template extent<'h'>(), w = x.template extent<'w'>();
+    const Index h = extent<'h'>(x), w = extent<'w'>(x);
     EQSR_EXPECTS(h % Window == 0 && w % Window == 0, "shape_mismatch",
                  "WindowAttention: a plane of ", h, " x ", w, " does not divide into windows of ",
                  Window, ". Pad it by reflection to multiples of the window.");
@@ -117,14 +117,14 @@ struct WindowAttention {
   /// `shift` is 0 or half a window; the residual may be y.
   void forward(AnyContext auto& ctx, input x, int shift, output y,
                const Epilogue<C>& epilogue = {}) const {
-    const Index h = x.template extent<'h'>(), w = x.template extent<'w'>();
+    const Index h = extent<'h'>(x), w = extent<'w'>(x);
     expect_windows(x);
     Scope scope(ctx);
     const auto projected = scope.template plane<3 * C>(h, w);
     const auto attended = scope.template plane<C>(h, w);
     qkv.forward(ctx, rows(x), rows(projected));
-    launch<op::WindowAttention>(ctx, Plane<const float, 3 * C>(projected), *this, shift, attended);
-    proj.forward(ctx, rows(Plane<const float, C>(attended)), rows(y), epilogue);
+    launch<op::WindowAttention>(ctx, projected.read(), *this, shift, attended);
+    proj.forward(ctx, rows(attended.read()), rows(y), epilogue);
   }
 };
 

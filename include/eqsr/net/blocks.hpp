@@ -44,7 +44,7 @@ struct Group {
   void forward(AnyContext auto& ctx, Plane<const float, C> x,
                Channels<const float, config.encoded()> style, Plane<float, C> y) const {
     Scope scope(ctx);
-    const auto t = scope.template plane<C>(x.template extent<'h'>(), x.template extent<'w'>());
+    const auto t = scope.template plane<C>(extent<'h'>(x), extent<'w'>(x));
     const double steps = double(blocks.size()) + 3;
     double done = 0;
     ctx.checkpoint(done++ / steps, "features");

@@ -13,7 +13,7 @@ void encode_condition(C& ctx, float t, Encoding encoding, Rows<float, E> style) 
   Scope scope(ctx);
   const Rows<float, 1> number(scope.template array<float>(1), 1);
   launch<op::ChannelFill>(ctx, std::array<float, 1>{t}, number);
-  launch<op::FrequencyEncoding>(ctx, Rows<const float, 1>(number), encoding, style);
+  launch<op::FrequencyEncoding>(ctx, number.read(), encoding, style);
 }
 
 }}  // namespace eqsr::EQSR_ABI

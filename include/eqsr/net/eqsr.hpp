@@ -64,8 +64,8 @@ struct Net {
   /// The trunk: image (h, w, 3) to features (h, w, c), conditioned by t.
   template <AnyContext Ctx>
   void features(Ctx& ctx, input x, float t, Plane<float, C> f) const {
-    const Index h = round_up(x.template extent<'h'>(), config.window);
-    const Index w = round_up(x.template extent<'w'>(), config.window);
+    const Index h = round_up(extent<'h'>(x), config.window);
+    const Index w = round_up(extent<'w'>(x), config.window);
     Scope scope(ctx);
     const auto style = scope.template rows<config.encoded()>(1);
     encode_condition(ctx, t, encoding, style);
@@ -81,14 +81,13 @@ struct Net {
     }
     norm.forward(ctx, rows(a), rows(a));
     conv_after_body.forward(ctx, a, f0, {.residual = rows(f0)});
-    launch<op::Crop>(ctx, Plane<const float, C>(f0), f);
+    launch<op::Crop>(ctx, f0.read(), f);
   }
 
  private:
   void embed(AnyContext auto& ctx, input x, Plane<float, C> f0) const {
     Scope scope(ctx);
-    const auto image =
-        scope.template plane<3>(f0.template extent<'h'>(), f0.template extent<'w'>());
+    const auto image = scope.template plane<3>(extent<'h'>(f0), extent<'w'>(f0));
     launch<op::ReflectPad>(ctx, x, image);
     shift_by_mean(ctx, rows(image), -1, rows(image));
     conv_first.forward(ctx, image, f0);

@@ -28,7 +28,7 @@ concept Network = Module<N> &&
              Plane<float, N::channels> f, const Bands& bands, Index n, float t) {
   { net.condition(n, n, n, n) } -> std::convertible_to<float>;
   net.features(ctx, image, t, f);
-  net.reconstruct(ctx, image, Plane<const float, N::channels>(f), bands);
+  net.reconstruct(ctx, image, f.read(), bands);
 };
 
 /// The network from image to result, band by band. The condition t follows from the sizes unless it
@@ -36,7 +36,7 @@ concept Network = Module<N> &&
 template <AnyContext C, Network N>
 void forward_bands(C& ctx, const N& net, Plane<const float, 3> x, const Bands& bands,
                    std::optional<float> t = {}) {
-  const Index h = x.template extent<'h'>(), w = x.template extent<'w'>();
+  const Index h = extent<'h'>(x), w = extent<'w'>(x);
   Scope scope(ctx);
   const auto f = scope.template plane<N::channels>(h, w);
   const Plane<const float, N::channels> made = f;

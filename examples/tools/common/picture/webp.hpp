@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <eqsr/core/pixels.hpp>
+#include <eqsr/core/pixel_view.hpp>
 #include <eqsr/io/picture/read.hpp>
 #include <eqsr/io/picture/write.hpp>
 

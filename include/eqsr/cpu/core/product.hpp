@@ -51,9 +51,8 @@ template <class C>
 const PackedWeights* packed_linear(AnyContext auto& ctx, const auto& layer) {
   const auto weight = layer.matrix();  // (o, c)
   return packed_linear(ctx, layer.prepared, newest_stamp(layer.weight, layer.bias),
-                       static_cast<int>(weight.template extent<'o'>()),
-                       static_cast<int>(weight.template extent<'c'>()), weight.data(),
-                       layer.bias.data());
+                       static_cast<int>(extent<'o'>(weight)), static_cast<int>(extent<'c'>(weight)),
+                       weight.data(), layer.bias.data());
 }
 
 /// Rows that one task of a product takes.

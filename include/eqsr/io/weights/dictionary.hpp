@@ -101,7 +101,8 @@ class StoredTensor {
     expect_floating("floats");
     std::vector<float> out(numel_);
     if (dtype_ == Dtype::f32 && strides_.empty()) {
-      if (numel_ != 0) std::memcpy(out.data(), bytes_.get() + offset_ * 4, numel_ * 4);
+      if (numel_ != 0)
+        std::memcpy(out.data(), bytes_.get() + offset_ * sizeof(float), numel_ * sizeof(float));
       return out;
     }
     float* to = out.data();
