@@ -232,8 +232,8 @@ TEST_CASE("emulation: long sums of several planes do not drift towards zero") {
   for (const TensorCore& core : {ampere, hopper}) {
     CAPTURE(core.products);
     tensor_core = core;
-    const double few = engine_error<Precision::bf16x6, 16>();
-    const double many = engine_error<Precision::bf16x6, 16>(64);
+    const double few = engine_error<eqsr::gpu::bf16x6, 16>();
+    const double many = engine_error<eqsr::gpu::bf16x6, 16>(64);
     CHECK(few < 5e-6);
     CHECK(many < 2e-5);  // 1e-4 and more where each product is cut off at the whole sum
   }

@@ -31,21 +31,14 @@ void run_rows(Context<Cuda>& ctx, Index rows, typename Body::Params params) {
 /// Calls `f` with a mode's precision as a constant.
 template <class F>
 decltype(auto) with_precision(Precision precision, F&& f) {
-  switch (precision) {
-    case Precision::bf16x3:
-    case Precision::bf16x6:
-      return f.template operator()<Precision::bf16x3>();
-    case Precision::bf16:
-      return f.template operator()<Precision::bf16>();
-    case Precision::float32:
-      break;
-  }
-  return f.template operator()<Precision::float32>();
+  if (precision == Precision::float32) return f.template operator()<Precision::float32>();
+  if (precision == Precision::bf16) return f.template operator()<Precision::bf16>();
+  return f.template operator()<Precision::bf16x3>();
 }
 /// The same with the finer step of bf16x3 as a precision of its own.
 template <class F>
 decltype(auto) with_exact_precision(Precision precision, F&& f) {
-  if (precision == Precision::bf16x6) return f.template operator()<Precision::bf16x6>();
+  if (precision == bf16x6) return f.template operator()<bf16x6>();
   return with_precision(precision, f);
 }
 

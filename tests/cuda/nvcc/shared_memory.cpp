@@ -16,7 +16,7 @@ void print(const char* precision) {
   };
   using Gemm = gpu::GemmBody<P>;
   line("GemmBody", Gemm::shared_bytes(Gemm::shared_bytes(3) <= 99 * 1024 ? 3 : 2));
-  if constexpr (P != Precision::bf16x6) {
+  if constexpr (P != gpu::bf16x6) {
     using Attention = gpu::AttentionBody<P, 32>;
     line("AttentionBody", typename Attention::Layout(Attention::bias_size(16, 24)).end);
     using WideAttention = gpu::AttentionBody<P, 64>;
@@ -31,5 +31,5 @@ int main() {
   print<Precision::float32>("float32");
   print<Precision::bf16x3>("bf16x3");
   print<Precision::bf16>("bf16");
-  print<Precision::bf16x6>("bf16x6");
+  print<gpu::bf16x6>("bf16x6");
 }

@@ -249,7 +249,7 @@ struct MmaEngine {
 };
 
 template <int N, int Width>
-struct Engine<Precision::bf16x6, N, Width> : MmaEngine<N, Width, 3> {};
+struct Engine<bf16x6, N, Width> : MmaEngine<N, Width, 3> {};
 template <int N, int Width>
 struct Engine<Precision::bf16x3, N, Width> : MmaEngine<N, Width, 2> {};
 template <int N, int Width>

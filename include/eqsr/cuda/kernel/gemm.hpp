@@ -100,7 +100,7 @@ struct GemmBody {
   using E = Engine<P, weight_columns>;
   using Operand = typename E::Operand;
   static constexpr int rows = 128, row_warps = 4;
-  static constexpr int max_column_warps = P == Precision::bf16x6 ? 2 : 3;  // three would spill
+  static constexpr int max_column_warps = P == bf16x6 ? 2 : 3;  // three would spill
   static constexpr int max_threads = 32 * row_warps * max_column_warps;
   static constexpr int stages = P == Precision::bf16 ? 3 : 2;
   static constexpr int pitch = tile_pitch(tile_steps);
