@@ -57,10 +57,13 @@ void store_little(std::string& out, T value) {
   }
 }
 
-/// A number of 32 bits with its highest byte first.
+/// A number of 32 bits with its highest byte first: into four bytes, or behind others.
+inline void put_big32(char* to, std::uint32_t value) {
+  for (int shift = 24; shift >= 0; shift -= 8) *to++ = static_cast<char>((value >> shift) & 255U);
+}
 inline void store_big32(std::string& out, std::uint32_t value) {
-  const auto byte = [&](unsigned shift) { return static_cast<char>((value >> shift) & 255U); };
-  const char bytes[] = {byte(24), byte(16), byte(8), byte(0)};
+  char bytes[4];
+  put_big32(bytes, value);
   out.append(bytes, sizeof bytes);
 }
 

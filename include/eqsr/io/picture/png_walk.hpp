@@ -104,7 +104,7 @@ class PngWalk : public ImageBytes {
 
   /// The same picture with the chunks that the decoder needs and no other. It is handed out once.
   [[nodiscard, gnu::cold]] std::string essence() {
-    put_big32(essence_, essence_.size() - packed_ - 8, packed_);
+    put_big32(&essence_[essence_.size() - packed_ - 8], static_cast<std::uint32_t>(packed_));
     essence_.append(4, '\0');
     append("IEND", {});
     return std::move(essence_);
@@ -176,8 +176,8 @@ class PngWalk : public ImageBytes {
                                          const Inflated& rows) {
     const std::size_t start = essence.size() - 16 - packed, end = start + rows.used;
     essence.insert(end, 4 - (packed - rows.used), '\0');
-    put_big32(essence, end, adler32(rows.bytes.get(), rows.count));
-    put_big32(essence, start - 8, rows.used + 4);
+    put_big32(&essence[end], adler32(rows.bytes.get(), rows.count));
+    put_big32(&essence[start - 8], static_cast<std::uint32_t>(rows.used + 4));
   }
 
   [[gnu::cold]] void read_chunk(std::string_view kind, std::string_view body) {
@@ -308,10 +308,6 @@ class PngWalk : public ImageBytes {
     essence_ += kind;
     essence_ += body;
     essence_.append(4, '\0');  // the decoder does not look at the checksum
-  }
-  /// Puts a number in its place.
-  [[gnu::cold]] static void put_big32(std::string& out, std::size_t at, std::size_t value) {
-    for (std::size_t i = 0; i < 4; ++i) out[at + i] = static_cast<char>(value >> (24 - 8 * i));
   }
 
   [[nodiscard, gnu::cold]] std::size_t row_bytes() const {
