@@ -5,7 +5,7 @@ headers and runs the test that is responsible on the emulated device: it must fa
 
     planted_faults.py [NAME...] [--list]
 
-Takes a minute or two of a processor for each, so it is run by hand. Exit code 1 if a fault goes
+Takes about half a minute of a processor for each, so it is run by hand. Exit code 1 if a fault goes
 unnoticed, or if the headers no longer hold the text that a fault replaces.
 """
 import argparse

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the kernels of the CUDA backend take of a multiprocessor, and how fast a device could be.
 
-    table.py [ARCHITECTURE...] [--nvcc NVCC]      by default sm_80 sm_86 sm_90a sm_120
+    table.py [ARCHITECTURE...] [--nvcc NVCC] [--cxx COMPILER]      by default sm_80 sm_86 sm_90a sm_120
     table.py --write                              puts both tables into docs/cuda.md
     table.py --check                              are those of docs/cuda.md up to date? Without nvcc
 
@@ -85,10 +85,10 @@ def rows(nvcc, architecture, folder):
                sizes[kernel] // 16)
 
 
-def work_rows(folder):
+def work_rows(compiler, folder):
     """What each network has to do in each mode, and the milliseconds that it implies."""
     program = folder / "work"
-    subprocess.run(["g++", "-std=c++20", f"-I{ROOT / 'include'}", str(HERE / "work.cpp"), "-o", str(program)],
+    subprocess.run([compiler, "-std=c++20", f"-I{ROOT / 'include'}", str(HERE / "work.cpp"), "-o", str(program)],
                    check=True)
     for network in ("base", "lite"):
         lines = subprocess.run([program, network, *SIZE], check=True, text=True, capture_output=True).stdout
@@ -110,9 +110,9 @@ def table(head, found):
     return "".join("| " + " | ".join(map(str, line)) + " |\n" for line in lines)
 
 
-def work_table(folder):
+def work_table(compiler, folder):
     return table(["network", "mode", "GB", "float32, 10^12", "bfloat16, 10^12", *(f"{name}, ms" for name in DEVICES)],
-                 work_rows(folder))
+                 work_rows(compiler, folder))
 
 
 def kernel_table(nvcc, architectures, folder):
@@ -124,12 +124,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("architectures", nargs="*", metavar="ARCHITECTURE", default=DEFAULT)
     parser.add_argument("--nvcc", default="nvcc")
+    parser.add_argument("--cxx", default="g++")
     parser.add_argument("--write", action="store_true")
     parser.add_argument("--check", action="store_true")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        work = work_table(folder)
+        work = work_table(options.cxx, folder)
         before, made, after = re.split(f"{re.escape(BEGIN)}|{re.escape(END)}", DOCUMENT.read_text())
         if options.check:
             if work not in made:
