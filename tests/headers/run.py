@@ -10,6 +10,7 @@ Another compiler, --also, compiles the one file only.
 import argparse
 import concurrent.futures
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -49,10 +50,16 @@ def main():
                 print(f"{header} does not compile alone:\n{messages}")
     print(f"{len(headers) - failed} of {len(headers)} headers compile alone")
     lines = [f"#include <{header}>\n" for header in headers]
+    # What is not ours comes first: libstdc++ takes such macros away with its first header.
+    pattern = re.compile(r"^#include <([a-z_]+|Eigen/Core)>", re.M)
+    standard = sorted({name for header in headers
+                       for name in pattern.findall((options.include / header).read_text())}
+                      - {"stop_here"})
+    after_macros = [*(f"#include <{name}>\n" for name in standard), MACROS, *lines]
     for command in (options.command, *([other] for other in options.also)):
         # The other way round, names of the later headers are known to the earlier ones.
         for order, text in (("", lines), (", backwards", lines[::-1]),
-                            (", after macros min and max", [MACROS, *lines])):
+                            (", after macros min and max", after_macros)):
             messages = compile_text(command, "".join(text))
             what = f"all in one file{order}: {command[0]}"
             print(f"{what}: {messages or 'no warning'}")

@@ -40,7 +40,7 @@ class Arena {
       ++block_;
       used_ = 0;
     }
-    if (block_ == blocks_.size()) add_block(std::max(bytes, minimum_block));
+    if (block_ == blocks_.size()) add_block((std::max)(bytes, minimum_block));
     void* memory = blocks_[block_].memory + used_;
     used_ += bytes;
     in_use_ += bytes;

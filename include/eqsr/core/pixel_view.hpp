@@ -115,14 +115,14 @@ class Pixels : public ConstPixels {
 /// Whether two views have a byte in common; views side by side in one picture have none.
 [[gnu::noinline]] inline bool overlap(const ConstPixels& a, const ConstPixels& b) {
   const auto address = [](const std::byte* p) { return reinterpret_cast<std::uintptr_t>(p); };
-  const auto lowest = std::min(address(a.row(0)), address(a.row(a.height() - 1)));
+  const auto lowest = (std::min)(address(a.row(0)), address(a.row(a.height() - 1)));
   const auto step = static_cast<std::uintptr_t>(std::abs(a.stride()));
   for (Index y = 0; y < b.height(); ++y) {
     const std::uintptr_t begin = address(b.row(y)), end = begin + b.row_bytes();
     if (end <= lowest) continue;
     // The last row of a that begins before this one ends: those above it end earlier still.
     const auto last = static_cast<std::uintptr_t>(a.height() - 1);
-    const std::uintptr_t row = std::min(last, (end - 1 - lowest) / step);
+    const std::uintptr_t row = (std::min)(last, (end - 1 - lowest) / step);
     if (lowest + row * step + a.row_bytes() > begin) return true;
   }
   return false;

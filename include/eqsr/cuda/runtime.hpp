@@ -237,7 +237,7 @@ struct Memory<Cuda> {
     if (bytes == 0) return;
     int device = gpu::device_of(to);
     if (device < 0) device = gpu::device_of(from);
-    const gpu::Stream stream = gpu::Streams::instance().behind_all(std::max(device, 0));
+    const gpu::Stream stream = gpu::Streams::instance().behind_all((std::max)(device, 0));
     gpu::check(gpu::runtime().copy(to, from, bytes, stream), "cudaMemcpyAsync");
     gpu::check(gpu::runtime().synchronize(stream), "cudaStreamSynchronize");
   }
