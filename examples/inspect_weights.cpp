@@ -54,7 +54,7 @@ void print(const eqsr::StateDict& dict) {
 }  // namespace
 
 int main(int count, char** arguments) {
-  tool::open_standard_descriptors();
+  arguments = tool::start_program(count, arguments);
   if (count != 2 || std::string(arguments[1]).starts_with("--")) {
     std::fputs(
         "Usage: inspect_weights FILE\nPrints the tensors of a safetensors or PyTorch file.\n",

@@ -2,8 +2,6 @@
 #pragma once
 #include <eqsr/io/weights/json.hpp>
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -13,6 +11,7 @@
 #include <vector>
 
 #include "failure.hpp"
+#include "system.hpp"
 #include "text.hpp"
 
 namespace tool {
@@ -35,7 +34,7 @@ struct Item {
 class Progress {
  public:
   Progress(Style style, bool verbose)
-      : style_(style == Style::bar && isatty(STDERR_FILENO) == 0 ? Style::none : style),
+      : style_(style == Style::bar && !standard_error_is_terminal() ? Style::none : style),
         verbose_(verbose) {}
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;

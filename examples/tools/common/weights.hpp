@@ -9,6 +9,7 @@
 #include <string>
 
 #include "common/names.hpp"
+#include "common/system.hpp"
 
 /// Which weights, and which of the compiled networks they belong to.
 namespace tool {
@@ -20,7 +21,7 @@ inline constexpr const char* shipped_weights = "eqsr-lite.safetensors";
 inline std::filesystem::path find_shipped_weights() {
   namespace fs = std::filesystem;
   std::error_code error;
-  const fs::path program = fs::read_symlink("/proc/self/exe", error);
+  const fs::path program = program_file();
   for (fs::path folder = program.parent_path(); !folder.empty(); folder = folder.parent_path()) {
     for (const char* place : {"share/eqsr/weights", "weights"}) {
       const fs::path candidate = folder / place / shipped_weights;

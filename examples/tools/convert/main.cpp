@@ -15,6 +15,7 @@
 
 #include "common/names.hpp"
 #include "common/output_plan.hpp"
+#include "common/path.hpp"
 #include "common/system.hpp"
 #include "common/text.hpp"
 
@@ -179,16 +180,17 @@ std::optional<int> parse(int argc, char** argv, Options& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  tool::open_standard_descriptors();
+  argv = tool::start_program(argc, argv);
   Options options;
   if (const auto exit = parse(argc, argv, options)) return *exit;
   int code = 2;
   try {
     tool::OutputPlan plan(options.if_there, tool::overwrite_or_skip);
-    plan.add_input(options.input);
-    plan.add_target({options.output, options.input});
+    plan.add_input(tool::Path(options.input));
+    plan.add_target({tool::Path(options.output), tool::Path(options.input)});
     plan.check();
-    if (options.if_there == tool::IfThere::skip && std::filesystem::exists(options.output)) {
+    if (options.if_there == tool::IfThere::skip &&
+        std::filesystem::exists(tool::Path(options.output))) {
       std::printf("kept       %s, which is there already\n", options.output.c_str());
       return 0;
     }

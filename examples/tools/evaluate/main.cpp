@@ -204,7 +204,7 @@ int publish(Report report, const std::vector<Set>& sets, const EvaluateOptions& 
   if (options.sweep) {
     for (const Trend& trend : report.trends) std::fprintf(stderr, "%s\n", sentence(trend).c_str());
     write_file(options.plot, draw(panels), existing);
-    std::fprintf(stderr, "The curve is %s\n", options.plot.c_str());
+    std::fprintf(stderr, "The curve is %s\n", options.plot.string().c_str());
   }
   for (const std::string& failure : report.failures)
     std::fprintf(stderr, "evaluate: %s\n", failure.c_str());
@@ -229,15 +229,15 @@ Report new_report(const EvaluateOptions& options, const std::string& weights) {
 }
 
 int run(EvaluateOptions options) {
-  for (fs::path* folder : {&options.save_inputs, &options.save_results})
+  for (Path* folder : {&options.save_inputs, &options.save_results})
     if (!folder->empty()) *folder = output_folder(*folder);
   std::vector<Set> sets;
   for (const fs::path& folder : options.folders) sets.push_back(set_of(folder));
   make_room(options, sets);
   const auto evaluate = [&](const Network& network, const std::string& path) {
-    Report report = new_report(options, fs::path(path).filename().string());
+    Report report = new_report(options, Path(path).filename().string());
     for (const Set& set : sets)
-      evaluate_set(set, options, network, fs::path(path).stem().string(), report);
+      evaluate_set(set, options, network, Path(path).stem().string(), report);
     return publish(std::move(report), sets, options);
   };
   if (options.no_network) return evaluate({}, "");
@@ -265,7 +265,7 @@ int run(EvaluateOptions options) {
 }}  // namespace tool
 
 int main(int argc, char** argv) {
-  tool::open_standard_descriptors();
+  argv = tool::start_program(argc, argv);
   tool::EvaluateOptions options;
   if (const auto exit = tool::parse(argc, argv, options)) return *exit;
   try {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "common/output_plan.hpp"
+#include "common/path.hpp"
 #include "common/text.hpp"
 #include "degrade.hpp"
 #include "protocol.hpp"
@@ -20,7 +21,7 @@
 namespace tool {
 
 struct EvaluateOptions {
-  std::vector<std::filesystem::path> folders;
+  std::vector<Path> folders;
   std::vector<Scale> scales;
   Protocol protocol;
   std::optional<int> border;
@@ -28,10 +29,10 @@ struct EvaluateOptions {
   std::uint64_t seed = 1;
   bool grey_as_rgb = false, no_network = false, sweep = false, quiet = false;
   int threads = 0;
-  std::filesystem::path weights, save_inputs, save_results, plot;
+  Path weights, save_inputs, save_results, plot;
   IfThere if_there = IfThere::refuse;
   std::string format = "text";
-  std::vector<std::filesystem::path> outputs;
+  std::vector<Path> outputs;
 };
 
 /// "2", "2.5" or "2x3.5" (across x down).

@@ -39,7 +39,7 @@ inline Job job_of(std::filesystem::path from, const std::filesystem::path& to,
   Job job{std::move(from), {}};
   for (const Wish& wish : options.wishes)
     job.to.push_back(to.parent_path() /
-                     (to.stem().string() + wish.suffix + to.extension().string()));
+                     Path(to.stem().string() + wish.suffix + to.extension().string()));
   return job;
 }
 
@@ -98,7 +98,7 @@ inline Jobs list_jobs(const Options& options) {
   if (options.output.empty()) refuse("The output has no name. Give a file or a folder.");
   const fs::path& in = options.input;
   const bool from_folder = fs::is_directory(in), into_folder = options.into_folder();
-  const fs::path out = into_folder ? output_folder(options.output) : options.output;
+  const Path out = into_folder ? Path(output_folder(options.output)) : options.output;
   const std::string extension = "." + options.format;
   const Format* format = format_of_name(into_folder ? extension : out.string());
   if (format == nullptr)
@@ -117,7 +117,7 @@ inline Jobs list_jobs(const Options& options) {
              "place for the messages.");
     add(into_folder ? job_of(in, out / in.filename().replace_extension(extension), options)
                     : job_of(in, out, options),
-        into_folder ? out : fs::path(), true);
+        into_folder ? out : Path(), true);
     return jobs;
   }
   if (jobs.plan.place_of_folder(out) == Place(identity_of(in), ""))
@@ -139,7 +139,7 @@ inline Jobs list_jobs(const Options& options) {
     const fs::path& name = folder.names[i];
     fs::path to = short_name(name);
     if (wanted[folded(to.string())] > 1 && name.extension() != to.extension())
-      to = name.string() + extension;
+      to = Path(name.string() + extension);
     add(job_of(in / name, out / to, options), out, i % count == number);
   }
   return jobs;

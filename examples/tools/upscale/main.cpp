@@ -30,7 +30,8 @@ int upscale_all(Upscaler& upscaler, const Options& options, const Jobs& jobs) {
     jobs.plan.prepare();
     Work(upscaler, options, progress).run(jobs.mine);
   } catch (const std::exception& error) {
-    const Item frames{"standard input", "standard output"}, files{options.input, options.output};
+    const Item frames{"standard input", "standard output"},
+        files{options.input.string(), options.output.string()};
     progress.failed(options.raw_width > 0 ? frames : files, {"", error.what()});
     const auto* known = dynamic_cast<const eqsr::Error*>(&error);
     return known != nullptr && known->code() == "usage" ? usage : images_failed;
@@ -75,10 +76,10 @@ int run(const Options& options) {
 }}  // namespace tool
 
 int main(int argc, char** argv) {
-  tool::open_standard_descriptors();
+  argv = tool::start_program(argc, argv);
   tool::Options options;
   if (const auto exit = tool::parse(argc, argv, options)) return *exit;
-  tool::listen_for_signals();
+  tool::listen_for_interrupts();
   try {
     return tool::run(options);
   } catch (const tool::Interrupted&) {

@@ -217,11 +217,11 @@ int run(Options options, int rank, int ranks) {
 }}  // namespace tool
 
 int main(int argc, char** argv) {
-  tool::open_standard_descriptors();
+  argv = tool::start_program(argc, argv);
   tool::Options options;
   if (const auto exit = tool::parse(argc, argv, options, true)) return *exit;
   MPI_Init(&argc, &argv);
-  tool::listen_for_signals();
+  tool::listen_for_interrupts();
   int rank = 0, ranks = 1, code = tool::weights_failed;
   bool finished = false;
   MPI_Comm_rank(MPI_COMM_WORLD, &rank);

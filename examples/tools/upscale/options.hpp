@@ -17,6 +17,7 @@
 #include "common/formats.hpp"
 #include "common/memory.hpp"
 #include "common/output_plan.hpp"
+#include "common/path.hpp"
 #include "common/picture/libraries.hpp"
 #include "common/progress.hpp"
 #include "common/text.hpp"
@@ -40,7 +41,7 @@ struct Wish {
 };
 
 struct Options {
-  std::filesystem::path input, output, weights;
+  Path input, output, weights;
   std::vector<Wish> wishes;
   int width = 0, height = 0;  ///< with one of them the other follows from the picture
   int threads = 0;

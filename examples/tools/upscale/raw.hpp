@@ -3,9 +3,6 @@
 #include <eqsr/eqsr.hpp>
 #include <eqsr/io/image.hpp>
 
-#include <poll.h>
-#include <unistd.h>
-
 #include <cerrno>
 #include <cstring>
 #include <exception>
@@ -34,10 +31,9 @@ inline std::optional<Frame> read_frame(std::size_t size) {
   Frame frame(size);
   std::size_t have = 0;
   while (have < size) {
-    pollfd input{STDIN_FILENO, POLLIN, 0};
     stop_if_interrupted();
-    if (::poll(&input, 1, 100) == 0) continue;  // signals do not wait for frames
-    const ssize_t count = ::read(STDIN_FILENO, frame.data() + have, size - have);
+    if (!standard_input_is_ready()) continue;  // signals do not wait for frames
+    const std::int64_t count = read_standard_input(frame.data() + have, size - have);
     if (count < 0 && errno == EINTR) continue;
     EQSR_EXPECTS(count >= 0, "io_error",
                  "The standard input cannot be read: ", std::strerror(errno), ".");
@@ -52,7 +48,7 @@ inline std::optional<Frame> read_frame(std::size_t size) {
 
 inline void write_frame(const Frame& frame) {
   for (std::size_t at = 0; at < frame.size();) {
-    const ssize_t count = ::write(STDOUT_FILENO, frame.data() + at, frame.size() - at);
+    const std::int64_t count = write_standard_output(frame.data() + at, frame.size() - at);
     if (count < 0 && errno == EINTR && interrupted_by == 0) continue;
     stop_if_interrupted();
     EQSR_EXPECTS(count > 0, "io_error",

@@ -285,7 +285,7 @@ class Work {
                const eqsr::Target& target, bool kept, BackgroundWriter& writer) {
     const eqsr::Image& image = picture.image;
     const eqsr::Size size = eqsr::resolve(target, image.height, image.width);
-    const std::filesystem::path to = result->item.to;
+    const Path to = result->item.to;
     const eqsr::WriteOptions write{.quality = options_.quality.value_or(95),
                                    .bits = options_.bits != 0 ? options_.bits : picture.bits,
                                    .metadata = picture.metadata};
