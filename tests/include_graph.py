@@ -11,7 +11,8 @@
     core, layer, upscale.hpp <- cuda <- eqsr.cuh only        only .cuh files there see CUDA
 
 What stands behind an include, `// Index, View`, names what the file uses of it. And examples and
-tools use what is public: no file of examples/ names a `detail` namespace.
+tools use what is public: no file of examples/ names a `detail` namespace, and only tools/common/system.hpp
+an operating system.
 """
 import pathlib
 import re
@@ -47,9 +48,11 @@ FOREIGN = {
     r"(.*/)?stb_.*": {"io/picture/stb.hpp"},
     r"(sys/|unistd|fcntl|sched|poll|signal\.h|windows|mach/|emscripten)": set(),
 }
-# Operating systems are named by core/system.hpp and what it includes, and by nothing else.
+# Operating systems are named by core/system.hpp and what it includes, and by nothing else; in the
+# tools by common/system.hpp.
 SYSTEMS = re.compile(r"\b(__linux__|__unix__|__APPLE__|__EMSCRIPTEN__|_WIN32|__MINGW32__)\b")
-SYSTEM_FILES = re.compile(r"core/system(_\w+)?\.(hpp|inc)")
+SYSTEM_FILES = re.compile(r"(core|tools/common)/system(_\w+)?\.(hpp|inc)")
+SYSTEM_HEADERS = re.compile(r'\s*#\s*include\s*<(sys/|unistd|fcntl|sched|poll|windows|io\.h|mach)')
 
 
 def part_of(name):
@@ -127,11 +130,15 @@ def forms_of(name):
     return {word[1], word[1] + "_v", word[1] + "_t"} if word else set()
 
 
-def private_names(root):
+def examples(root):
     for path in sorted((root / "examples").rglob("*")):
         if path.suffix not in SOURCES:
             continue
+        asks_system = SYSTEM_FILES.fullmatch(path.relative_to(root / "examples").as_posix())
         for number, line in enumerate(path.read_text().splitlines(), 1):
+            if not asks_system and (SYSTEMS.search(line) or SYSTEM_HEADERS.match(line)):
+                yield (f"{path.relative_to(root)}:{number}: only tools/common/system.hpp names "
+                       "operating systems")
             if re.search(r"\bdetail::|\bnamespace detail\b", line):
                 yield (f"{path.relative_to(root)}:{number}: detail is nobody's but its library's; "
                        "use or add a public name")
@@ -154,9 +161,9 @@ def self_test(folder):
         "#include <vector>  // vector\n#include <a>  // pieces of prose\nint a;  // a vector\n")
     (folder / "include/door.hpp").write_text(
         "#pragma once\n#include <used.hpp>  // a\n#include <used.hpp>  // b\n")
-    (folder / "examples/tool.cpp").write_text("int a = eqsr::detail::b();\n")
-    found = [*reasons(folder), *private_names(folder)]
-    assert len(found) == 4, found
+    (folder / "examples/tool.cpp").write_text("#include <poll.h>\nint a = eqsr::detail::b();\n")
+    found = [*reasons(folder), *examples(folder)]
+    assert len(found) == 5, found
 
 
 if __name__ == "__main__":
@@ -164,6 +171,6 @@ if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
         self_test(pathlib.Path(folder))
     root = pathlib.Path(__file__).resolve().parent.parent
-    found = [*problems(root / "include"), *reasons(root), *private_names(root)]
+    found = [*problems(root / "include"), *reasons(root), *examples(root)]
     print("\n".join(found) or "every include points the right way and says why")
     sys.exit(bool(found))

@@ -71,6 +71,22 @@ platform() {
   ran=1
 }
 
+# The tools as Windows programs, with stb for pictures.
+windows_tools() {
+  for library in CLI nlohmann; do
+    [ -e "/usr/include/$library" ] || { echo "tools: skipped, $library is not installed"; return; }
+    ln -sfn "/usr/include/$library" "$work/include/$library"
+  done
+  for source in tools/upscale/main tools/evaluate/main tools/convert/main inspect_weights; do
+    program=${source#tools/}
+    x86_64-w64-mingw32-g++-posix $common -I examples/tools -static "examples/$source.cpp" \
+      -o "$work/mingw/${program%/main}.exe" -lshell32
+  done
+  x86_64-w64-mingw32-g++-posix $common -static tests/platforms/interrupt.cpp \
+    -o "$work/mingw/interrupt.exe"
+  tests/platforms/tools.sh "$work/mingw" "$native --compare" "$native.png"
+}
+
 for name in "$@"; do
   suffix=
   case $name in
@@ -79,7 +95,9 @@ for name in "$@"; do
   i386) platform $name "" g++ -m32 -static -pthread -Wno-psabi ;;
   mingw)
     suffix=.exe
-    WINEDEBUG=-all platform $name wine x86_64-w64-mingw32-g++-posix -static
+    export WINEDEBUG=-all LC_ALL=C.UTF-8
+    platform $name wine x86_64-w64-mingw32-g++-posix -static
+    [ "$ran" = 1 ] && windows_tools
     ;;
   wasm)
     suffix=.js

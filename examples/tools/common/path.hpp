@@ -10,8 +10,7 @@ namespace tool {
 struct Path : std::filesystem::path {
   Path() = default;
   Path(std::filesystem::path path) : std::filesystem::path(std::move(path)) {}
-  Path(const std::string& utf8)
-      : std::filesystem::path(std::u8string(utf8.begin(), utf8.end())) {}
+  Path(const std::string& utf8) : std::filesystem::path(std::u8string(utf8.begin(), utf8.end())) {}
   Path(const char* utf8) : Path(std::string(utf8)) {}
 };
 

@@ -135,6 +135,7 @@ void convert(eqsr::StateDict& from, const Options& options, eqsr::OutputFile& ou
 std::optional<int> parse(int argc, char** argv, Options& options) {
   CLI::App app{"Writes the tensors of a PyTorch or safetensors file as safetensors.", "convert"};
   app.set_help_flag("-h,--help", "Show this text");
+  app.allow_windows_style_options(false);  // paths may begin with a slash
   app.add_option("input", options.input, "A .pth or .safetensors file; its content decides")
       ->required();
   app.add_option("output", options.output, "A .safetensors file")

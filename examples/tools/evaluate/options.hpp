@@ -122,6 +122,7 @@ inline std::optional<int> parse(int argc, char** argv, EvaluateOptions& options)
   CLI::App app{"Measures PSNR and SSIM of EQSR weights, and of bicubic interpolation beside them.",
                "evaluate"};
   app.set_help_flag("-h,--help", "Show this text");
+  app.allow_windows_style_options(false);  // paths may begin with a slash
   std::string protocol = "basicsr", inputs = "protocol", sweep;
   std::vector<std::string> scales;
   int border = 0;

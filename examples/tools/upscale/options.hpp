@@ -201,6 +201,7 @@ inline std::optional<int> parse(int argc, char** argv, Options& options,
   CLI::App app{"Enlarges pictures by any factor or to any size.", "upscale"};
   app.set_version_flag("--version", version());
   app.set_help_flag("-h,--help", "Show this text");
+  app.allow_windows_style_options(false);  // paths may begin with a slash
   std::string scale, size, memory, shard, threads, raw;
   double scale_x = 0, scale_y = 0;
 
