@@ -24,6 +24,7 @@ struct Options {
   eqsr::Storage storage = eqsr::Storage::both;
   double max_memory = 0;  // MB
   double scale = 4;
+  eqsr::Isa isa = eqsr::best_isa();
 };
 
 Options parsed(const std::vector<std::string>& arguments) {
@@ -44,6 +45,8 @@ Options parsed(const std::vector<std::string>& arguments) {
       options.repeats = std::atoi(value.c_str());
     else if (name == "--scale")
       options.scale = std::atof(value.c_str());
+    else if (name == "--isa")
+      options.isa = eqsr::isa_called(value);
     else if (name == "--max-memory")
       options.max_memory = std::atof(value.c_str());
     else if (name == "--storage" && (value == "both" || value == "one" || value == "none"))
@@ -54,7 +57,8 @@ Options parsed(const std::vector<std::string>& arguments) {
       eqsr::detail::fail("bad_argument",
                          {"The option ", name, " ", value,
                           " is unknown; there are --config base|lite, --height, --width, --scale, "
-                          "--threads, --repeats, --storage both|one|none and --max-memory MB."});
+                          "--threads, --repeats, --isa portable|avx2|avx512, --storage "
+                          "both|one|none and --max-memory MB."});
   }
   EQSR_EXPECTS(options.repeats > 0, "bad_argument", "--repeats must be positive.");
   return options;
@@ -81,6 +85,7 @@ template <eqsr::Config config>
 void time_net(const Options& options) {
   using Clock = std::chrono::steady_clock;
   eqsr::Context<eqsr::Cpu> ctx(options.threads);
+  ctx.use(options.isa);
   ctx.storage = options.storage;
   ctx.max_memory = static_cast<std::size_t>(options.max_memory * 1e6);
   eqsr::Net<config, eqsr::Cpu> net;

@@ -36,6 +36,7 @@ def arguments():
                         help="bf16: autocast; fp32-as-bf16: float32 tensors multiplied in bfloat16")
     parser.add_argument("--compile", action="store_true", help="torch.compile")
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--isa", choices=("avx2", "avx512"), help="the newest instruction set PyTorch may use")
     parser.add_argument("--ours", metavar="COMMAND", help="program to interleave with")
     return parser.parse_args()
 
@@ -94,16 +95,20 @@ def product_rate(threads):
     return 2 * 1024 ** 3 / statistics.median(times) * 1e-9
 
 
-def keep_freed_memory():
-    """Starts this program again with an allocator that does not give memory back between layers."""
+def start_as_wanted(isa):
+    """Starts this program again with an allocator that does not give memory back between layers, and with PyTorch's
+    libraries limited to an instruction set."""
     wanted = {"MALLOC_MMAP_THRESHOLD_": "4294967296", "MALLOC_TRIM_THRESHOLD_": "17179869184"}
+    if isa:
+        wanted |= {"ATEN_CPU_CAPABILITY": isa, "DNNL_MAX_CPU_ISA": {"avx2": "AVX2", "avx512": "AVX512_CORE"}[isa],
+                   "MKL_ENABLE_INSTRUCTIONS": {"avx2": "AVX2", "avx512": "AVX512"}[isa]}
     if any(os.environ.get(name) != value for name, value in wanted.items()):
         os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **wanted})
 
 
 def main():
     args = arguments()
-    keep_freed_memory()
+    start_as_wanted(args.isa)
     os.environ["OMP_NUM_THREADS"] = str(args.threads)
     run, version = prepare(args)
     rate = product_rate(args.threads) if args.device == "cpu" else None
@@ -120,7 +125,7 @@ def main():
             ours.append(theirs(args.ours))
     quartiles = statistics.quantiles(peer, n=4) if len(peer) > 1 else peer * 3
     result = {"peer": f"pytorch {version}", "network": args.network, "size": args.size, "target": args.target,
-              "mode": args.mode, "compile": args.compile, "tf32": False,
+              "mode": args.mode, "isa": args.isa or "all", "compile": args.compile, "tf32": False,
               "timed": "wall clock, synchronised, data on the device", "threads": args.threads,
               "repeats": args.repeats,
               "seconds": statistics.median(peer), "quartiles": [quartiles[0], quartiles[2]],

@@ -180,6 +180,15 @@ class Cli(unittest.TestCase):
             results.add(self.out.read_bytes())
         self.assertEqual(len(results), 1)
 
+    def test_instruction_set_of_the_environment(self):
+        with_isa = lambda name: {**os.environ, "EQSR_ISA": name}
+        self.expect(0, "-i", self.photo, "-o", self.out, "-s", 2, env=with_isa(""))
+        self.expect(2, "-i", self.photo, "-o", self.out, "-s", 2, env=with_isa("mmx"),
+                    words=('EQSR_ISA: There is no instruction set "mmx"; use portable',))
+        run = self.run_tool("-i", self.photo, "-o", self.out, "-s", 2, env=with_isa("portable"))
+        self.assertIn(run.returncode, (0, 2), run.stderr)  # 2 where -march=native leaves it out
+        self.assertEqual(run.returncode == 2, "is not available here" in run.stderr)
+
     def test_too_much_memory_is_said_before(self):  # computing it would take weeks
         self.expect(1, "-i", self.photo, "-o", self.out, "--size", "400000x400000",
                     "--max-memory", "100M", words=("400000 x 400000", "memory", "are allowed"))

@@ -10,6 +10,7 @@
 #include <functional>
 #include <new>
 
+#include "common/isa.hpp"
 #include "common/output_plan.hpp"
 #include "common/picture/read_picture.hpp"
 #include "common/picture_folder.hpp"
@@ -243,6 +244,7 @@ int run(EvaluateOptions options) {
   if (options.no_network) return evaluate({}, "");
 
   eqsr::Context<eqsr::Cpu> ctx(options.threads);
+  restrict_isa(ctx);
   bool loaded = false;
   try {
     const std::string path =

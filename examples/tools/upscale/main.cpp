@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "common/interrupt.hpp"
+#include "common/isa.hpp"
 #include "common/progress.hpp"
 #include "common/system.hpp"
 #include "files.hpp"
@@ -48,7 +49,9 @@ int upscale_all(Upscaler& upscaler, const Options& options, const Jobs& jobs) {
 
 int run(const Options& options) {
   Jobs jobs;
+  eqsr::Context<eqsr::Cpu> ctx(options.threads);
   try {
+    restrict_isa(ctx);
     if (options.raw_width == 0) jobs = list_jobs(options);
     expect_sound(jobs, options);
   } catch (const std::exception& error) {  // also folders that may not be read
@@ -58,7 +61,6 @@ int run(const Options& options) {
   std::vector<std::string> notes = options.notes;
   if (!jobs.left_out.empty()) notes.push_back(jobs.left_out);
   for (const std::string& note : notes) std::fprintf(stderr, "upscale: note: %s\n", note.c_str());
-  eqsr::Context<eqsr::Cpu> ctx(options.threads);
   std::unique_ptr<Upscaler> upscaler;
   try {
     upscaler = open(ctx, options);

@@ -25,6 +25,7 @@
 
 #include "bands_mpi.hpp"
 #include "common/interrupt.hpp"
+#include "common/isa.hpp"
 #include "common/progress.hpp"
 #include "common/system.hpp"
 #include "files.hpp"
@@ -207,6 +208,7 @@ int run(Options options, int rank, int ranks) {
   const int cores = static_cast<int>(std::thread::hardware_concurrency());
   eqsr::Context<eqsr::Cpu> ctx(options.threads > 0 ? options.threads
                                                    : std::max(1, cores / neighbours));
+  restrict_isa(ctx);
   const std::string path =
       (options.weights.empty() ? find_shipped_weights() : options.weights).string();
   const auto upscaler = open_on_cpu(ctx, options, path);

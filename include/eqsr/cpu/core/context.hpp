@@ -36,7 +36,9 @@ class Context<Cpu> : public ContextBase<Cpu> {
   void use(Isa isa) {
     EQSR_EXPECTS(isa <= best_isa() && isa >= lowest_isa, "bad_argument",
                  "This instruction set is not available here. Use at most ", isa_name(best_isa()),
-                 " and at least ", isa_name(lowest_isa), ", which the program was compiled for.");
+                 " and at least ", isa_name(lowest_isa),
+                 ", which the program was compiled for; without -march=native (CMake: "
+                 "-DEQSR_NATIVE=OFF) it carries them all.");
     isa_ = isa;
   }
 

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <eqsr/core/check.hpp>   // EQSR_EXPECTS
 #include <eqsr/core/target.hpp>  // EQSR_TARGET, EQSR_PORTABLE_NAME
 #include <eqsr/core/version.hpp>
+
+#include <string_view>  // string_view
 
 namespace eqsr { inline namespace EQSR_ABI {
 
@@ -12,6 +15,13 @@ enum class Isa { portable, avx2, avx512 };  // as EQSR_TARGET counts
 
 constexpr const char* isa_name(Isa isa) {
   return isa == Isa::avx512 ? "AVX-512" : isa == Isa::avx2 ? "AVX2 with FMA" : EQSR_PORTABLE_NAME;
+}
+
+/// The one called `portable`, `avx2` or `avx512`. Throws `bad_argument` for another name.
+inline Isa isa_called(std::string_view name) {
+  EQSR_EXPECTS(name == "portable" || name == "avx2" || name == "avx512", "bad_argument",
+               "There is no instruction set \"", name, "\"; use portable, avx2 or avx512.");
+  return name == "avx512" ? Isa::avx512 : name == "avx2" ? Isa::avx2 : Isa::portable;
 }
 
 inline constexpr Isa lowest_isa = static_cast<Isa>(EQSR_TARGET);
