@@ -18,35 +18,24 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from pytorch import add_case, theirs
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "weights" / "reference"))
 
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--network", choices=("base", "lite", "tiny"), default="lite")
-    parser.add_argument("--size", default="64x64", help="rows x columns of the input")
-    parser.add_argument("--target", default="256x256", help="rows x columns of the output")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--repeats", type=int, default=7)
-    parser.add_argument("--ours", metavar="COMMAND", help="program to interleave with")
+    add_case(parser)
+    parser.set_defaults(network="lite")
     return parser.parse_args()
 
 
 def exported(args, folder):
     """The network as an ONNX file, an input for it, and PyTorch's result."""
     import torch
-    import torch.nn.functional as F
 
     import eqsr
-    import operators
     import synthetic
-
-    def involution(z, kernel, factor):  # operators.involution without rows and results in place
-        b, h, w, c = z.shape
-        z = F.pad(z, (0, 0, 1, 1, 1, 1)).view(b, h + 2, w + 2, c // 8, 8)
-        kernel = kernel * factor[:, :, None]
-        taps = (kernel[..., q, None] * z[:, q // 3:q // 3 + h, q % 3:q % 3 + w] for q in range(9))
-        return sum(taps).reshape(b, h, w, c)
 
     class Fixed(torch.nn.Module):
         """The network for one size."""
@@ -63,9 +52,8 @@ def exported(args, folder):
     x = synthetic.image("input", *size)
     with torch.no_grad():
         truth = net(x).numpy()
-        operators.involution = involution
-        file = folder / "network.onnx"
-        torch.onnx.export(net, (x,), str(file), dynamo=True, verbose=False)
+    file = folder / "network.onnx"
+    torch.onnx.export(net, (x,), str(file), dynamo=True, verbose=False)  # with gradients: no operation is in place
     return file, x.numpy(), truth
 
 
@@ -94,8 +82,6 @@ def timed(run):
 
 
 def main():
-    from pytorch import theirs
-
     args = arguments()
     os.environ["OMP_NUM_THREADS"] = str(args.threads)
     times, ways = {}, {}

@@ -24,20 +24,25 @@ import time
 from pathlib import Path
 
 
-def arguments():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+def add_case(parser):
+    """The options that say what is timed, for every peer."""
     parser.add_argument("--network", choices=("base", "lite", "tiny"), default="base")
     parser.add_argument("--size", default="64x64", help="rows x columns of the input")
     parser.add_argument("--target", default="256x256", help="rows x columns of the output")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--ours", metavar="COMMAND", help="program to interleave with")
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    add_case(parser)
     parser.add_argument("--warm-ups", type=int, default=2)
     parser.add_argument("--mode", choices=("fp32", "bf16", "fp32-as-bf16"), default="fp32",
                         help="bf16: autocast; fp32-as-bf16: float32 tensors multiplied in bfloat16")
     parser.add_argument("--compile", action="store_true", help="torch.compile")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--isa", choices=("avx2", "avx512"), help="the newest instruction set PyTorch may use")
-    parser.add_argument("--ours", metavar="COMMAND", help="program to interleave with")
     return parser.parse_args()
 
 

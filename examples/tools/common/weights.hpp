@@ -9,6 +9,7 @@
 #include <string>
 
 #include "common/names.hpp"
+#include "common/path.hpp"
 #include "common/system.hpp"
 
 /// Which weights, and which of the compiled networks they belong to.
@@ -18,7 +19,7 @@ inline constexpr const char* shipped_weights = "eqsr-lite.safetensors";
 
 /// The shipped weights: beside the installed tool in ../share/eqsr/weights, or in the folder
 /// `weights` of the source tree that the build folder lies in. Never the working directory.
-inline std::filesystem::path find_shipped_weights() {
+inline Path find_shipped_weights() {
   namespace fs = std::filesystem;
   std::error_code error;
   const fs::path program = program_file();

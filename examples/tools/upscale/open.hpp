@@ -51,7 +51,7 @@ inline std::unique_ptr<Upscaler> open(eqsr::Context<eqsr::Cpu>& ctx, const Optio
                    "\". Build it where nvcc is, or leave out --device.");
 #endif
   const std::string path =
-      (options.weights.empty() ? Path(find_shipped_weights()) : options.weights).string();
+      (options.weights.empty() ? find_shipped_weights() : options.weights).string();
 #if defined(EQSR_TOOL_CUDA)
   if (cuda) return open_on_cuda(*cuda, options.precision, path, options.encoding, options.sha256);
 #endif
