@@ -308,7 +308,9 @@ def main():
     trainer = Trainer(stage, args, mode)
     load(trainer, args)
     if args.trial:
-        print(modes.TRIAL, trainer.trial(args.work, args.trial), flush=True)
+        seconds = trainer.trial(args.work, args.trial)
+        if trainer.rank == 0:  # the others write to the same file at the same time
+            print(modes.TRIAL, seconds, flush=True)
         return
     if trainer.rank == 0:
         print(sum(p.numel() for p in trainer.net.parameters()), "parameters, from step", trainer.step, flush=True)
