@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <eqsr/core/math.hpp>  // bits_as
 #include <eqsr/io/bytes.hpp>
 #include <eqsr/io/weights/dtype.hpp>
 
 #include <doctest/doctest.h>
 
-#include <bit>      // bit_cast
 #include <cmath>    // ldexp
 #include <cstdint>  // uint16_t
 #include <limits>   // numeric_limits
 
 namespace {
 
-std::uint32_t bits(float value) { return std::bit_cast<std::uint32_t>(value); }
+std::uint32_t bits(float value) { return eqsr::bits_as<std::uint32_t>(value); }
 
 /// The half with the given bits, from the definition.
 double half_by_definition(unsigned half) {
@@ -62,7 +62,7 @@ TEST_CASE("halves round to nearest, ties to even, between all neighbours") {
   CHECK(eqsr::float_to_half(1e-40F) == 0);
   CHECK(eqsr::float_to_half(std::ldexp(1.0F, -25)) == 0);
   CHECK(eqsr::float_to_half(std::nextafter(std::ldexp(1.0F, -25), 1.0F)) == 1);
-  CHECK(eqsr::float_to_half(std::bit_cast<float>(0x7F800001U)) == 0x7E00);  // NaN stays NaN
+  CHECK(eqsr::float_to_half(eqsr::bits_as<float>(0x7F800001U)) == 0x7E00);  // NaN stays NaN
 }
 
 TEST_CASE("all bfloat16 widen exactly and come back; rounding is to nearest even") {
@@ -72,11 +72,11 @@ TEST_CASE("all bfloat16 widen exactly and come back; rounding is to nearest even
     const bool nan = (value & 0x7FFFU) > 0x7F80U;
     REQUIRE(eqsr::float_to_bfloat16(eqsr::bfloat16_to_float(b)) == (nan ? value | 0x40U : value));
   }
-  CHECK(eqsr::float_to_bfloat16(std::bit_cast<float>(0x3F808000U)) == 0x3F80);
-  CHECK(eqsr::float_to_bfloat16(std::bit_cast<float>(0x3F818000U)) == 0x3F82);
-  CHECK(eqsr::float_to_bfloat16(std::bit_cast<float>(0x3F808001U)) == 0x3F81);
+  CHECK(eqsr::float_to_bfloat16(eqsr::bits_as<float>(0x3F808000U)) == 0x3F80);
+  CHECK(eqsr::float_to_bfloat16(eqsr::bits_as<float>(0x3F818000U)) == 0x3F82);
+  CHECK(eqsr::float_to_bfloat16(eqsr::bits_as<float>(0x3F808001U)) == 0x3F81);
   CHECK(eqsr::float_to_bfloat16(std::numeric_limits<float>::max()) == 0x7F80);
-  CHECK(eqsr::float_to_bfloat16(std::bit_cast<float>(0x7F800001U)) == 0x7FC0);
+  CHECK(eqsr::float_to_bfloat16(eqsr::bits_as<float>(0x7F800001U)) == 0x7FC0);
 }
 
 TEST_CASE("names and sizes") {

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <eqsr/core/math.hpp>  // bits_as
+
 #include <doctest/doctest.h>
 
 #include <algorithm>  // equal, max
-#include <bit>        // bit_cast
 #include <cmath>      // abs, sqrt
 #include <cstdint>    // int32_t, uint32_t
 #include <limits>     // infinity
@@ -66,7 +67,7 @@ inline Closeness worse(const Closeness& a, const Closeness& b) {
 
 inline bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
   const auto same = [](float x, float y) {
-    return std::bit_cast<std::uint32_t>(x) == std::bit_cast<std::uint32_t>(y);
+    return eqsr::bits_as<std::uint32_t>(x) == eqsr::bits_as<std::uint32_t>(y);
   };
   return std::equal(a.begin(), a.end(), b.begin(), b.end(), same);
 }
@@ -74,7 +75,7 @@ inline bool same_bits(const std::vector<float>& a, const std::vector<float>& b) 
 /// The number of float32 steps from one number to another.
 inline std::int64_t ulps(float a, float b) {
   const auto place = [](float x) -> std::int64_t {
-    const auto bits = std::bit_cast<std::int32_t>(x);
+    const auto bits = eqsr::bits_as<std::int32_t>(x);
     return bits >= 0 ? bits : std::int64_t{std::numeric_limits<std::int32_t>::min()} - bits;
   };
   return std::abs(place(a) - place(b));

@@ -4,7 +4,8 @@
 
 #include <type_traits>  // type_identity
 
-/// Division and multiples, rounded up, of integers that are not negative; on host and device.
+/// Division and multiples, rounded up, of integers that are not negative, on host and device; and
+/// the bits of a number.
 namespace eqsr { inline namespace EQSR_ABI {
 
 /// The number of pieces of `size` that hold n: ceil(n / size).
@@ -16,6 +17,13 @@ EQSR_HD constexpr Integer ceil_div(Integer n, std::type_identity_t<Integer> size
 template <class Integer>
 EQSR_HD constexpr Integer round_up(Integer n, std::type_identity_t<Integer> step) {
   return ceil_div(n, step) * step;
+}
+
+/// The bits of a value as another type of the same size: std::bit_cast, which some compilers of
+/// C++20 lack because their standard library is older than they are.
+template <class To, class From>
+constexpr To bits_as(const From& from) {
+  return __builtin_bit_cast(To, from);
 }
 
 }}  // namespace eqsr::EQSR_ABI

@@ -3,9 +3,8 @@
 
 /// Element types of weight files, and the exact conversions between float and its two halves.
 
-#include <eqsr/core/version.hpp>
+#include <eqsr/core/math.hpp>  // bits_as
 
-#include <bit>          // bit_cast
 #include <cstddef>      // size_t
 #include <cstdint>      // uint16_t
 #include <optional>     // optional
@@ -65,25 +64,24 @@ inline constexpr DtypeRow dtype_rows[] = {
   const std::uint32_t sign = std::uint32_t{half & 0x8000U} << 16U;
   const std::uint32_t exponent = (half >> 10U) & 31U;
   std::uint32_t mantissa = half & 1023U;
-  if (exponent == 31) return std::bit_cast<float>(sign | 0x7F800000U | (mantissa << 13U));
-  if (exponent != 0)
-    return std::bit_cast<float>(sign | ((exponent + 112) << 23U) | (mantissa << 13U));
-  if (mantissa == 0) return std::bit_cast<float>(sign);
+  if (exponent == 31) return bits_as<float>(sign | 0x7F800000U | (mantissa << 13U));
+  if (exponent != 0) return bits_as<float>(sign | ((exponent + 112) << 23U) | (mantissa << 13U));
+  if (mantissa == 0) return bits_as<float>(sign);
   std::uint32_t shifted = 113;  // a subnormal half is a normal float
   while ((mantissa & 1024U) == 0) {
     mantissa <<= 1U;
     --shifted;
   }
-  return std::bit_cast<float>(sign | (shifted << 23U) | ((mantissa & 1023U) << 13U));
+  return bits_as<float>(sign | (shifted << 23U) | ((mantissa & 1023U) << 13U));
 }
 
 [[nodiscard]] constexpr float bfloat16_to_float(std::uint16_t value) noexcept {
-  return std::bit_cast<float>(std::uint32_t{value} << 16U);
+  return bits_as<float>(std::uint32_t{value} << 16U);
 }
 
 /// Rounds to the nearest half, ties to even; too large becomes infinity, a NaN a quiet NaN.
 [[nodiscard]] constexpr std::uint16_t float_to_half(float value) noexcept {
-  const std::uint32_t bits = std::bit_cast<std::uint32_t>(value);
+  const std::uint32_t bits = bits_as<std::uint32_t>(value);
   const std::uint32_t sign = (bits >> 16U) & 0x8000U;
   const std::uint32_t magnitude = bits & 0x7FFFFFFFU;
   if (magnitude > 0x7F800000U) {
@@ -113,7 +111,7 @@ inline constexpr DtypeRow dtype_rows[] = {
 
 /// Rounds to the nearest bfloat16, ties to even; a NaN stays a (quiet) NaN.
 [[nodiscard]] constexpr std::uint16_t float_to_bfloat16(float value) noexcept {
-  const std::uint32_t bits = std::bit_cast<std::uint32_t>(value);
+  const std::uint32_t bits = bits_as<std::uint32_t>(value);
   if ((bits & 0x7FFFFFFFU) > 0x7F800000U) return static_cast<std::uint16_t>((bits >> 16U) | 0x40U);
   return static_cast<std::uint16_t>((bits + 0x7FFFU + ((bits >> 16U) & 1U)) >> 16U);
 }
