@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # The tests that need an NVIDIA GPU, in under five minutes: tests/gpu.sh [FOLDER]
 #
-# FOLDER holds the programs eqsr_gpu_tests, kriging_on_my_backbone and thrust_interop, built
-# elsewhere by `cmake --preset cuda && cmake --build --preset cuda --target gpu_programs`
+# FOLDER holds the programs eqsr_gpu_tests, kriging_on_my_backbone, pixels and thrust_interop,
+# built elsewhere by `cmake --preset cuda && cmake --build --preset cuda --target gpu_programs`
 # (build/cuda/gpu). Beside them a machine needs this source tree and a driver for CUDA 13 (580 or
 # later), and nothing else. Without the programs they are built here, if nvcc is there. Nothing is
 # installed. Skips where there is no GPU; fails where there is one that the programs cannot use.
@@ -44,6 +44,7 @@ run() {
 run "operators, golden files, graphs, out of memory and after it, in each mode" \
   "$folder/eqsr_gpu_tests"
 run "an upsampler behind another network" "$folder/kriging_on_my_backbone"
+run "pixels that stay on the device" "$folder/pixels"
 run "thrust vectors in and out" "$folder/thrust_interop"
 
 sanitizer=$(command -v compute-sanitizer || echo "$toolkit/bin/compute-sanitizer")

@@ -25,6 +25,47 @@ namespace detail {
                "Give the result memory of its own.");
 }
 
+/// Whether both views lie in memory of the context's backend, not of the host.
+template <AnyContext C>
+bool on_device(const C& ctx, const ConstPixels& from, const ConstPixels& to) {
+  using T = Transfer<typename C::backend>;
+  if constexpr (T::takes_pixels)
+    return T::on_device(ctx, from, to);
+  else
+    return false;
+}
+[[gnu::noinline]] inline void expect_on_host(bool device) {
+  EQSR_EXPECTS(!device, "wrong_device",
+               "The input lies on a device, but rows are handed on in memory of the host. Copy it "
+               "to the host, or give upscale a result on the device.");
+}
+[[gnu::noinline]] inline void expect_no_alpha(const ConstPixels& from, Alpha how) {
+  EQSR_EXPECTS(from.channels() != 4 || how == Alpha::drop, "bad_argument",
+               "Alpha of pixels on a device is not enlarged. Leave it out with Alpha::drop, or "
+               "give pixels in memory of the host.");
+}
+
+/// The plan for pixels on a device: both views are memory of the caller.
+template <AnyContext C, Network N>
+UpscalePlan plan_on_device(const C& ctx, const N& net, const ConstPixels& from, const Pixels& to) {
+  expect_compatible<typename N::backend, typename C::backend>();
+  return cheapest_plan(ctx, {from.height(), from.width()}, {to.height(), to.width()}, 0,
+                       [&](auto& dry, Storage storage) {
+                         Transfer<typename C::backend>::enlarge(dry, net, from, to, storage, {});
+                       });
+}
+template <AnyContext C, Network N>
+void enlarge_on_device(C& ctx, const N& net, const ConstPixels& from, const Pixels& to, Alpha how,
+                       std::optional<float> condition) {
+  expect_no_alpha(from, how);
+  run_planned(
+      ctx, [&] { return plan_on_device(ctx, net, from, to); },
+      [&](const UpscalePlan& plan) {
+        Transfer<typename C::backend>::enlarge(ctx, net, from, to, plan.storage, condition);
+      },
+      false);
+}
+
 /// Bytes that views take beside what `upscale_rows` plans.
 [[gnu::noinline]] inline std::size_t pixel_memory(const ConstPixels& from, Size to, Alpha how) {
   const auto pixels = [](int height, int width) {
@@ -70,6 +111,8 @@ void enlarge_pixels(C& ctx, const N& net, const ConstPixels& from, const Target&
 template <AnyContext C, Network N>
 UpscalePlan plan_upscale(const C& ctx, const N& net, const ConstPixels& from, const Pixels& to,
                          Alpha how = Alpha::network) {
+  if constexpr (Transfer<typename C::backend>::takes_pixels)
+    if (detail::on_device(ctx, from, to)) return detail::plan_on_device(ctx, net, from, to);
   return plan_upscale_rows(ctx, net, from.height(), from.width(),
                            {.height = to.height(), .width = to.width()}, {},
                            detail::pixel_memory(from, {to.height(), to.width()}, how));
@@ -82,12 +125,20 @@ UpscalePlan plan_upscale(const C& ctx, const N& net, const ConstPixels& from, co
 ///
 /// Throws what `upscale` throws, and `bad_argument` if the two views overlap or the input has alpha
 /// for which the result has no room. After an error `to` holds the rows that were finished.
+///
+/// On a context of a GPU both views may lie in its memory. Then nothing goes by way of the host,
+/// and the call returns when the work is queued on the context's stream. Nobody looks for numbers
+/// that are not finite, and alpha is left out (Alpha::drop) or refused. Throws `wrong_device` if
+/// the views do not lie on one side.
 template <AnyContext C, Network N>
 void upscale(C& ctx, const N& net, const ConstPixels& from, const Pixels& to,
              Alpha how = Alpha::network, std::optional<float> condition = {}) {
   detail::with_typed_errors([&] {
     detail::expect_room_for_alpha(from.channels(), to.channels(), how);
     detail::expect_apart(from, to);
+    if constexpr (Transfer<typename C::backend>::takes_pixels)
+      if (detail::on_device(ctx, from, to))
+        return detail::enlarge_on_device(ctx, net, from, to, how, condition);
     detail::RowConverter converter(to.format(), to.kind(), to.width());
     detail::enlarge_pixels(
         ctx, net, from, {.height = to.height(), .width = to.width(), .condition = condition}, how,
@@ -107,6 +158,7 @@ void upscale_rows(C& ctx, const N& net, const ConstPixels& from, const Target& t
   detail::with_typed_errors([&] {
     detail::expect_channels(format.channels);
     detail::expect_room_for_alpha(from.channels(), format.channels, how);
+    detail::expect_on_host(detail::on_device(ctx, from, from));
     const Size size = resolve(target, from.height(), from.width());
     detail::RowConverter converter(format, detail::sample_kind<T>, size.width);
     detail::enlarge_pixels(

@@ -45,6 +45,9 @@ struct Transfer {
   /// Whether others take of the same memory, so that it may run out in spite of a plan: then
   /// `upscale` tries again with less kept.
   static constexpr bool shares_memory = false;
+  /// Whether pixels may lie in memory of the backend: then `on_device` says whether they do, and
+  /// `enlarge` works on them.
+  static constexpr bool takes_pixels = false;
 
   /// `forward_bands(ctx, net, x, bands, condition)` for x and bands on the host.
   static void forward(AnyContext auto& ctx, const auto& net, Plane<const float, 3> x,

@@ -1,40 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <doctest/doctest.h>
 
-#include <stop_token>
-
-#include "cuda/contexts.hpp"
+#include "cuda/net_in_context.hpp"
 #if !defined(__CUDACC__)
 #include <eqsr/cpu/core/simd.hpp>  // both backends in one file
-
-#include <memory>
-#include <thread>
 #endif
+
+#include <stop_token>
 
 using namespace eqsr_test;
 using eqsr::Context;
-
-namespace {
-using Net = eqsr::Net<nano, Cuda>;
-
-eqsr::Image picture(int height, int width) {
-  eqsr::Image image = eqsr::blank_image(height, width);
-  image.pixels = image_map("input", height, width).values;
-  return image;
-}
-const eqsr::Target context_target{.height = 6, .width = 7};
-
-/// What most of these tests begin with.
-struct NetInContext {
-  NetInContext() { fill(net); }
-  Net net;
-  Context<Cuda> ctx;
-};
-
-std::vector<float> upscaled(Context<Cuda>& ctx, const Net& net) {
-  return eqsr::upscale(ctx, net, picture(4, 5), context_target).pixels;
-}
-}  // namespace
 
 TEST_CASE_FIXTURE(NetInContext, "cuda context: upscale agrees with the specification") {
   eqsr::Net<nano, Cpu> same;
@@ -144,6 +119,4 @@ TEST_CASE_FIXTURE(
         }).starts_with("out_of_memory: cudaMalloc"));
   CHECK(same_bits(upscaled(ctx, net), truth));
 }
-#else
-#include "cuda/context_emulated.hpp"
 #endif

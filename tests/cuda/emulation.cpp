@@ -46,6 +46,23 @@ TEST_CASE("emulation: a race in shared memory is caught, a barrier cures it") {
   CHECK(neighbours(true) == "");
 }
 
+TEST_CASE("emulation: bytes of device memory are watched one by one") {
+  auto& memory = DeviceMemory::instance();
+  auto* const bytes = static_cast<std::uint8_t*>(memory.allocate(66));
+  const auto neighbours = [bytes](int apart) {
+    return wrong(
+        [=](Emulated& exec) { exec.store(bytes + exec.thread() * apart / 2, std::uint8_t{1}); });
+  };
+  CHECK(neighbours(2) == "");
+  CHECK(says(neighbours(1), "two threads of a launch write"));
+  CHECK(wrong([=](Emulated& exec) { (void)exec.load(bytes + exec.thread()); }) == "");
+  CHECK(says(wrong([=](Emulated& exec) { (void)exec.load(bytes + exec.thread() + 1); }),
+             "nothing has written"));
+  CHECK(says(wrong([=](Emulated& exec) { (void)exec.load(bytes + 66); }),
+             "outside every allocation"));
+  memory.free(bytes);
+}
+
 TEST_CASE("emulation: a write after another thread's read needs a barrier too") {
   const auto overwrite = [](bool barrier) {
     return wrong([barrier](Emulated& exec) {

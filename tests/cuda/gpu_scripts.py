@@ -10,7 +10,7 @@ import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-PROGRAMS = ("eqsr_gpu_tests", "kriging_on_my_backbone", "thrust_interop", "time_cuda")
+PROGRAMS = ("eqsr_gpu_tests", "kriging_on_my_backbone", "pixels", "thrust_interop", "time_cuda")
 
 
 def script(path, text):

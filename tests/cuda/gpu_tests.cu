@@ -6,11 +6,12 @@
 #include <eqsr/net/composed.hpp>
 #include <eqsr/pixels.hpp>
 
-#include "cuda/contexts.hpp"
+#include "cuda/net_in_context.hpp"
 #include "support/golden.hpp"
 #include "support/layers.hpp"
 #include "tiny.hpp"
 
+#include <cstring>
 #include <stop_token>
 
 namespace composed_tests {
@@ -42,6 +43,9 @@ namespace operators_tests {
 }
 namespace overlapping_attention_tests {
 #include "overlapping_attention.cpp"
+}
+namespace pixels_tests {
+#include "pixels.cpp"
 }
 namespace window_attention_tests {
 #include "window_attention.cpp"

@@ -19,6 +19,7 @@ import tempfile
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 LONGEST = 300  # seconds of a test; each takes a few
 CONTEXT, GRAPH, ENGINE = "cuda/context.hpp", "cuda/graph.hpp", "cuda/kernel/engine.hpp"
+EMULATED = "context_emulated"
 # name: header, what it holds, what it then holds, file of the test, test cases
 FAULTS = {
     "forms_replace_one_another": (
@@ -28,39 +29,45 @@ FAULTS = {
         "cuda/transfer.cuh", "number(ctx.precision),", "0,", "context", "*live side by side*"),
     "shared_memory_of_the_launch": (
         CONTEXT, "allow_shared(kernel, shared_limit_)", "allow_shared(kernel, bytes)",
-        "context", "*different shared memory*"),
-    "broken_recording_is_an_error": (GRAPH, "return false;", "throw;", "context", "*broken from outside*"),
-    "records_for_ever": (GRAPH, "attempts_ < most_attempts", "true", "context", "*broken from outside*"),
+        EMULATED, "*different shared memory*"),
+    "broken_recording_is_an_error": (GRAPH, "return false;", "throw;", EMULATED, "*broken from outside*"),
+    "records_for_ever": (GRAPH, "attempts_ < most_attempts", "true", EMULATED, "*broken from outside*"),
     "copies_touch_recordings": (
-        "cuda/runtime.hpp", "if (capturing) continue;", "", "context", "*while one records*"),
+        "cuda/runtime.hpp", "if (capturing) continue;", "", EMULATED, "*while one records*"),
     "copies_do_not_wait": (
-        "cuda/runtime.hpp", "entry.event.hold_back(copies);", "", "context", "*a stream of the caller*"),
+        "cuda/runtime.hpp", "entry.event.hold_back(copies);", "", EMULATED, "*a stream of the caller*"),
     "launches_on_any_device": (
-        CONTEXT, "select();\n    if (shared_bytes > 48", "if (shared_bytes > 48", "context", "*two devices*"),
+        CONTEXT, "select();\n    if (shared_bytes > 48", "if (shared_bytes > 48", EMULATED, "*two devices*"),
     "arena_on_any_device": (
         CONTEXT, "    select();\n    return ContextBase::arena();", "    return ContextBase::arena();",
-        "context", "*two devices*"),
+        EMULATED, "*two devices*"),
     "network_of_another_device": (
-        "cuda/transfer.cuh", "device == ctx.device()", "true", "context", "*two devices*"),
+        "cuda/transfer.cuh", "device == ctx.device()", "true", EMULATED, "*two devices*"),
     "budget_without_the_arena": (
-        "upscale.hpp", "(available + ctx.arena().capacity() + forms) / 2", "available / 2", "context",
+        "upscale.hpp", "(available + ctx.arena().capacity() + forms) / 2", "available / 2", EMULATED,
         "*second picture*"),
     "memory_that_runs_out_is_an_error": (
-        "cuda/transfer.cuh", "shares_memory = true", "shares_memory = false", "context", "*less is kept*"),
+        "cuda/transfer.cuh", "shares_memory = true", "shares_memory = false", EMULATED, "*less is kept*"),
     "memory_is_kept_for_less": (
-        "upscale.hpp", "ctx.arena().clear();\n      ctx.storage", "ctx.storage", "context", "*less is kept*"),
+        "upscale.hpp", "ctx.arena().clear();\n      ctx.storage", "ctx.storage", EMULATED, "*less is kept*"),
     "rows_are_handed_on_again": (
-        "upscale.hpp", "Storage::none || begun) throw;", "Storage::none) throw;", "context", "*handed on*"),
+        "upscale.hpp", "Storage::none || begun) throw;", "Storage::none) throw;", EMULATED, "*handed on*"),
     "wide_heads_need_more": (
         "cuda/kernel/attention.hpp", "D <= 32 ? 64 : 32;", "64;", "window_attention", "*wide heads*"),
-    "progress_of_queued_work": (CONTEXT, "if (before) before->wait();", "", "context", "*runs late*"),
+    "progress_of_queued_work": (CONTEXT, "if (before) before->wait();", "", EMULATED, "*runs late*"),
     "progress_waits_for_itself": (
-        CONTEXT, "if (before) before->wait();", "now->wait();", "context", "*runs late*"),
+        CONTEXT, "if (before) before->wait();", "now->wait();", EMULATED, "*runs late*"),
     "graphs_without_progress": (
         CONTEXT, "if (watched()) recording_->cut(stream(), done, stage);", "", "context", "*progress and stop*"),
-    "any_device_will_do": (CONTEXT, "version >= gpu::least_capability", "true", "context", "*too old*"),
+    "any_device_will_do": (CONTEXT, "version >= gpu::least_capability", "true", EMULATED, "*too old*"),
     "result_is_not_waited_for": (
-        "cuda/transfer.cuh", "* sizeof(float));\n    ctx.sync();", "* sizeof(float));", "context", "*runs late*"),
+        "cuda/transfer.cuh", "* sizeof(float));\n    ctx.sync();", "* sizeof(float));", EMULATED, "*runs late*"),
+    "pixels_are_waited_for": (
+        "cuda/transfer.cuh", "write(ctx, high, to);", "write(ctx, high, to);\n    if constexpr (requires { ctx.sync(); }) ctx.sync();",
+        "pixels", "*nothing waits*"),
+    "pixels_of_any_device": (
+        "cuda/pixels.cuh", "source == ctx.device() && result == ctx.device()", "true", "pixels", "*refused*"),
+    "blue_is_red": ("cuda/kernel/pixels.hpp", "bgr ? 2 - c : c", "c", "pixels", "*samples as the host*"),
     "sums_drift_towards_zero": (
         ENGINE, "Planes > 1 ? 0.0f : sums[at + e];", "sums[at + e];", "emulation", "*drift*"),
     "parts_of_a_sum_are_lost": (

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <eqsr/core/half.hpp>
 #include <eqsr/core/math.hpp>  // bits_as
 #include <eqsr/io/bytes.hpp>
 #include <eqsr/io/weights/dtype.hpp>

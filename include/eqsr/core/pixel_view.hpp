@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <eqsr/core/half.hpp>     // Half
 #include <eqsr/core/samples.hpp>  // to_float, to_samples, luma
 #include <eqsr/core/view.hpp>     // Index
 
@@ -12,10 +13,11 @@
 /// Pixels as programs have them: in memory of the caller, of any sample type, order and stride.
 namespace eqsr { inline namespace EQSR_ABI {
 
-/// A sample of a pixel: of 8 or 16 bits, where the largest value is white, or a float, where 1 is.
+/// A sample of a pixel: of 8 or 16 bits, where the largest value is white, or a float or a half,
+/// where 1 is.
 template <class T>
-concept PixelSample =
-    std::same_as<T, std::uint8_t> || std::same_as<T, std::uint16_t> || std::same_as<T, float>;
+concept PixelSample = std::same_as<T, std::uint8_t> || std::same_as<T, std::uint16_t> ||
+    std::same_as<T, float> || std::same_as<T, Half>;
 
 /// The order of the colours of a pixel in memory. Alpha is the last in both.
 enum class Order { rgb, bgr };
@@ -37,12 +39,13 @@ struct PixelLayout {
 
 namespace detail {
 
-enum class SampleKind { bits8, bits16, float32 };
+enum class SampleKind { bits8, bits16, float16, float32 };
 
 template <PixelSample T>
-inline constexpr SampleKind sample_kind = sizeof(T) == 1   ? SampleKind::bits8
-                                          : sizeof(T) == 2 ? SampleKind::bits16
-                                                           : SampleKind::float32;
+inline constexpr SampleKind sample_kind = std::same_as<T, Half>    ? SampleKind::float16
+                                          : std::same_as<T, float> ? SampleKind::float32
+                                          : sizeof(T) == 1         ? SampleKind::bits8
+                                                                   : SampleKind::bits16;
 
 [[gnu::noinline]] inline void expect_channels(int channels) {
   EQSR_EXPECTS(channels == 1 || channels == 3 || channels == 4, "bad_argument", "Pixels of ",
@@ -84,6 +87,7 @@ class ConstPixels {
   [[nodiscard]] int channels() const { return layout_.channels; }
   [[nodiscard]] PixelFormat format() const { return {layout_.channels, layout_.order}; }
   [[nodiscard]] detail::SampleKind kind() const { return kind_; }
+  [[nodiscard]] std::size_t sample_bytes() const { return sample_; }
   /// The first byte of a row, and how many it has.
   [[nodiscard]] const std::byte* row(Index y) const { return data_ + y * layout_.stride; }
   [[nodiscard]] std::size_t row_bytes() const {
@@ -139,14 +143,10 @@ void read_row(const ConstPixels& from, Index y, int channels, float* to) {
       const int place = stored == 1 ? 0 : order == Order::bgr && c < 3 ? 2 - c : c;
       T sample;
       std::memcpy(&sample, row + static_cast<std::size_t>(place) * sizeof(T), sizeof(T));
-      if constexpr (std::same_as<T, float>) {
-        EQSR_EXPECTS(std::isfinite(sample), "nonfinite_input", "The pixel of row ", y,
-                     " and column ", x,
-                     " holds a number that is not finite. Give pixels in [0, 1].");
-        *to++ = sample;
-      } else {
-        *to++ = to_float(sample);
-      }
+      *to = to_float(sample);
+      EQSR_EXPECTS(std::isfinite(*to), "nonfinite_input", "The pixel of row ", y, " and column ", x,
+                   " holds a number that is not finite. Give pixels in [0, 1].");
+      ++to;
     }
 }
 
@@ -173,6 +173,8 @@ class RowConverter {
       to_samples(floats_.data(), floats_.size(), reinterpret_cast<std::uint8_t*>(bytes_.data()));
     else if (kind_ == SampleKind::bits16)
       to_samples(floats_.data(), floats_.size(), reinterpret_cast<std::uint16_t*>(bytes_.data()));
+    else if (kind_ == SampleKind::float16)
+      to_samples(floats_.data(), floats_.size(), reinterpret_cast<Half*>(bytes_.data()));
     else
       std::memcpy(bytes_.data(), floats_.data(), bytes_.size());
     return bytes_.data();
@@ -198,6 +200,8 @@ class RowConverter {
       detail::read_row<std::uint8_t>(from, y, channels, to);
     else if (from.kind() == detail::SampleKind::bits16)
       detail::read_row<std::uint16_t>(from, y, channels, to);
+    else if (from.kind() == detail::SampleKind::float16)
+      detail::read_row<Half>(from, y, channels, to);
     else
       detail::read_row<float>(from, y, channels, to);
   }

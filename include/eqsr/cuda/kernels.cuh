@@ -16,6 +16,7 @@
 #include <eqsr/cuda/modulated_conv2d.cuh>
 #include <eqsr/cuda/overlapping_attention.cuh>
 #include <eqsr/cuda/pad.cuh>
+#include <eqsr/cuda/pixels.cuh>
 #include <eqsr/cuda/probe.cuh>
 #include <eqsr/cuda/query_grid.cuh>
 #include <eqsr/cuda/squeeze_excitation.cuh>

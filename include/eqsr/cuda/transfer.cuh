@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <eqsr/cuda/context.hpp>  // Context<Cuda>
+#include <eqsr/cuda/pixels.cuh>   // read_pixels
 #include <eqsr/upscale.hpp>       // Transfer
 
 #include <bit>  // bit_cast
@@ -17,6 +18,11 @@ namespace eqsr { inline namespace EQSR_ABI {
 template <>
 struct Transfer<Cuda> {
   static constexpr bool shares_memory = true;  ///< with all programs on the device
+  static constexpr bool takes_pixels = true;
+
+  static bool on_device(const Context<Cuda>& ctx, const ConstPixels& from, const ConstPixels& to) {
+    return gpu::on_device(ctx, from, to);
+  }
 
   static void forward(AnyContext auto& ctx, const auto& net, Plane<const float, 3> x,
                       const Bands& bands, std::optional<float> condition) {
@@ -31,6 +37,20 @@ struct Transfer<Cuda> {
     const auto high = scope.template plane<3>(bands.height, bands.width);
     run_or_replay(ctx, net, low, whole(bands, high), condition);
     bring_back(ctx, high, bands);
+  }
+
+  /// From pixels on the device to pixels there. It returns when the work is queued.
+  static void enlarge(AnyContext auto& ctx, const auto& net, const ConstPixels& from,
+                      const Pixels& to, Storage storage, std::optional<float> condition) {
+    expect_here(ctx, net);
+    Scope scope(ctx);
+    const auto low = scope.template plane<3>(from.height(), from.width());
+    const auto high = scope.template plane<3>(to.height(), to.width());
+    read(ctx, from, low);
+    run_or_replay(ctx, net, low,
+                  whole({.height = to.height(), .width = to.width(), .storage = storage}, high),
+                  condition);
+    write(ctx, high, to);
   }
 
   static void reconstruct(AnyContext auto& ctx, const auto& net, Plane<const float, 3> x,
@@ -58,6 +78,15 @@ struct Transfer<Cuda> {
                  ". Load it with this context, or select the device before it is made.");
   }
   static void expect_here(const Dry&, const auto&) {}
+
+  static void read(Context<Cuda>& ctx, const ConstPixels& from, Plane<float, 3> low) {
+    gpu::read_pixels(ctx, from, low);
+  }
+  static void write(Context<Cuda>& ctx, Plane<const float, 3> high, const Pixels& to) {
+    gpu::write_pixels(ctx, high, to);
+  }
+  static void read(Dry&, const ConstPixels&, Plane<float, 3>) {}
+  static void write(Dry&, Plane<const float, 3>, const Pixels&) {}
 
   static void to_host(Context<Cuda>& ctx, Plane<const float, 3> from, float* to) {
     ctx.copy(to, from.data(), static_cast<std::size_t>(from.size()) * sizeof(float));

@@ -23,7 +23,8 @@ void* DeviceMemory::allocate(std::size_t bytes, int device) {
   block.memory = block.storage.get() + (alignment - address % alignment) % alignment;
   block.size = bytes;
   block.device = device;
-  block.words.resize((bytes + 3) / 4);
+  block.cell = 4;
+  block.cells.resize((bytes + 3) / 4);
   for (std::size_t i = 0; i < bytes; ++i) block.memory[i] = std::byte{0xff};  // float NaN
   in_use_ += bytes;
   ++allocations_;
@@ -69,14 +70,25 @@ void DeviceMemory::expect_here(const Block& block) const {
                                    " touches memory of device ", block.device)};
 }
 
-void DeviceMemory::touch_range(const void* pointer, std::size_t bytes, bool writes) {
-  Block& block = find(pointer, bytes, "a copy");
-  const std::size_t begin =
+std::span<Touch> DeviceMemory::cells(Block& block, const void* pointer, std::size_t bytes) {
+  const auto begin =
       static_cast<std::size_t>(static_cast<const std::byte*>(pointer) - block.memory);
-  for (std::size_t word = begin / 4; word < (begin + bytes + 3) / 4; ++word) {
+  const std::size_t end = begin + bytes;
+  if (block.cell == 4 && (begin % 4 != 0 || (end % 4 != 0 && end != block.size))) {
+    std::vector<Touch> of_bytes(block.size);
+    for (std::size_t i = 0; i < block.size; ++i) of_bytes[i] = block.cells[i / 4];
+    block.cells = std::move(of_bytes);
+    block.cell = 1;
+  }
+  const std::size_t first = begin / block.cell, last = (end + block.cell - 1) / block.cell;
+  return std::span(block.cells).subspan(first, last - first);
+}
+
+void DeviceMemory::touch_range(const void* pointer, std::size_t bytes, bool writes) {
+  for (Touch& touch : cells(find(pointer, bytes, "a copy"), pointer, bytes)) {
     if (writes)
-      block.words[word] = {1, 0, 0, 0};
-    else if (block.words[word].written_in == 0)
+      touch = {1, 0, 0, 0};
+    else if (touch.written_in == 0)
       throw EmulationError{"global memory: a copy of a word that nothing has written"};
   }
 }
@@ -84,10 +96,7 @@ void DeviceMemory::touch_range(const void* pointer, std::size_t bytes, bool writ
 void DeviceMemory::read(const void* pointer, std::size_t bytes, std::int32_t thread) {
   Block& block = find(pointer, bytes, "a read");
   expect_here(block);
-  const auto begin =
-      static_cast<std::size_t>(static_cast<const std::byte*>(pointer) - block.memory);
-  for (std::size_t word = begin / 4; word < (begin + bytes + 3) / 4; ++word) {
-    Touch& touch = block.words[word];
+  for (Touch& touch : cells(block, pointer, bytes)) {
     if (touch.written_in == 0)
       throw EmulationError{"global memory: a read of a word that nothing has written"};
     if (touch.written_in == launch_ && touch.writer != thread)
@@ -105,10 +114,7 @@ void DeviceMemory::read(const void* pointer, std::size_t bytes, std::int32_t thr
 void DeviceMemory::write(void* pointer, std::size_t bytes, std::int32_t thread) {
   Block& block = find(pointer, bytes, "a write");
   expect_here(block);
-  const auto begin =
-      static_cast<std::size_t>(static_cast<const std::byte*>(pointer) - block.memory);
-  for (std::size_t word = begin / 4; word < (begin + bytes + 3) / 4; ++word) {
-    Touch& touch = block.words[word];
+  for (Touch& touch : cells(block, pointer, bytes)) {
     if (touch.written_in == launch_ && touch.writer != thread)
       throw EmulationError{"global memory: two threads of a launch write one word"};
     if (touch.read_in == launch_ && touch.reader != thread)

@@ -4,6 +4,7 @@
 #include <cstdint>    // uintptr_t
 #include <map>        // map
 #include <memory>     // unique_ptr
+#include <span>       // span
 #include <stdexcept>  // runtime_error
 #include <string>     // string
 #include <vector>     // vector
@@ -16,7 +17,7 @@ struct EmulationError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// Who touched a word last. Threads are numbered over the whole grid of a launch; -1 is several.
+/// Who touched a cell last. Threads are numbered over the whole grid of a launch; -1 is several.
 struct Touch {
   std::uint32_t written_in = 0, read_in = 0;  ///< launch; 0 is never, 1 is the host
   std::int32_t writer = 0, reader = 0;
@@ -25,8 +26,9 @@ struct Touch {
 /// The emulated device memory: every access of a kernel is looked up here.
 ///
 /// An access must lie inside one allocation, read only what was written before, and, within one
-/// launch, not touch a word that another thread writes: blocks of a grid have no order. Memory of
-/// another device than the launch's is out of reach.
+/// launch, not touch a cell that another thread writes: blocks of a grid have no order. A cell is a
+/// word of four bytes, in allocations that are touched by parts of words a byte. Memory of another
+/// device than the launch's is out of reach.
 class DeviceMemory {
  public:
   static DeviceMemory& instance();
@@ -57,9 +59,12 @@ class DeviceMemory {
     std::byte* memory;
     std::size_t size;
     int device;
-    std::vector<Touch> words;
+    std::size_t cell;  ///< bytes: 4 or 1
+    std::vector<Touch> cells;
   };
   Block& find(const void* pointer, std::size_t bytes, const char* what);
+  /// The cells of an access.
+  static std::span<Touch> cells(Block& block, const void* pointer, std::size_t bytes);
   void expect_here(const Block& block) const;
 
   std::map<std::uintptr_t, Block> blocks_;  ///< by address

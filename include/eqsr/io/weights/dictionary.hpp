@@ -5,6 +5,7 @@
 /// files is in state_dict.hpp, which is the one to include.
 
 #include <eqsr/core/check.hpp>
+#include <eqsr/core/half.hpp>  // half_to_float, float_to_half
 #include <eqsr/io/bytes.hpp>
 #include <eqsr/io/file.hpp>
 #include <eqsr/io/weights/dtype.hpp>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-/// Element types of weight files, and the exact conversions between float and its two halves.
+/// Element types of weight files, and bfloat16 as float; half is core/half.hpp.
 
 #include <eqsr/core/math.hpp>  // bits_as
 
@@ -59,54 +59,8 @@ inline constexpr DtypeRow dtype_rows[] = {
 [[nodiscard]] constexpr std::size_t size_of(Dtype type) noexcept { return detail::row(type).size; }
 [[nodiscard]] constexpr bool is_floating(Dtype type) noexcept { return type <= Dtype::f64; }
 
-/// IEEE half precision to float: exact, also for subnormals; a NaN keeps its sign and payload.
-[[nodiscard]] constexpr float half_to_float(std::uint16_t half) noexcept {
-  const std::uint32_t sign = std::uint32_t{half & 0x8000U} << 16U;
-  const std::uint32_t exponent = (half >> 10U) & 31U;
-  std::uint32_t mantissa = half & 1023U;
-  if (exponent == 31) return bits_as<float>(sign | 0x7F800000U | (mantissa << 13U));
-  if (exponent != 0) return bits_as<float>(sign | ((exponent + 112) << 23U) | (mantissa << 13U));
-  if (mantissa == 0) return bits_as<float>(sign);
-  std::uint32_t shifted = 113;  // a subnormal half is a normal float
-  while ((mantissa & 1024U) == 0) {
-    mantissa <<= 1U;
-    --shifted;
-  }
-  return bits_as<float>(sign | (shifted << 23U) | ((mantissa & 1023U) << 13U));
-}
-
 [[nodiscard]] constexpr float bfloat16_to_float(std::uint16_t value) noexcept {
   return bits_as<float>(std::uint32_t{value} << 16U);
-}
-
-/// Rounds to the nearest half, ties to even; too large becomes infinity, a NaN a quiet NaN.
-[[nodiscard]] constexpr std::uint16_t float_to_half(float value) noexcept {
-  const std::uint32_t bits = bits_as<std::uint32_t>(value);
-  const std::uint32_t sign = (bits >> 16U) & 0x8000U;
-  const std::uint32_t magnitude = bits & 0x7FFFFFFFU;
-  if (magnitude > 0x7F800000U) {
-    return static_cast<std::uint16_t>(sign | 0x7E00U | ((magnitude >> 13U) & 1023U));
-  }
-  if (magnitude >= 0x47800000U) return static_cast<std::uint16_t>(sign | 0x7C00U);  // 2^16 and up
-  // `kept` drops `drop` bits of the significand; a carry out of it is the next exponent, also at
-  // the border to infinity.
-  std::uint32_t kept = 0;
-  std::uint32_t rest = 0;
-  std::uint32_t half = 0;
-  if (magnitude >= 0x38800000U) {  // normal, 2^-14 and up
-    kept = (magnitude - 0x38000000U) >> 13U;
-    rest = magnitude & 0x1FFFU;
-    half = 0x1000U;
-  } else {
-    const std::uint32_t drop = 126U - (magnitude >> 23U);
-    if (drop > 24U) return static_cast<std::uint16_t>(sign);  // below half of the smallest
-    const std::uint32_t significand = (magnitude & 0x7FFFFFU) | 0x800000U;
-    kept = significand >> drop;
-    rest = significand & ((1U << drop) - 1U);
-    half = 1U << (drop - 1U);
-  }
-  if (rest > half || (rest == half && (kept & 1U) != 0)) ++kept;
-  return static_cast<std::uint16_t>(sign | kept);
 }
 
 /// Rounds to the nearest bfloat16, ties to even; a NaN stays a (quiet) NaN.

@@ -1,7 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-#pragma once
-// The part of context.cpp that needs the emulated device, included in it: machines, streams,
-// threads and failures that no GPU shows on demand.
+// Contexts on the emulated device: machines, streams, threads and failures that no GPU shows on
+// demand.
+#include <doctest/doctest.h>
+
+#include "cuda/net_in_context.hpp"
+
+#include <memory>
+#include <stop_token>
+#include <thread>
+
+using namespace eqsr_test;
+using eqsr::Context;
 
 TEST_CASE("cuda context: a machine without a GPU is said") {
   FakeCuda::instance().devices = 0;
