@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Measures and writes docs/performance.md with its plots: report.py [--python PYTHON] [--quick]
+"""Measures and writes docs/performance.md with its plots: report.py [--python PYTHON] [--only SECTION ...] [--quick]
 
-Needs the programs of build/release/bench (cmake --build build/release --target time_net gemm_rate eqsr_bench). With
---python, an interpreter that has PyTorch, the PyTorch network of weights/reference is timed in between. Everything runs on
-two threads; figures are medians. Run it on a machine that does nothing else.
+Needs the programs of build/release/bench (cmake --build build/release --target time_net gemm_rate breakdown). With
+--python, an interpreter that has PyTorch, the PyTorch network of weights/reference is timed in between, and with it the
+runtimes of ONNX that are installed there. --only measures some sections again and leaves the others as they are; each
+says where and when it was measured. Everything runs on two threads; figures are medians. Run it on a machine that does
+nothing else.
 """
 import argparse
 import datetime
@@ -17,10 +19,6 @@ import subprocess
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 THREADS = 2
-# What a benchmark of one layer stands for in `base` on 64 x 64 pixels: name, times in the network.
-PARTS = [("hybrid_attention_block", 24), ("overlapping_attention_block", 6), ("adaptive_feature_extractor", 6),
-         ("conv2d_3x3", 7),
-         ("kriging_upsampler", 4)]
 
 
 def run(*command, env=None):
@@ -35,11 +33,21 @@ def last_json(text):
 class Programs:
     def __init__(self, options):
         self.folder, self.python, self.repeats = options.build / "bench", options.python, 3 if options.quick else 5
+        self.compiled = None
 
     def ours(self, config, height, width, scale, **more):
         extra = [part for name, value in more.items() for part in (f"--{name.replace('_', '-')}", value)]
         return last_json(run(self.folder / "time_net", "--config", config, "--height", height, "--width", width, "--scale",
                              scale, "--threads", THREADS, *extra))
+
+    def plain(self):
+        """A program compiled at plain -O2, which carries the hot loops of every instruction set."""
+        program = self.folder / "time_net_O2"
+        if self.compiled is None:
+            flags = ["-std=c++20", "-O2", "-pthread", "-Iinclude", "-Itests", "-isystem", "/usr/include/eigen3"]
+            run("g++", *flags, "bench/net/time_net.cpp", "-o", program)
+            self.compiled = program
+        return program
 
     def rate(self):
         return last_json(run(self.folder / "gemm_rate", THREADS))["gflops"]
@@ -52,11 +60,6 @@ class Programs:
         return last_json(run(self.python, "bench/peers/pytorch.py", "--network", config, "--size", f"{size}x{size}",
                              "--target", f"{target}x{target}", "--threads", THREADS, "--repeats", self.repeats, "--ours",
                              ours, *(["--compile"] if compiled else [])))
-
-    def layers(self):
-        out = run(self.folder / "eqsr_bench", f"--benchmark_filter=^({'|'.join(name for name, _ in PARTS)}|net)<base, Cpu>", "--benchmark_format=json",
-                  "--benchmark_min_time=0.3", env={**os.environ, "EQSR_BENCH_THREADS": str(THREADS)})
-        return json.loads(out)["benchmarks"]
 
 
 def table(head, rows):
@@ -91,16 +94,23 @@ def plot(path, title, xlabel, ylabel, series):
     path.write_text("<!-- SPDX-License-Identifier: Apache-2.0 -->\n" + "\n".join(parts) + "</svg>\n")
 
 
-def head(options):
+HEAD = """<!-- Made by bench/report.py; run it again instead of editing. -->
+# Performance
+
+Everything is float32 on two threads, and figures are medians. The measure is the rate of matrix products on the same
+machine in the same run, `gemm_rate`: Eigen's float product of 1024 x 1024 on each of two threads at once. Operations are
+those of the plain formulation, so an exact restructuring that saves operations counts as speed. Each section says where
+and when it was measured; programs are compiled with `-O3 -march=native` unless it says otherwise.
+"""
+
+
+def place(options):
+    """The line that says where and when a section was measured."""
     cpu = re.search(r"model name\s*:\s*(.*)", pathlib.Path("/proc/cpuinfo").read_text())[1]
     cache = (options.build / "CMakeCache.txt").read_text()
     compiler = run(re.search(r"CMAKE_CXX_COMPILER:\w+=(.*)", cache)[1], "--version").splitlines()[0]
     commit = run("git", "describe", "--always", "--dirty").strip()
-    return (f"<!-- Made by bench/report.py; run it again instead of editing. -->\n# Performance\n\n{cpu}, {os.cpu_count()} "
-            f"cores, {THREADS} threads; {compiler}, `-O3 -march=native`; commit {commit}, {datetime.date.today()}. Figures "
-            "are medians; float32. The measure is the rate of matrix products on the same machine in the same run, "
-            "`gemm_rate`: Eigen's float product of 1024 x 1024 on each of two threads at once. Operations are those of the "
-            "plain formulation, so an exact restructuring that saves operations counts as speed.\n\n")
+    return f"*{cpu}, {os.cpu_count()} cores; {compiler}; commit {commit}, {datetime.date.today()}.*\n"
 
 
 def peers(programs, quick):
@@ -118,31 +128,21 @@ def peers(programs, quick):
         rows.append((config, f"{size}² to {size * scale}²", f"{ours:.3f} s", f"{theirs:.3f} s",
                      f"**{theirs / ours:.2f}**", "compiled" if best["compile"] else "eager",
                      f"{flops / ours * 1e-9 / rate:.0%}", f"{flops / theirs * 1e-9 / best['mm_gflops']:.0%}"))
-    return ("## Beside PyTorch\n\nThe same network, parameters and input in PyTorch "
+    return ("The same network, parameters and input in PyTorch "
             f"({best['peer'].split()[-1]}; `weights/reference`): inference mode, channels last, cached masks and tables, fused "
             "attention, `F.layer_norm`, freed memory kept by the allocator; "
             f"{'eager' if quick else 'the faster of eager and compiled at 64², eager at 128²'}. Runs alternate. `gemm_rate` here: {rate:.0f} GFLOP/s.\n\n" + table(
                 ("network", "size", "eqsr", "PyTorch", "ratio", "mode", "of gemm_rate", "PyTorch of its own mm"), rows))
 
 
-def breakdown(programs):
-    rate, found = programs.rate(), {b["name"].split("<")[0]: b for b in programs.layers()}
-    whole = found["net"]["real_time"] * 1e-3
-    rows, rest = [], whole
-    for name, times in PARTS:
-        bench = found[name]
-        seconds = times * bench["real_time"] * 1e-6
-        rest -= seconds
-        rows.append((f"`{name}`", times, f"{bench['real_time'] * 1e-3:.2f} ms", f"{seconds / whole:.0%}",
-                     f"{bench['FLOP/s'] * 1e-9 / rate:.0%}"))
-    rows.append(("the rest", 1, f"{rest * 1e3:.0f} ms", f"{rest / whole:.0%}", ""))
-    return (f"\n## Where the time goes\n\n`base`, 64² to 256²: {whole:.2f} s. One layer of each kind, measured alone on 64 x 64 "
-            "pixels (the upsampler on a quarter of the target), times its number. The share of `gemm_rate` counts the operations of the plain formulation; beyond 100 % "
-            f"is Winograd's saving. `gemm_rate` here: {rate:.0f} GFLOP/s.\n\n" + table(
-                ("layer", "times", "each", "of the network", "of gemm_rate"), rows))
+def breakdown(programs, quick):
+    tables = run(programs.folder / "breakdown", 64, THREADS, 2 if quick else 8)
+    return ("What each kind of work takes of the threads' time, and what its operations would take at the rate of the packed "
+            "product alone: the difference is what there is to gain. Operations are those that are executed, the products' "
+            "after Winograd's saving and without padding. `breakdown` prints it.\n" + tables)
 
 
-def policies(programs):
+def policies(programs, quick):
     rows, first = [], {}
     for config in ("base", "lite"):
         for storage in ("both", "one", "none"):
@@ -150,7 +150,7 @@ def policies(programs):
             first.setdefault(config, result["seconds"])
             rows.append((config, storage, f"{result['seconds']:.3f} s", f"{result['seconds'] / first[config]:.2f}",
                          f"{result['workspace_mib']:.0f} MiB"))
-    return ("\n## Storage policies\n\n64² to 384²; what the upsampler keeps between its passes. The results have the same "
+    return ("64² to 384²; what the upsampler keeps between its passes. The results have the same "
             "bits.\n\n" + table(("network", "kept", "time", "of both", "workspace"), rows))
 
 
@@ -173,42 +173,47 @@ def sizes(programs, quick):
     plot(images / "time.svg", "Seconds per megapixel, four times larger", "megapixels of the result", "s / megapixel",
          series_time)
     plot(images / "memory.svg", "Peak resident memory, four times larger", "megapixels of the result", "MiB", series_memory)
-    return ("\n## Size\n\nFour times larger, one pass each after a first one.\n\n" + table(
+    return ("Four times larger, one pass each after a first one.\n\n" + table(
         ("network, kept", "megapixels", "per megapixel", "spread", "peak memory at the largest"), notes) +
             "\n![time per pixel](images/time.svg)\n![memory](images/memory.svg)\n")
 
 
-def portable(programs, options):
-    """A program compiled at plain -O2 beside the native one."""
-    build = options.build / "bench"
-    plain = build / "time_net_O2"
-    flags = ["-std=c++20", "-O2", "-pthread", "-Iinclude", "-Itests", "-isystem", "/usr/include/eigen3"]
-    run("g++", *flags, "bench/net/time_net.cpp", "-o", plain)
+def portable(programs, quick):
     rows = []
     for config in ("base", "lite"):
         pairs = []
         for _ in range(programs.repeats):
             times = [last_json(run(program, "--config", config, "--threads", THREADS, "--repeats", 1))["seconds"]
-                     for program in (build / "time_net", plain)]
+                     for program in (programs.folder / "time_net", programs.plain())]
             pairs.append(times)
         native, other = (statistics.median(column) for column in zip(*pairs))
         rows.append((config, f"{native:.3f} s", f"{other:.3f} s", f"{native / other:.0%}"))
-    return ("\n## Without -march=native\n\nThe hot loops carry their own targets, chosen at run time: 64² to 256² by a program "
+    return ("The hot loops carry their own targets, chosen at run time: 64² to 256² by a program "
             "compiled at plain `-O2`.\n\n" + table(("network", "-O3 -march=native", "-O2", "of the native speed"), rows))
+
+
+SECTIONS = {"peers": ("Beside others", peers), "breakdown": ("Where the time goes", breakdown),
+            "policies": ("Storage policies", policies), "portable": ("Without -march=native", portable),
+            "sizes": ("Size", sizes)}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build/release")
     parser.add_argument("--python", help="an interpreter with PyTorch")
+    parser.add_argument("--only", nargs="+", choices=SECTIONS, default=list(SECTIONS), help="the sections to measure")
     parser.add_argument("--quick", action="store_true", help="fewer repetitions and sizes")
     options = parser.parse_args()
     programs = Programs(options)
-    text = head(options)
-    if options.python:
-        text += peers(programs, options.quick)
-    text += breakdown(programs) + policies(programs) + portable(programs, options) + sizes(programs, options.quick)
-    (ROOT / "docs/performance.md").write_text(text)
+    page = ROOT / "docs/performance.md"
+    old = {part.split("\n")[0]: part for part in page.read_text().split("\n## ")[1:]}
+    parts = [HEAD.rstrip()]
+    for name, (title, measure) in SECTIONS.items():
+        if name in options.only and (name != "peers" or options.python):
+            parts.append(f"{title}\n\n{place(options)}\n{measure(programs, options.quick).strip()}\n")
+        elif title in old:
+            parts.append(old[title])
+    page.write_text("\n## ".join(part.rstrip() + "\n" for part in parts))
 
 
 if __name__ == "__main__":

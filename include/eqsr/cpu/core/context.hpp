@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <eqsr/core/context.hpp>      // ContextBase
-#include <eqsr/cpu/core/isa.hpp>      // Isa
-#include <eqsr/cpu/core/threads.hpp>  // ThreadPool
+#include <eqsr/core/context.hpp>       // ContextBase
+#include <eqsr/cpu/core/isa.hpp>       // Isa
+#include <eqsr/cpu/core/observer.hpp>  // Observer
+#include <eqsr/cpu/core/threads.hpp>   // ThreadPool
 
 namespace eqsr { inline namespace EQSR_ABI {
 
@@ -46,10 +47,11 @@ class Context<Cpu> : public ContextBase<Cpu> {
   /// `cancelled` between two tasks when a stop is requested; tasks take milliseconds.
   template <class Task>
   void parallel_for(Index count, const Task& task) {
+    const auto& observed = Observer<Cpu>::task(task);
     pool_.run(count, [&](Index index, int thread) {
       if (stop.stop_requested()) [[unlikely]]
         expect_running();
-      task(index, thread);
+      observed(index, thread);
     });
   }
 

@@ -2,11 +2,12 @@
 #pragma once
 #include <eqsr/cpu/core/compiler.hpp>
 
-#include <eqsr/core/math.hpp>         // round_up
-#include <eqsr/core/target.hpp>       // EQSR_TARGET
-#include <eqsr/core/view.hpp>         // Index
-#include <eqsr/cpu/core/isa.hpp>      // Isa
-#include <eqsr/layer/activation.hpp>  // Activation
+#include <eqsr/core/math.hpp>          // round_up
+#include <eqsr/core/target.hpp>        // EQSR_TARGET
+#include <eqsr/core/view.hpp>          // Index
+#include <eqsr/cpu/core/isa.hpp>       // Isa
+#include <eqsr/cpu/core/observer.hpp>  // Observer
+#include <eqsr/layer/activation.hpp>   // Activation
 
 #include <algorithm>  // min
 #include <cmath>      // sqrt
@@ -115,13 +116,13 @@ namespace eqsr { inline namespace EQSR_ABI {
 template <class F>
 void with_isa([[maybe_unused]] Isa isa, const F& f) {
 #if defined(__x86_64__)
-  if (isa == Isa::avx512) return f(simd::avx512::Simd{});
+  if (isa == Isa::avx512) return f(Observer<Cpu>::loops(simd::avx512::Simd{}));
 #if EQSR_TARGET <= 1
-  if (isa == Isa::avx2) return f(simd::avx2::Simd{});
+  if (isa == Isa::avx2) return f(Observer<Cpu>::loops(simd::avx2::Simd{}));
 #endif
 #endif
 #if EQSR_TARGET == 0
-  f(simd::portable::Simd{});
+  f(Observer<Cpu>::loops(simd::portable::Simd{}));
 #endif
 }
 

@@ -80,7 +80,7 @@ class WinogradTiles {
         simd.transform_output(m + t * columns, tiles * columns, columns, sums);
         for (int p = 0; p < 4; ++p)
           if (const Index row = place(t, p); row >= 0)
-            simd.finish_row(sums + p * columns, weights.outputs, y, row);
+            simd.finish(sums + p * columns, 0, weights.outputs, y, row);
       }
     });
   }
