@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <charconv>
+#include "text.hpp"
+
 #include <cstdio>
 #include <optional>
 #include <string>
@@ -22,9 +23,8 @@ inline std::string megabytes(double bytes) {
 /// The bytes of "400M", "1.5G" or "2GiB"; a number alone counts bytes. Nothing for other texts.
 inline std::optional<std::size_t> parse_bytes(std::string_view text) {
   double number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || !(number >= 0)) return {};
-  std::string_view unit(end, static_cast<std::size_t>(text.data() + text.size() - end));
+  std::string_view unit = text;
+  if (!take_number(unit, number) || !(number >= 0)) return {};
   if (!unit.empty() && (unit.back() == 'B' || unit.back() == 'b')) unit.remove_suffix(1);
   const bool binary = unit.size() == 2 && unit[1] == 'i';
   if (unit.size() > 1 && !binary) return {};

@@ -3,21 +3,41 @@
 #include <eqsr/io/bytes.hpp>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
+#include <cstdlib>
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <type_traits>
 
 /// Foreign text, whole, for people and for JSON, and numbers in it.
 namespace tool {
+
+/// Takes the decimal number with a point that `text` begins with off it, if `number` can hold it.
+template <class Number>
+[[nodiscard]] bool take_number(std::string_view& text, Number& number) {
+  if constexpr (std::is_integral_v<Number>) {
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error != std::errc()) return false;
+    text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+  } else {  // no tool sets a locale, and libc++ has no from_chars of double
+    const std::string digits(text.substr(0, text.find_first_not_of("+-.0123456789eE")));
+    if (digits.starts_with('+')) return false;
+    char* end = nullptr;
+    errno = 0;
+    number = std::strtod(digits.c_str(), &end);
+    if (end == digits.c_str() || errno == ERANGE) return false;
+    text.remove_prefix(static_cast<std::size_t>(end - digits.c_str()));
+  }
+  return true;
+}
 
 /// Whether the whole of `text` is a number with a point that `number` can hold; it is set then.
 template <class Number>
 [[nodiscard]] bool parse_number(std::string_view text, Number& number) {
   if (text.starts_with('+') && !text.starts_with("+-")) text.remove_prefix(1);
-  const char* const end = text.data() + text.size();
-  const auto [stopped, error] = std::from_chars(text.data(), end, number);
-  return error == std::errc() && stopped == end;
+  return take_number(text, number) && text.empty();
 }
 
 /// The text with U+FFFD for each byte that is not UTF-8: names of files may hold any.
