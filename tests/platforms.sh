@@ -1,104 +1,148 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Builds the library for other machines and compilers and runs it there, by an emulator if need be:
-#     tests/platforms.sh [full] NAME ...
-# NAME is aarch64, armhf, i386, mingw, wasm, musl, macos, libcxx, clang16 or clang19. For each, the
-# goldens of some operators and of the small network are tested (with `full` all tests of operators,
-# networks, memory and files), and the README's program enlarges a picture, which must be this
-# machine's within one level. A platform whose compiler or emulator is missing is skipped with a
-# line, and the script ends with 77 if nothing ran. macOS is compiled and linked only.
+#     tests/platforms.sh [tools] [full] NAME ...
+# NAME is aarch64, armhf, i386, mingw, wasm, musl, macos, macos-x86, libcxx, libcxx19, clang16,
+# clang19, debian12 or debian13. For each, one program tests the goldens of operators and of the
+# small network, and the README's program enlarges a picture, which must be this machine's within
+# one level. `full` makes that all tests of operators, networks, memory and files; `tools` builds
+# and tries upscale, evaluate, convert and inspect_weights too. A platform whose compiler or
+# emulator is missing is skipped with a line, and the script ends with 77 if nothing ran. For macOS
+# programs are compiled and linked only. debian12 and debian13 run both commands of the README in a
+# fresh system, with what is committed, in a folder that debootstrap fills, started by root.
 set -eu
 cd "$(dirname "$0")/.."
 
-full=
-if [ "${1:-}" = full ]; then
-  full=--no-skip=false
-  shift
-fi
-if [ $# = 0 ]; then
-  sed -n '3,10s/^# \{0,1\}//p' "$0" >&2
+usage() {
+  sed -n '3,12s/^# \{0,1\}//p' "$0" >&2
   exit 2
-fi
+}
+full= tools=
+while :; do
+  case ${1:-} in
+  full) full=1 ;;
+  tools) tools=1 ;;
+  '') usage ;;
+  *) break ;;
+  esac
+  shift
+done
 work=build/platforms
 mkdir -p "$work/include"
 # Debian's headers in a folder of their own: /usr/include holds those of this machine's system too.
-for name in doctest stb eigen3; do
+for name in doctest stb eigen3 ${tools:+CLI nlohmann}; do
   [ -e "/usr/include/$name" ] || { echo "Install Debian's packages of $name."; exit 2; }
   ln -sfn "/usr/include/$name" "$work/include/$name"
 done
-common="-std=c++20 -O2 -DNDEBUG -Wall -Wextra -Werror -I include -I tests -isystem $work/include
-  -isystem $work/include/stb -isystem $work/include/eigen3 -DEQSR_TEST_DATA=\"tests\""
-sources="main layer/linear layer/conv2d layer/window_attention layer/frequency_encoding
-  layer/query_grid layer/kriging_upsampler io/output_file io/safetensors net/golden"
+common="-std=c++20 -O2 -DNDEBUG -Wall -Wextra -Werror -I include -I tests -I examples/tools
+  -isystem $work/include -isystem $work/include/stb -isystem $work/include/eigen3
+  -DEQSR_TEST_DATA=\"tests\""
+
+# The tests as one file, or with `full` as many.
 if [ "$full" ]; then
-  sources=$(cd tests && ls main.cpp core/*.cpp layer/*.cpp io/*.cpp net/*.cpp | sed 's/\.cpp$//')
+  sources=$(ls tests/core/*.cpp tests/layer/*.cpp tests/io/*.cpp tests/net/*.cpp)
+else
+  sources=$work/goldens.cpp
+  for name in layer/linear layer/conv2d layer/window_attention layer/frequency_encoding \
+    layer/query_grid layer/kriging_upsampler io/output_file io/safetensors net/golden; do
+    echo "#include \"$name.cpp\""
+  done >"$sources"
 fi
 
 weights=weights/eqsr-lite.safetensors
-photo=tests/evaluate/matlab_photo_120x80.png
+photo=tests/evaluate/matlab_photo_65x43.png
 mkdir -p "$work/native"
 native=$work/native/picture
-if [ ! -e "$native.png" ]; then
+truth=$work/native/truth.png
+if [ ! -e "$truth" ]; then
   g++ $common tests/platforms/picture.cpp -o "$native" -pthread
-  "$native" "$weights" "$photo" "$native.png" 2.5 >/dev/null
+  "$native" "$weights" "$photo" "$truth" 2.5 >/dev/null
 fi
 
 ran=0
 # Builds and runs for one platform: NAME "what runs a program" compiler and flags ...
+# The second is empty where programs run as they are, and `linked` where none runs.
 platform() {
   name=$1 run=$2
   shift 2
-  if ! command -v "$1" >/dev/null || { [ "$run" ] && ! command -v ${run%% *} >/dev/null; }; then
+  if ! "$@" --version >/dev/null 2>&1 ||
+    { [ "$run" ] && [ "$run" != linked ] && ! command -v ${run%% *} >/dev/null; }; then
     echo "$name: skipped, $1${run:+ or ${run%% *}} is not installed"
     return
   fi
+  [ "$run" = linked ] && run=: said="compiled and linked" || said="as it should be"
   folder=$work/$name
   mkdir -p "$folder"
-  echo "$name: $("$1" --version | head -n 1)"
-  "$@" $common $link tests/platforms/picture.cpp -o "$folder/picture$suffix"
-  if [ "$run" != true ]; then
-    $run "$folder/picture$suffix" "$weights" "$photo" "$folder/picture.png" 2.5
-    "$native" --compare "$native.png" "$folder/picture.png"
-  fi
+  echo "$name: $("$@" --version | head -n 1)"
+  "$@" $common tests/platforms/picture.cpp -o "$folder/picture$suffix" $link
+  rm -f "$folder/picture.png"
+  $run "$folder/picture$suffix" "$weights" "$photo" "$folder/picture.png" 2.5
+  [ "$run" = : ] || "$native" --compare "$truth" "$folder/picture.png"
   objects=
-  for source in $sources; do
-    object=$folder/$(echo "$source" | tr / _).o
-    "$@" $common -c "tests/$source.cpp" -o "$object"
+  for source in tests/main.cpp $sources; do
+    object=$folder/$(echo "${source%.cpp}" | tr / _).o
+    "$@" $common -c "$source" -o "$object"
     objects="$objects $object"
   done
-  "$@" $link $objects -o "$folder/tests$suffix"
-  $run "$folder/tests$suffix" --no-colors $full --test-case-exclude="$without"
+  "$@" $objects -o "$folder/tests$suffix" $link
+  $run "$folder/tests$suffix" --no-colors --test-case-exclude="$without"
+  [ -z "$tools" ] || tools "$@"
+  echo "$name: $said"
   ran=1
 }
 
-# The tools as Windows programs, with stb for pictures.
-windows_tools() {
-  for library in CLI nlohmann; do
-    [ -e "/usr/include/$library" ] || { echo "tools: skipped, $library is not installed"; return; }
-    ln -sfn "/usr/include/$library" "$work/include/$library"
-  done
+# The tools, with stb for pictures. What runs as a program of this system is tried by one picture,
+# what Windows runs as people use it.
+tools() {
   for source in tools/upscale/main tools/evaluate/main tools/convert/main inspect_weights; do
     program=${source#tools/}
-    x86_64-w64-mingw32-g++-posix $common -I examples/tools -static "examples/$source.cpp" \
-      -o "$work/mingw/${program%/main}.exe" -lshell32
+    "$@" $common "examples/$source.cpp" -o "$folder/${program%/main}$suffix" $link
   done
-  x86_64-w64-mingw32-g++-posix $common -static tests/platforms/interrupt.cpp \
-    -o "$work/mingw/interrupt.exe"
-  tests/platforms/tools.sh "$work/mingw" "$native --compare" "$native.png"
+  if [ "$name" = mingw ]; then
+    "$@" $common tests/platforms/interrupt.cpp -o "$folder/interrupt.exe"
+    tests/platforms/tools.sh "$folder" "$native --compare" "$truth" "$photo"
+    return
+  fi
+  $run "$folder/upscale$suffix" -m "$weights" -s 2.5 --overwrite -i "$photo" -o "$folder/tool.png"
+  $run "$folder/inspect_weights$suffix" "$weights" >/dev/null
+  [ "$run" = : ] || "$native" --compare "$truth" "$folder/tool.png"
 }
 
+# Both commands of the README in a fresh Debian, by its suite.
+fresh() {
+  root=$work/$1
+  if [ "$(id -u)" != 0 ] || ! command -v debootstrap >/dev/null; then
+    echo "$name: skipped, it needs root and debootstrap"
+    return
+  fi
+  rm -rf "$root"
+  debootstrap --variant=minbase "$1" "$root" "${EQSR_MIRROR:-http://deb.debian.org/debian}" \
+    >"$root.log" || { tail "$root.log"; exit 1; }
+  git clone -q . "$root/eqsr"
+  cp /etc/resolv.conf "$root/etc"
+  mount -t proc proc "$root/proc"
+  trap 'umount "$root/proc"' EXIT
+  for command in examples/quickstart.sh tests/run.sh; do
+    env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root chroot "$root" bash "/eqsr/$command"
+  done
+  umount "$root/proc"
+  trap - EXIT
+  echo "$name: as it should be"
+  ran=1
+}
+
+zig="${PYTHON:-python3} -m ziglang c++"
 for name in "$@"; do
-  suffix= link= without='*base*,*specification*'
+  suffix= link= without='*base*,*specification*,*larger*'
   [ -z "$full" ] || without=
   case $name in
   aarch64) platform $name qemu-aarch64 aarch64-linux-gnu-g++ -static -pthread ;;
   armhf) platform $name qemu-arm arm-linux-gnueabihf-g++ -static -pthread -Wno-psabi ;;
-  i386) platform $name "" g++ -m32 -static -pthread -Wno-psabi ;;
+  i386) platform $name "" i686-linux-gnu-g++ -static -pthread -Wno-psabi ;;
   mingw)
-    suffix=.exe
+    suffix=.exe link=-lshell32
     export WINEDEBUG=-all LC_ALL=C.UTF-8
     platform $name wine x86_64-w64-mingw32-g++-posix -static
-    [ "$ran" = 1 ] && windows_tools
     ;;
   wasm)
     suffix=.js
@@ -109,11 +153,15 @@ for name in "$@"; do
     NODE_PATH=/usr/share/nodejs platform $name "node --no-experimental-fetch" em++ -msimd128 \
       -fexceptions -pthread
     ;;
-  musl) platform $name "" python3 -m ziglang c++ -target x86_64-linux-musl -static ;;
-  macos) platform $name true python3 -m ziglang c++ -target aarch64-macos ;;
+  musl) platform $name "" $zig -target x86_64-linux-musl -static ;;
+  macos) platform $name linked $zig -target aarch64-macos ;;
+  macos-x86) platform $name linked $zig -target x86_64-macos ;;
   libcxx) platform $name "" clang++ -stdlib=libc++ -pthread ;;
+  libcxx19) platform $name "" clang++-19 -stdlib=libc++ -pthread ;;
   clang16) platform $name "" clang++-16 -pthread ;;
   clang19) platform $name "" clang++-19 -pthread ;;
+  debian12) fresh bookworm ;;
+  debian13) fresh trixie ;;
   *)
     echo "There is no platform \"$name\"; the first lines of $0 list them." >&2
     exit 2

@@ -1,11 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Tries the tools built for Windows as people use them: tests/platforms/tools.sh FOLDER COMPARE
-# TRUTH, where FOLDER holds the programs, and COMPARE TRUTH PICTURE ends with 0 if a picture is this
-# machine's. Names beyond ASCII, frames through pipes, outputs that are there already, an input that
-# must not be replaced, and Ctrl-C.
+# TRUTH INPUT, where FOLDER holds the programs, and COMPARE TRUTH PICTURE ends with 0 if a picture is
+# this machine's of INPUT. Names beyond ASCII, frames through pipes, outputs that are there already,
+# an input that must not be replaced, and Ctrl-C.
 set -eu
-programs=$1 compare=$2 truth=$3
+programs=$1 compare=$2 truth=$3 input=$4
 weights=weights/eqsr-lite.safetensors
 work=$programs/tried
 rm -rf "$work"
@@ -25,7 +25,7 @@ upscale() {
 said() { grep -q -e "$1" "$work/said" || fail "\"$1\" was not said: $(cat "$work/said")"; }
 
 photo=$work/größe写真.png
-cp tests/evaluate/matlab_photo_120x80.png "$photo"
+cp "$input" "$photo"
 before=$(md5sum <"$photo")
 large=$work/größer写真.png
 upscale 0 -s 2.5 -i "$photo" -o "$large"
