@@ -138,7 +138,9 @@ for name in "$@"; do
   case $name in
   aarch64) platform $name qemu-aarch64 aarch64-linux-gnu-g++ -static -pthread ;;
   armhf) platform $name qemu-arm arm-linux-gnueabihf-g++ -static -pthread -Wno-psabi ;;
-  i386) platform $name "" i686-linux-gnu-g++ -static -pthread -Wno-psabi ;;
+  i386)
+    platform $name "" i686-linux-gnu-g++ -static -pthread -msse2 -mfpmath=sse -Wno-psabi
+    ;;
   mingw)
     suffix=.exe link=-lshell32
     export WINEDEBUG=-all LC_ALL=C.UTF-8

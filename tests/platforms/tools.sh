@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Tries the tools built for Windows as people use them: tests/platforms/tools.sh FOLDER COMPARE
-# TRUTH INPUT, where FOLDER holds the programs, and COMPARE TRUTH PICTURE ends with 0 if a picture is
-# this machine's of INPUT. Names beyond ASCII, frames through pipes, outputs that are there already,
-# an input that must not be replaced, and Ctrl-C.
+# TRUTH INPUT, where FOLDER holds the programs, and COMPARE TRUTH PICTURE ends with 0 if a picture
+# is this machine's of INPUT. Names beyond ASCII, frames through pipes, outputs that are there
+# already, an input that must not be replaced, and Ctrl-C.
 set -eu
 programs=$1 compare=$2 truth=$3 input=$4
 weights=weights/eqsr-lite.safetensors

@@ -32,6 +32,13 @@ do."
 #include <stop_here>
 #endif
 
+#if defined(__FLT_EVAL_METHOD__) && (__FLT_EVAL_METHOD__ == 1 || __FLT_EVAL_METHOD__ == 2)
+#error \
+    "eqsr: this target computes float in a wider format, as the x87 unit does, and pretrained \
+weights depend on the rounding to float. On 32-bit x86 compile with -msse2 -mfpmath=sse."
+#include <stop_here>
+#endif
+
 #if defined(__aarch64__)
 #define EQSR_PORTABLE_NAME "NEON"
 #define EQSR_PORTABLE_REGISTERS 32
