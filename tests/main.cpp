@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <cfloat>  // DBL_EPSILON, which doctest 2.4.9 forgets
+
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include <doctest/doctest.h>
-#include <cfloat>  // doctest 2.4.9 uses DBL_EPSILON without it
 
 #ifdef __SANITIZE_ADDRESS__
 /// Too much memory asked for is a null pointer, as without the sanitizer: tests provoke it.
