@@ -59,7 +59,7 @@ void compare_channel() {
       return y.values;
     }));
     std::array<float, C> shift;
-    std::copy(gate.values.begin(), gate.values.end(), shift.begin());
+    for (int c = 0; c < C; ++c) shift[std::size_t(c)] = gate.values[std::size_t(c)];
     CHECK(on_cpu([&](auto& ctx) {
       Map<C> y(r.h, r.w);
       eqsr::launch<op::ChannelShift>(ctx, x.in_rows(), shift, y.out_rows());
