@@ -298,6 +298,47 @@ TEST_CASE("cuda context: rows that were handed on are not computed again") {
   }
 }
 
+TEST_CASE_FIXTURE(NetInContext, "cuda context: rows come to the host while the next are computed") {
+  auto& fake = FakeCuda::instance();
+  const eqsr::Target tall{.height = 24, .width = 3};
+  const auto truth = eqsr::upscale(ctx, net, picture(4, 5), tall).pixels;
+  const int pinned = fake.pinned;
+  const Machine machine({.late = true});
+  {
+    Context<Cuda> other;
+    other.band_height = 8;
+    std::vector<float> pixels;
+    std::vector<long> launches;
+    const auto keep = [&](Index, eqsr::Plane<float, 3> rows) {
+      launches.push_back(fake.launches);
+      pixels.insert(pixels.end(), rows.data(), rows.data() + rows.size());
+    };
+    for (int round = 0; round < 3; ++round) {
+      pixels.clear();
+      launches.clear();
+      eqsr::upscale_rows(other, net, picture(4, 5), tall, keep);
+      CHECK(same_bits(pixels, truth));
+      CHECK(launches.size() == 3);
+      CHECK(launches[0] < launches[1]);         // the third band was not queued yet
+      CHECK(launches[1] == launches[2]);        // the third band was, before the second came
+      CHECK(launches.back() == fake.launches);  // and all of them before the last came
+    }
+    CHECK(fake.pinned == pinned + 2);
+    // Whoever throws leaves nothing on its way.
+    const std::string error = error_of([&] {
+      eqsr::upscale_rows(other, net, picture(4, 5), tall, [](Index, eqsr::Plane<float, 3>) {
+        throw eqsr::Error("mine", "The receiver has had enough.");
+      });
+    });
+    CHECK(error == "mine: The receiver has had enough.");
+    CHECK(other.rows_to_host().on_their_way() == 0);
+    pixels.clear();
+    eqsr::upscale_rows(other, net, picture(4, 5), tall, keep);
+    CHECK(same_bits(pixels, truth));
+  }
+  CHECK(fake.pinned == pinned);
+}
+
 TEST_CASE("cuda context: whichever call of the runtime fails, it is named and nothing is left") {
   auto& fake = FakeCuda::instance();
   Net shared;
@@ -307,6 +348,8 @@ TEST_CASE("cuda context: whichever call of the runtime fails, it is named and no
     Context<Cuda> ctx;
     ctx.storage = eqsr::Storage::none;               // nothing less could be kept
     for (int i = 0; i < 3; ++i) upscaled(ctx, net);  // plain, recorded, replayed
+    ctx.band_height = 8;
+    eqsr::upscale_rows(ctx, net, picture(4, 5), {.height = 24, .width = 3}, {});
   };
   fake.computes = false;  // the calls matter here, and there are a thousand of them
   work();
@@ -327,8 +370,10 @@ TEST_CASE("cuda context: whichever call of the runtime fails, it is named and no
     }
     CAPTURE(fake.failed_call);
     if (error == "no error") {
-      // Freeing and destroying have nobody to tell; what cannot be recorded runs unrecorded.
-      CHECK((fake.last_failed_was_cleanup || fake.last_failed_in_recording));
+      // Freeing and destroying have nobody to tell; what cannot be recorded runs unrecorded, and
+      // rows come by way of ordinary memory.
+      CHECK((fake.last_failed_was_cleanup || fake.last_failed_in_recording ||
+             fake.failed_call == "cudaHostAlloc"));
     } else {
       ++reported;
       CHECK(error.starts_with(code == 999 ? "device_error: cuda" : "out_of_memory: cuda"));
@@ -338,6 +383,7 @@ TEST_CASE("cuda context: whichever call of the runtime fails, it is named and no
     CHECK(DeviceMemory::instance().live() == live);
     CHECK(fake.streams == streams);
     CHECK(fake.events == events);
+    CHECK(fake.pinned == 0);
     CHECK(fake.graphs == 0);
     CHECK_FALSE(fake.capturing());
   }

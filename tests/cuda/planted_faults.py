@@ -62,6 +62,15 @@ FAULTS = {
     "any_device_will_do": (CONTEXT, "version >= gpu::least_capability", "true", EMULATED, "*too old*"),
     "result_is_not_waited_for": (
         "cuda/transfer.cuh", "* sizeof(float));\n    ctx.sync();", "* sizeof(float));", EMULATED, "*runs late*"),
+    "rows_leave_too_early": (
+        "cuda/row_fetcher.hpp", "band.computed.hold_back(copies_);", "", EMULATED, "*rows come*"),
+    "rows_are_not_waited_for": ("cuda/row_fetcher.hpp", "band.copied.wait();", "", EMULATED, "*rows come*"),
+    "rows_are_written_over": (
+        "cuda/kriging_passes.cuh", "rgb_[y / band_ % 2]", "rgb_[0]", EMULATED, "*rows come*"),
+    "rows_do_not_overlap": (
+        "cuda/transfer.cuh", "if (fetcher.on_their_way() > 1) hand_on();", "hand_on();", EMULATED, "*rows come*"),
+    "rows_on_their_way_are_forgotten": (
+        "cuda/transfer.cuh", "~Drop() { fetcher.drop(); }", "~Drop() {}", EMULATED, "*rows come*"),
     "pixels_are_waited_for": (
         "cuda/transfer.cuh", "write(ctx, high, to);", "write(ctx, high, to);\n    if constexpr (requires { ctx.sync(); }) ctx.sync();",
         "pixels", "*nothing waits*"),

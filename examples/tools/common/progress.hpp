@@ -84,7 +84,8 @@ class Progress {
     if (style_ == Style::json) object(item, 0, "failed", failure.sentence);
     std::fprintf(stderr, "upscale: %s\n", failure.sentence.c_str());
     only_misused_ = only_misused_ && failure.code == "usage";
-    if (failed_.empty() || failed_.back() != item.from) failed_.push_back(item.from);
+    if (std::find(failed_.begin(), failed_.end(), item.from) == failed_.end())
+      failed_.push_back(item.from);
   }
   void note(const std::string& text) {
     const std::lock_guard lock(mutex_);

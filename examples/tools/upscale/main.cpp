@@ -6,6 +6,8 @@
 #include <cstdio>
 #include <exception>
 #include <memory>
+#include <span>
+#include <vector>
 
 #include "common/interrupt.hpp"
 #include "common/isa.hpp"
@@ -15,21 +17,22 @@
 #include "open.hpp"
 #include "options.hpp"
 #include "raw.hpp"
-#include "work.hpp"
+#include "share_out.hpp"
 
 namespace tool { namespace {
 
-int upscale_all(Upscaler& upscaler, const Options& options, const Jobs& jobs) {
+int upscale_all(std::span<const std::unique_ptr<Upscaler>> devices, const Options& options,
+                const Jobs& jobs) {
   Progress progress(options.progress, options.verbose);
   try {
     if (options.raw_width > 0) {
       progress.raw();
-      const std::size_t frames = upscale_frames(upscaler, options, progress);
+      const std::size_t frames = upscale_frames(*devices.front(), options, progress);
       progress.detail(eqsr::say(frames, " frames"));
       return ok;
     }
     jobs.plan.prepare();
-    Work(upscaler, options, progress).run(jobs.mine);
+    share_out(devices, options, progress, jobs.mine);
   } catch (const std::exception& error) {
     const Item frames{"standard input", "standard output"},
         files{options.input.string(), options.output.string()};
@@ -61,9 +64,9 @@ int run(const Options& options) {
   std::vector<std::string> notes = options.notes;
   if (!jobs.left_out.empty()) notes.push_back(jobs.left_out);
   for (const std::string& note : notes) std::fprintf(stderr, "upscale: note: %s\n", note.c_str());
-  std::unique_ptr<Upscaler> upscaler;
+  std::vector<std::unique_ptr<Upscaler>> devices;
   try {
-    upscaler = open(ctx, options);
+    devices = open(ctx, options);
   } catch (const NoDevice& error) {
     std::fprintf(stderr, "upscale: %s\n", error.what());
     return no_device;
@@ -71,8 +74,9 @@ int run(const Options& options) {
     std::fprintf(stderr, "upscale: %s\n", error.what());
     return weights_failed;
   }
-  if (options.verbose) std::fprintf(stderr, "%s\n", upscaler->text().c_str());
-  return upscale_all(*upscaler, options, jobs);
+  if (options.verbose)
+    for (const auto& device : devices) std::fprintf(stderr, "%s\n", device->text().c_str());
+  return upscale_all(devices, options, jobs);
 }
 
 }}  // namespace tool

@@ -5,8 +5,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
-#include "common/text.hpp"
 #include "common/weights.hpp"
 #include "options.hpp"
 #include "upscaler.hpp"
@@ -31,31 +31,28 @@ inline std::unique_ptr<Upscaler> open_on_cpu(eqsr::Context<eqsr::Cpu>& ctx, cons
   return upscaler;
 }
 
-/// The number after `cuda:`, 0 for `cuda` alone, nothing for another word.
-inline std::optional<int> cuda_device(const std::string& word) {
-  if (word == "cuda") return 0;
-  int number = 0;
-  if (word.starts_with("cuda:") && parse_number(word.substr(5), number) && number >= 0)
-    return number;
-  return {};
-}
-
-/// The network that the options name. Throws NoDevice.
-inline std::unique_ptr<Upscaler> open(eqsr::Context<eqsr::Cpu>& ctx, const Options& options) {
-  const std::optional<int> cuda = cuda_device(options.device);
-  if (!cuda && options.device != "cpu" && options.device != "-1")
-    throw NoDevice("There is no device \"" + options.device + "\" here. Give cpu or cuda.");
+/// The network that the options name, on each device that they name. Throws NoDevice.
+inline std::vector<std::unique_ptr<Upscaler>> open(eqsr::Context<eqsr::Cpu>& ctx,
+                                                   const Options& options) {
+  const std::vector<int> cuda = cuda_devices(options.device);
+  if (cuda.empty() && options.device != "cpu" && options.device != "-1")
+    throw NoDevice("There is no device \"" + options.device +
+                   "\" here. Give cpu, cuda, cuda:1 or, each once, cuda:0,1.");
 #if !defined(EQSR_TOOL_CUDA)
-  if (cuda)
+  if (!cuda.empty())
     throw NoDevice("This program was built without CUDA, so it has no device \"" + options.device +
                    "\". Build it where nvcc is, or leave out --device.");
 #endif
   const std::string path =
       (options.weights.empty() ? find_shipped_weights() : options.weights).string();
+  std::vector<std::unique_ptr<Upscaler>> upscalers;
 #if defined(EQSR_TOOL_CUDA)
-  if (cuda) return open_on_cuda(*cuda, options.precision, path, options.encoding, options.sha256);
+  for (const int device : cuda)
+    upscalers.push_back(open_on_cuda(device, options.precision, path, options.encoding,
+                                     options.sha256, upscalers.empty()));
 #endif
-  return open_on_cpu(ctx, options, path);
+  if (cuda.empty()) upscalers.push_back(open_on_cpu(ctx, options, path));
+  return upscalers;
 }
 
 }  // namespace tool

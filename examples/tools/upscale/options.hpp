@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "common/decimal_comma.hpp"
 #include "common/formats.hpp"
@@ -161,6 +162,22 @@ inline void parse_threads(const std::string& text, Options& options) {
   if (counts.size() == 3) options.overlap = counts[0] > 0 && counts[2] > 0;
 }
 
+/// The numbers of "cuda:0,1", 0 for "cuda" alone, none for another word.
+inline std::vector<int> cuda_devices(const std::string& word) {
+  if (word == "cuda") return {0};
+  std::vector<int> devices;
+  if (!word.starts_with("cuda:")) return devices;
+  for (std::size_t at = 5, end = 0; at <= word.size(); at = end + 1) {
+    end = std::min(word.find(',', at), word.size());
+    int device = 0;
+    if (!parse_number(word.substr(at, end - at), device) || device < 0 ||
+        std::find(devices.begin(), devices.end(), device) != devices.end())
+      return {};
+    devices.push_back(device);
+  }
+  return devices;
+}
+
 /// The Facts of a command line, as far as `options` are filled.
 inline unsigned facts_of(const Options& options, bool drops_alpha, bool many_machines,
                          bool one_count) {
@@ -244,7 +261,8 @@ inline std::optional<int> parse(int argc, char** argv, Options& options,
   app.add_option("-j,--threads", threads,
                  "Threads; 0 takes every core. 1:4:1: that read, compute, write; 0:4:0: in turn");
   app.add_option("-g,--device", options.device,
-                 "cpu; or cuda, an NVIDIA GPU, and cuda:1 the second one");
+                 "cpu; or cuda, an NVIDIA GPU, and cuda:1 the second one; cuda:0,1 shares out the "
+                 "pictures of a folder");
   app.add_option("--precision", options.precision,
                  "On cuda: float32 if not given; bf16x3 and bf16 use tensor cores")
       ->check(CLI::IsMember({"float32", "bf16x3", "bf16"}));
@@ -297,6 +315,7 @@ inline std::optional<int> parse(int argc, char** argv, Options& options,
       "  upscale -i photo.jpg -o large.png -s 2,3.7 --progress plain\n"
       "  upscale -i photos -o large --width 2000 -r --skip-existing\n"
       "  upscale -i photos -o large -s 4 --shard 2/8 --skip-existing\n"
+      "  upscale -i photos -o large -s 4 -g cuda:0,1\n"
       "  upscale --raw 640x360 -s 2 < frames.rgb > large.rgb\n"
       "\n"
       "Exit codes: 0 done; 1 an image failed (the others are done); 2 the command line is wrong;\n"
@@ -339,6 +358,11 @@ inline std::optional<int> parse(int argc, char** argv, Options& options,
         facts_of(options, alpha == "drop", many_machines, threads.find(':') == std::string::npos);
     const auto given = [&](const std::string& name) { return app.get_option(name)->count() > 0; };
     if (const auto sentence = useless_option(facts, given)) throw CLI::ValidationError(*sentence);
+    if ((facts & (Fact::frames | one_picture)) != 0 && cuda_devices(options.device).size() > 1)
+      throw CLI::ValidationError(
+          "--device",
+          "Several devices share out the pictures of a folder; a single picture, and "
+          "frames, are computed on one. Give one.");
   } catch (const CLI::ParseError& error) {
     const int code = app.exit(error) == 0 ? Exit::ok : Exit::usage;
     if (std::cout.flush()) return code;

@@ -66,10 +66,11 @@ struct NoDevice : std::runtime_error {
 };
 
 /// A network on an NVIDIA GPU (cuda.cu). `precision`, `encoding` and `sha256` are words of the
-/// command line, empty if not given. Throws NoDevice.
+/// command line, empty if not given; `notes`: whether what is odd about the weights is said. Throws
+/// NoDevice.
 std::unique_ptr<Upscaler> open_on_cuda(int device, const std::string& precision,
                                        const std::string& weights, const std::string& encoding,
-                                       const std::string& sha256);
+                                       const std::string& sha256, bool notes);
 
 /// The library's own upscale(), for a context and a network.
 template <class Context, class Net>
@@ -152,6 +153,20 @@ class NetUpscaler : public Upscaler {
   Net net_;
   std::optional<Features> kept_;
   std::string text_;
+};
+
+template <class Context>
+struct OwnContext {
+  std::unique_ptr<Context> context;
+};
+/// The same with a context of its own, which goes after the network.
+template <class Context, class Net>
+class DeviceUpscaler : OwnContext<Context>, public NetUpscaler<Context, Net> {
+ public:
+  DeviceUpscaler(std::unique_ptr<Context> ctx, Net net, const std::string& encoding,
+                 std::string text)
+      : OwnContext<Context>{std::move(ctx)},
+        NetUpscaler<Context, Net>(*this->context, std::move(net), encoding, std::move(text)) {}
 };
 
 }  // namespace tool

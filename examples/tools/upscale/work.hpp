@@ -22,6 +22,7 @@
 #include "common/picture/read_picture.hpp"
 #include "common/progress.hpp"
 #include "files.hpp"
+#include "job_queue.hpp"
 #include "options.hpp"
 #include "pictures.hpp"
 #include "upscaler.hpp"
@@ -38,31 +39,41 @@ inline std::size_t bytes_of(eqsr::Size size, int channels) {
 /// encoded and written, as far as memory allows. Results do not depend on it.
 class Work {
  public:
-  Work(Upscaler& upscaler, const Options& options, Progress& progress)
+  /// One of `workers`, which share the memory of this machine.
+  Work(Upscaler& upscaler, const Options& options, Progress& progress, std::size_t workers = 1)
       : upscaler_(upscaler),
         options_(options),
         progress_(progress),
+        workers_(workers),
         existing_(existing_for(options.if_there, options.into_folder())) {}
 
   /// Every picture that is not done; failures are left in `progress`.
   void run(std::span<const Job> jobs) {
-    std::size_t at = next(jobs, 0);
-    if (at == jobs.size()) return;
+    JobQueue queue(jobs);
+    run(queue);
+  }
+  /// The pictures that nobody else takes, as worker number `worker`. False if the device failed
+  /// and there are others: then this one takes no more.
+  bool run(JobQueue& jobs, std::size_t worker = 0) {
+    const Job* job = next(jobs, worker);
+    if (!job) return true;
     set_budget(jobs.size() > 1);
     BackgroundWriter writer(options_.overlap, behind_);
-    std::future<std::optional<eqsr::Picture>> reading = read_ahead(jobs[at]);
-    while (at < jobs.size()) {
+    std::future<std::optional<eqsr::Picture>> reading = read_ahead(*job);
+    while (job && !lost_) {
       stop_if_interrupted();
-      const Job& job = jobs[at];
       auto here = std::move(reading);
-      at = next(jobs, at + 1);
+      const Job* const after = next(jobs, worker);
       if (options_.overlap) here.wait();  // one picture ahead, not two
-      if (at < jobs.size()) reading = read_ahead(jobs[at]);
-      if (const auto failure = failure_of(job.from.string(), [&] { enlarge(job, here, writer); }))
-        progress_.failed({job.from.string(), job.to.front().string()}, *failure);
+      if (after) reading = read_ahead(*after);
+      if (const auto failure = failure_of(job->from.string(), [&] { enlarge(*job, here, writer); }))
+        tell(*job, 0, *failure);
+      job = after;
     }
+    if (job) jobs.give_back(job);
     writer.wait();
     stop_if_interrupted();
+    return !lost_;
   }
 
  private:
@@ -85,20 +96,24 @@ class Work {
   };
   struct Failed {};
 
-  /// The first job from `at` on that has something to do.
-  std::size_t next(std::span<const Job> jobs, std::size_t at) {
-    for (; at < jobs.size(); ++at) {
-      bool any = false;
-      for (const auto& to : jobs[at].to) any = any || wanted(to, options_);
-      if (any) break;
-      for (const auto& to : jobs[at].to) progress_.skipped({jobs[at].from.string(), to.string()});
+  /// The next job that has something to do, or null.
+  const Job* next(JobQueue& jobs, std::size_t worker) {
+    while (const Job* job = jobs.take(worker)) {
+      for (const auto& to : job->to)
+        if (wanted(to, options_)) return job;
+      for (const auto& to : job->to) progress_.skipped({job->from.string(), to.string()});
     }
-    return at;
+    return nullptr;
+  }
+  /// A failure of a result.
+  void tell(const Job& job, std::size_t wish, const Failure& failure) {
+    progress_.failed({job.from.string(), job.to[wish].string()}, failure);
+    lost_ = lost_ || (workers_ > 1 && failure.code == "device_error");
   }
 
   void set_budget(bool many) {
     many_ = many;
-    total_ = options_.max_memory > 0 ? options_.max_memory : eqsr::free_memory() / 2;
+    total_ = (options_.max_memory > 0 ? options_.max_memory : eqsr::free_memory() / 2) / workers_;
     std::tie(ahead_, behind_) = queues(total_);
   }
   /// The bytes of `total` for pictures that are read ahead, and for results that wait.
@@ -201,7 +216,8 @@ class Work {
         }
         finish(std::move(result), writer);
       });
-      if (failure) progress_.failed({job.from.string(), job.to[i].string()}, *failure);
+      if (failure) tell(job, i, *failure);
+      if (lost_) return;
     }
   }
 
@@ -226,7 +242,7 @@ class Work {
   /// `reading` bytes are needed.
   Upscaler::Need need_of(const std::string& from, const Upscaler::Sizes& s, bool rows,
                          std::size_t extra, std::size_t reading = 0) {
-    if (options_.max_memory == 0) total_ = (eqsr::free_memory() + upscaler_.held(s)) / 2;
+    if (options_.max_memory == 0) total_ = (eqsr::free_memory() + upscaler_.held(s)) / 2 / workers_;
     const std::size_t taken = ahead_ + behind_ + extra;
     const bool host = upscaler_.on_host();
     const auto need_within = [&](std::size_t total, std::size_t beside) {
@@ -369,7 +385,9 @@ class Work {
   Upscaler::Progress shown_;
   const Options& options_;
   Progress& progress_;
+  const std::size_t workers_;
   const eqsr::Existing existing_;
+  bool lost_ = false;                               // the device
   bool many_ = false;                               // pictures
   std::size_t total_ = 0, ahead_ = 0, behind_ = 0;  // bytes
   double done_ = 0, share_ = 1;                     // of the passes over one result

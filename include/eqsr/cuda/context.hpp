@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <eqsr/core/plan.hpp>       // ContextBase, DryContext
-#include <eqsr/cuda/graph.hpp>      // Graphs
-#include <eqsr/cuda/precision.hpp>  // Precision
-#include <eqsr/cuda/runtime.hpp>    // runtime, Stream
+#include <eqsr/core/plan.hpp>         // ContextBase, DryContext
+#include <eqsr/cuda/graph.hpp>        // Graphs
+#include <eqsr/cuda/precision.hpp>    // Precision
+#include <eqsr/cuda/row_fetcher.hpp>  // RowFetcher
+#include <eqsr/cuda/runtime.hpp>      // runtime, Stream
 
 #include <optional>  // optional
 
@@ -129,6 +130,12 @@ class Context<Cuda> : public ContextBase<Cuda> {
     graph->launch(stream(), [&](double done, std::string_view stage) { reach(done, stage); });
   }
   [[nodiscard]] const gpu::Graphs& graphs() const { return graphs_; }
+  /// What brings rows to the host; made when it is first asked for.
+  [[nodiscard]] gpu::RowFetcher& rows_to_host() {
+    select();
+    if (!rows_to_host_) rows_to_host_.emplace();
+    return *rows_to_host_;
+  }
   /// Whether somebody looks at the progress, or may stop.
   [[nodiscard]] bool watched() const { return on_progress || stop.stop_possible(); }
 
@@ -196,6 +203,7 @@ class Context<Cuda> : public ContextBase<Cuda> {
   UsedStream stream_;
   std::vector<const void*> allowed_;  ///< kernels that may have shared_limit_
   std::optional<gpu::OwnedEvent> reached_[2];
+  std::optional<gpu::RowFetcher> rows_to_host_;
   gpu::Graphs graphs_;
   gpu::Graph* recording_ = nullptr;
 };

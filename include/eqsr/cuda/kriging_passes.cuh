@@ -23,7 +23,8 @@ class KrigingPasses {
     float *u, *normed, *a, *x, *z;  ///< a band with its surroundings
     double* sums;                   ///< of the hidden layer, for each group of rows
     float *mean, *gate[2];          ///< of the hidden layer, and of each block
-    float* rgb;                     ///< a band, null where the whole image has memory
+    float* rgb[2];  ///< a band, by turns: one may be read until the band after the next. Null where
+                    ///< the whole image has memory
     KeptPlanes planes;
     MlpScratch mlp;
   };
@@ -33,6 +34,7 @@ class KrigingPasses {
     const Index H = bands.height, W = bands.width, band = band_rows(H, W, ctx.band_height);
     const Index wide = grown(band, 4, H);
     const auto rows = [&](Index count) { return memory.floats(count * W * L); };
+    const auto colours = [&] { return bands.whole ? nullptr : memory.floats(band * W * 3); };
     return {rows(wide),
             rows(wide),
             rows(wide),
@@ -41,7 +43,7 @@ class KrigingPasses {
             memory.doubles(ceil_div(H, group_rows) * 2 * L),
             memory.floats(2 * L),
             {memory.floats(L), memory.floats(L)},
-            bands.whole ? nullptr : memory.floats(band * W * 3),
+            {colours(), colours()},
             kept_planes(memory, bands.storage, H * W * L),
             mlp_scratch(memory, {.count = wide * W,
                                  .channels = L,
@@ -68,7 +70,7 @@ class KrigingPasses {
         mean_(scratch.mean),
         gate_{scratch.gate[0], scratch.gate[1]},
         sums_(scratch.sums),
-        rgb_(scratch.rgb),
+        rgb_{scratch.rgb[0], scratch.rgb[1]},
         plane_x_(scratch.planes.x),
         plane_z_(scratch.planes.z) {}
 
@@ -181,7 +183,7 @@ class KrigingPasses {
       x = at(plane_x_, y);
       z = stored_z(1, y, end);
     }
-    float* rgb = bands_.whole ? bands_.whole + y * image_.W * 3 : rgb_;
+    float* rgb = bands_.whole ? bands_.whole + y * image_.W * 3 : rgb_[y / band_ % 2];
     run_rows<KrigingFinishBody>(ctx_, (end - y) * image_.W,
                                 {.tables = image_.tables,
                                  .x = x,
@@ -211,7 +213,7 @@ class KrigingPasses {
   MlpScratch mlp_;
   float *u_, *normed_, *a_, *x_, *z_, *mean_, *gate_[2];
   double* sums_;
-  float *rgb_, *plane_x_, *plane_z_;
+  float *rgb_[2], *plane_x_, *plane_z_;
 };
 
 }}}  // namespace eqsr::EQSR_ABI::gpu

@@ -11,6 +11,10 @@ namespace eqsr { inline namespace EQSR_ABI { namespace gpu {
   static const Runtime table{
       .allocate = [](void** memory, std::size_t bytes) -> int { return cudaMalloc(memory, bytes); },
       .deallocate = [](void* memory) -> int { return cudaFree(memory); },
+      .allocate_pinned = [](void** memory, std::size_t bytes) -> int {
+        return cudaHostAlloc(memory, bytes, cudaHostAllocPortable);
+      },
+      .free_pinned = [](void* memory) -> int { return cudaFreeHost(memory); },
       .copy = [](void* to, const void* from, std::size_t bytes, Stream stream) -> int {
         return cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, stream);
       },

@@ -24,6 +24,8 @@ using Event = CUevent_st*;
 struct Runtime {
   int (*allocate)(void** memory, std::size_t bytes);
   int (*deallocate)(void* memory);
+  int (*allocate_pinned)(void** memory, std::size_t bytes);  ///< of the host
+  int (*free_pinned)(void* memory);
   int (*copy)(void* to, const void* from, std::size_t bytes, Stream);  ///< any direction
   int (*zero)(void* memory, std::size_t bytes, Stream);
   int (*device_count)(int* count);

@@ -31,7 +31,8 @@ struct Transfer<Cuda> {
     const auto low = scope.template plane<3>(x.extent<'h'>(), x.extent<'w'>());
     ctx.copy(low.data(), x.data(), static_cast<std::size_t>(x.size()) * sizeof(float));
     if (!bands.whole) {
-      forward_bands(ctx, net, low, row_by_row(ctx, bands), condition);
+      row_by_row(ctx, bands,
+                 [&](const Bands& here) { forward_bands(ctx, net, low, here, condition); });
       return;
     }
     const auto high = scope.template plane<3>(bands.height, bands.width);
@@ -105,18 +106,27 @@ struct Transfer<Cuda> {
   }
   static void bring_back(Dry&, Plane<float, 3>, const Bands&) {}
 
-  /// Bands on the device that are brought to the host one by one.
-  static Bands row_by_row(Context<Cuda>& ctx, const Bands& bands) {
-    Bands here{.height = bands.height, .width = bands.width, .storage = bands.storage};
-    here.take = [&ctx, &bands, host = std::vector<float>()](Index y, Plane<float, 3> rows) mutable {
-      host.resize(static_cast<std::size_t>(rows.size()));
-      to_host(ctx, rows, host.data());
-      bands.finish(y, Plane<float, 3>(host.data(), rows.extent<'h'>(), rows.extent<'w'>()));
+  /// Calls `compute(bands)` for bands on the device. Each is brought to the host while the next is
+  /// computed, and handed on when the next is queued.
+  static void row_by_row(Context<Cuda>& ctx, const Bands& bands, const auto& compute) {
+    gpu::RowFetcher& fetcher = ctx.rows_to_host();
+    struct Drop {
+      gpu::RowFetcher& fetcher;
+      ~Drop() { fetcher.drop(); }
+    } const drop{fetcher};
+    const auto hand_on = [&] {
+      fetcher.hand_on([&](Index y, Plane<float, 3> rows) { bands.finish(y, rows); });
     };
-    return here;
+    Bands here{.height = bands.height, .width = bands.width, .storage = bands.storage};
+    here.take = [&](Index y, Plane<float, 3> rows) {
+      fetcher.fetch(ctx.stream(), y, rows);
+      if (fetcher.on_their_way() > 1) hand_on();
+    };
+    compute(here);
+    while (fetcher.on_their_way() > 0) hand_on();
   }
-  static Bands row_by_row(Dry&, const Bands& bands) {
-    return {.height = bands.height, .width = bands.width, .storage = bands.storage};
+  static void row_by_row(Dry&, const Bands& bands, const auto& compute) {
+    compute(Bands{.height = bands.height, .width = bands.width, .storage = bands.storage});
   }
 
   static void run_or_replay(Dry& ctx, const auto& net, Plane<const float, 3> low, const Bands& high,

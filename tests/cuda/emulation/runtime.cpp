@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cuda/emulation/runtime.hpp"
 
+#include <cstdlib>
 #include <cstring>
 #include <map>
 #include <memory>
@@ -135,6 +136,23 @@ const eqsr::gpu::Runtime& table() {
               for (FakeStream* stream : FakeStream::all()) stream->run();  // it waits
               memory().free(pointer);
               return code;
+            });
+          },
+      .allocate_pinned =
+          [](void** to, std::size_t bytes) {
+            return called("cudaHostAlloc", [&] {
+              if (const int code = FakeStream::forbidden_in_capture()) return code;
+              ++fake().pinned;
+              *to = std::memset(std::malloc(bytes), 0xff, bytes);  // float NaN
+              return 0;
+            });
+          },
+      .free_pinned =
+          [](void* pointer) {
+            return called("cudaFreeHost", [&] {
+              std::free(pointer);
+              --fake().pinned;
+              return FakeStream::forbidden_in_capture();
             });
           },
       .copy =

@@ -35,6 +35,7 @@ struct FakeCuda {
   bool backwards = false;                   ///< run blocks and threads in the opposite order
   bool late = false;                        ///< streams work when somebody waits for them
   int streams = 0, graphs = 0, events = 0;  ///< alive; tensors are copied on a stream that stays
+  int pinned = 0;                           ///< pieces of memory of the host, alive
   long launches = 0, graph_launches = 0, captures = 0;
   int largest_shared = 0;                 ///< bytes that a block asked for so far
   std::string failed_call;                ///< the last that failed on request
