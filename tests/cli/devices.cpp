@@ -14,7 +14,8 @@
 #include "common/weights.hpp"
 #include "upscale/upscaler.hpp"
 
-namespace tool { namespace {
+namespace tool {
+namespace {
 
 constexpr int devices = 2;
 
@@ -82,8 +83,8 @@ std::unique_ptr<Upscaler> open_on_cuda(int device, const std::string&, const std
   with_configuration(eqsr::StateDict::open(weights, limits), weights, [&]<eqsr::Config config>() {
     auto ctx = std::make_unique<eqsr::Context<eqsr::Cpu>>(1);
     auto net = eqsr::load<config>(*ctx, weights, limits);
-    upscaler = std::make_unique<FakeDevice<decltype(net)>>(std::move(ctx), std::move(net),
-                                                           encoding, device);
+    upscaler = std::make_unique<FakeDevice<decltype(net)>>(std::move(ctx), std::move(net), encoding,
+                                                           device);
     return 0;
   });
   return upscaler;

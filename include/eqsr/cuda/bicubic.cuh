@@ -13,8 +13,8 @@ struct Kernel<op::Bicubic, Cuda> {
                   Index height) {
     gpu::run_each<gpu::BicubicBody>(
         ctx, y.size() / C,
-        {x.data(), y.data(), gpu::Cells(height), gpu::Cells(y.template extent<'w'>()), first,
-         y.template extent<'h'>(), x.template extent<'h'>(), x.template extent<'w'>(), C});
+        {x.data(), y.data(), gpu::Cells(height), gpu::Cells(extent<'w'>(y)), first, extent<'h'>(y),
+         extent<'h'>(x), extent<'w'>(x), C});
   }
 };
 

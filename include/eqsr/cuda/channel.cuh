@@ -35,7 +35,7 @@ void channel_shift(Context<Cuda>& ctx, const float* x, const std::array<float, S
                    Rows<float, C> y) {
   static_assert(S == C, "eqsr: ChannelShift and ChannelFill: give one number a channel.");
   constexpr int most = ChannelShiftBody::most;
-  const Index rows = y.template extent<'m'>();
+  const Index rows = extent<'m'>(y);
   for (int first = 0; first < C; first += most) {
     ChannelShiftBody::Params params{.x = x,
                                     .y = y.data(),
@@ -59,12 +59,12 @@ struct Kernel<op::ChannelMean, Cuda> {
   };
   template <int C>
   static Scratch scratch(auto& memory, Plane<const float, C> x, Channels<float, C>) {
-    return Scratch{memory.doubles(x.template extent<'h'>() * C)};  // nvcc loses bare braces
+    return Scratch{memory.doubles(extent<'h'>(x) * C)};  // nvcc loses bare braces
   }
   template <int C>
   static void run(Context<Cuda>& ctx, const Scratch& scratch, Plane<const float, C> x,
                   Channels<float, C> y) {
-    const Index h = x.template extent<'h'>(), w = x.template extent<'w'>();
+    const Index h = extent<'h'>(x), w = extent<'w'>(x);
     gpu::group_sums(ctx, x.data(), h * w, w, C, scratch.sums);
     gpu::mean_of_sums(ctx, scratch.sums, h, double(h) * double(w), C, y.data());
   }

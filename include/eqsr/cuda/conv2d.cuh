@@ -9,8 +9,8 @@ namespace gpu {
 /// The packed weights of a 3x3 convolution.
 template <Precision P>
 const PackedWeights* packed_3x3(AnyContext auto& ctx, const auto& layer) {
-  const int inputs = static_cast<int>(layer.weight.template extent<'c'>());
-  const int outputs = static_cast<int>(layer.weight.template extent<'o'>());
+  const int inputs = static_cast<int>(extent<'c'>(layer.weight));
+  const int outputs = static_cast<int>(extent<'o'>(layer.weight));
   return ctx.template prepare<PackedIn<P>>(
       layer.prepared, layer.weight.stamp(), PackedIn<P>::bytes(inputs, outputs, 9), [&] {
         return pack<P>(outputs, inputs, 9, host_values(layer.weight).data(),
@@ -36,7 +36,7 @@ struct Kernel<op::Conv2d, Cuda> {
   template <int In, int Out>
   static void run(Context<Cuda>& ctx, const Scratch& scratch, Plane<const float, In> x,
                   const auto& layer, Plane<float, Out> y, const Epilogue<Out>& epilogue) {
-    gpu::product(ctx, x.data(), x.size() / In, x.template extent<'w'>(), *scratch.weights,
+    gpu::product(ctx, x.data(), x.size() / In, extent<'w'>(x), *scratch.weights,
                  gpu::output(y.data(), layer.bias.data(), epilogue));
   }
 };

@@ -12,7 +12,7 @@ struct Kernel<op::FrequencyEncoding, Cuda> {
     static_assert(E % K == 0 && (E / K) % 2 == 1,
                   "eqsr: FrequencyEncoding: k numbers have k (1 + 2F) encoded values.");
     constexpr int frequencies = (E / K - 1) / 2;
-    const Index rows = x.template extent<'m'>();
+    const Index rows = extent<'m'>(x);
     gpu::run_each<gpu::FrequencyEncodingBody>(ctx, rows * K * (frequencies + 1),
                                               {.x = x.data(),
                                                .y = y.data(),

@@ -11,9 +11,8 @@ struct Kernel<op::Involution, Cuda> {
   template <int C, int K>
   static void run(Context<Cuda>& ctx, Plane<const float, C> x, Plane<const float, K> k,
                   Plane<const float, 9> g, Plane<float, C> y) {
-    gpu::run_each<gpu::InvolutionBody>(ctx, x.size(),
-                                       {x.data(), k.data(), g.data(), y.data(),
-                                        x.template extent<'h'>(), x.template extent<'w'>(), C});
+    gpu::run_each<gpu::InvolutionBody>(
+        ctx, x.size(), {x.data(), k.data(), g.data(), y.data(), extent<'h'>(x), extent<'w'>(x), C});
   }
 };
 

@@ -89,7 +89,7 @@ struct KrigingImage {
   int L;
   Index H, W;
   HeadTables tables;
-  const float *row_factor, *column_factor;  ///< (H, 3), (W, 3)
+  const float *row_factor = nullptr, *column_factor = nullptr;  ///< (H, 3), (W, 3), of blocks
 };
 
 /// u for the rows [first, last).

@@ -55,7 +55,7 @@ HeadTables head_tables(Context<Cuda>& ctx, const HeadScratch& scratch, const flo
           scratch.columns,
           rows.index.data(),
           columns.index.data(),
-          x.template extent<'w'>(),
+          extent<'w'>(x),
           W,
           L};
 }
@@ -78,8 +78,9 @@ struct Kernel<op::KrigingHead, Cuda> {
                   Rows<const float, E> encoded_columns, const auto& head, Plane<float, L> u) {
     const gpu::HeadTables tables = gpu::head_tables(ctx, scratch, head.bias.data(), L, x, rows,
                                                     columns, encoded_rows, encoded_columns);
-    gpu::head_rows(ctx, {L, rows.index.size(), columns.index.size(), tables, nullptr, nullptr}, 0,
-                   rows.index.size(), u.data());
+    const Index H = rows.index.size();
+    gpu::head_rows(ctx, {.L = L, .H = H, .W = columns.index.size(), .tables = tables}, 0, H,
+                   u.data());
   }
 };
 
@@ -129,8 +130,8 @@ struct Kernel<op::KrigingUpsampler, Cuda> {
                                     encoding, encoded);
       return encoded.read();
     };
-    const auto encoded_rows = encode(scratch.down, x.template extent<'h'>());
-    const auto encoded_columns = encode(scratch.across, x.template extent<'w'>());
+    const auto encoded_rows = encode(scratch.down, extent<'h'>(x));
+    const auto encoded_columns = encode(scratch.across, extent<'w'>(x));
     const gpu::KrigingImage image{
         L::latent,
         bands.height,

@@ -27,8 +27,8 @@ struct Kernel<op::LayerNorm, Cuda> {
   template <int C>
   static void run(Context<Cuda>& ctx, Rows<const float, C> x, const auto& layer, Rows<float, C> y,
                   Activation activation) {
-    gpu::layer_norm(ctx, x.data(), x.template extent<'m'>(), C, layer.weight.data(),
-                    layer.bias.data(), activation, y.data());
+    gpu::layer_norm(ctx, x.data(), extent<'m'>(x), C, layer.weight.data(), layer.bias.data(),
+                    activation, y.data());
   }
 };
 

@@ -119,9 +119,9 @@ struct Kernel<op::Mlp, Cuda> {
   static Scratch scratch(auto& memory, Rows<const float, C> x, const auto& layer, Rows<float, C>,
                          const Epilogue<C>&) {
     auto& ctx = memory.context();
-    const auto hidden = static_cast<int>(layer.fc1.weight.template extent<'o'>());
-    const gpu::MlpScratch temporaries = gpu::mlp_scratch(
-        memory, {.count = x.template extent<'m'>(), .channels = C, .hidden = hidden});
+    const auto hidden = static_cast<int>(extent<'o'>(layer.fc1.weight));
+    const gpu::MlpScratch temporaries =
+        gpu::mlp_scratch(memory, {.count = extent<'m'>(x), .channels = C, .hidden = hidden});
     return gpu::with_precision(ctx.precision, [&]<Precision P>() {
       return Scratch{temporaries, gpu::packed_linear<P>(ctx, layer.fc1),
                      gpu::packed_linear<P>(ctx, layer.fc2)};
@@ -134,7 +134,7 @@ struct Kernel<op::Mlp, Cuda> {
                  "Mlp: the output of a perceptron has no activation. Use a Linear after it.");
     gpu::mlp(ctx, scratch.temporaries,
              {.x = x.data(),
-              .count = x.template extent<'m'>(),
+              .count = extent<'m'>(x),
               .expand = scratch.expand,
               .contract = scratch.contract,
               .expand_bias = layer.fc1.bias.data(),

@@ -70,8 +70,7 @@ struct Kernel<op::ModulatedConv2d, Cuda> {
          demodulation_epsilon});
     auto out = gpu::output(y.data(), nullptr, epilogue);
     out.scale = scratch.scale;
-    gpu::product(ctx, scratch.scaled, x.size() / In, x.template extent<'w'>(),
-                 scratch.weights->weights, out);
+    gpu::product(ctx, scratch.scaled, x.size() / In, extent<'w'>(x), scratch.weights->weights, out);
   }
 };
 

@@ -11,8 +11,7 @@ struct Kernel<op::ReflectPad, Cuda> {
   static void run(Context<Cuda>& ctx, Plane<const float, C> x, Plane<float, C> y) {
     gpu::run_rows<gpu::ReflectBody>(
         ctx, y.size() / C,
-        {x.data(), y.data(), x.template extent<'h'>(), x.template extent<'w'>(),
-         y.template extent<'h'>(), y.template extent<'w'>(), C});
+        {x.data(), y.data(), extent<'h'>(x), extent<'w'>(x), extent<'h'>(y), extent<'w'>(y), C});
   }
 };
 

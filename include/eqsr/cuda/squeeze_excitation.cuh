@@ -12,7 +12,7 @@ struct Kernel<op::SqueezeExcitation, Cuda> {
   static void run(Context<Cuda>& ctx, Channels<const float, C> mean, const auto& layer,
                   Channels<float, C> gate) {
     using Body = gpu::SqueezeExcitationBody;
-    const int hidden = static_cast<int>(layer.squeeze.template extent<'o'>());
+    const int hidden = static_cast<int>(extent<'o'>(layer.squeeze));
     gpu::run<Body>(ctx, 1, 1, Body::max_threads, Body::shared_bytes(hidden),
                    {.mean = mean.data(),
                     .squeeze = layer.squeeze.data(),

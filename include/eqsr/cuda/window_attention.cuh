@@ -12,7 +12,7 @@ namespace gpu {
 /// The largest piece that every head's row of channels can be copied by.
 inline int head_piece(const float* qkv, int heads, int channels) {
   for (const int bytes : {16, 8})
-    if (channels * 4 % bytes == 0 && heads * channels * 4 % bytes == 0 &&
+    if (channels * float_bytes % bytes == 0 && heads * channels * float_bytes % bytes == 0 &&
         aligned_to(qkv, static_cast<std::size_t>(bytes)))
       return bytes;
   return 4;
@@ -46,8 +46,8 @@ struct Kernel<op::WindowAttention, Cuda> {
     gpu::attention<C / L::heads>(ctx, {.qkv = qkv.data(),
                                        .table = layer.relative_position_bias_table.data(),
                                        .y = y.data(),
-                                       .height = static_cast<int>(y.template extent<'h'>()),
-                                       .width = static_cast<int>(y.template extent<'w'>()),
+                                       .height = static_cast<int>(extent<'h'>(y)),
+                                       .width = static_cast<int>(extent<'w'>(y)),
                                        .heads = L::heads,
                                        .channels = C / L::heads,
                                        .window = L::window,

@@ -15,11 +15,11 @@ static_assert(
 struct InvolutionShape {
   int channels;
 
-  [[nodiscard]] constexpr int groups() const { return channels / involution_group; }
+  [[nodiscard]] EQSR_HD constexpr int groups() const { return channels / involution_group; }
   /// Numbers that predict one pixel's kernels.
-  [[nodiscard]] constexpr int kernels() const { return groups() * involution_taps; }
+  [[nodiscard]] EQSR_HD constexpr int kernels() const { return groups() * involution_taps; }
   /// Channels that the kernels are predicted from.
-  [[nodiscard]] constexpr int reduced() const { return channels / involution_reduction; }
+  [[nodiscard]] EQSR_HD constexpr int reduced() const { return channels / involution_reduction; }
 };
 
 namespace op {

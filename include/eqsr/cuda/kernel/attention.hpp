@@ -54,6 +54,9 @@ struct AttentionBody {
   using Operand = typename Scores::Operand;
   static constexpr int pitch = tile_pitch(D), key_blocks = D / tile_steps, raw_pitch = D;
   static constexpr int value_tiles = keys / tile_steps;
+  /// Floats: without tensor cores scores take a way through shared memory to be multiplied.
+  static constexpr int scratch_size =
+      P == Precision::float32 ? warps * 32 * tile_pitch(tile_steps) : 0;
   static constexpr float lowest = -3e38f;
 
   using Params = AttentionParams;
@@ -63,13 +66,13 @@ struct AttentionBody {
     int query, raw, key, value, place, bias, scratch, end;
     EQSR_HD constexpr explicit Layout(int bias_size)
         : query(0),
-          raw(query + queries * pitch * 4),
-          key(raw + stages * 2 * keys * raw_pitch * 4),
+          raw(query + queries * pitch * float_bytes),
+          key(raw + stages * 2 * keys * raw_pitch * float_bytes),
           value(key + key_blocks * Scores::planes * Scores::tile_size * int{sizeof(Operand)}),
           place(value + value_tiles * Values::planes * Values::tile_size * int{sizeof(Operand)}),
-          bias(place + 2 * keys * 4),
-          scratch(bias + round_up(bias_size * 4, 16)),
-          end(scratch + (P == Precision::float32 ? warps * 32 * tile_pitch(tile_steps) * 4 : 0)) {}
+          bias(place + 2 * keys * int{sizeof(int)}),
+          scratch(bias + round_up(bias_size * float_bytes, 16)),
+          end(scratch + scratch_size * float_bytes) {}
   };
   static constexpr int bias_size(int window, int key_window) {
     return (window + key_window - 1) * (window + key_window - 1);
@@ -91,8 +94,7 @@ struct AttentionBody {
         exec.template shared<Operand>(at.value, value_tiles * Values::planes * Values::tile_size);
     const auto place = exec.template shared<int>(at.place, 2 * keys);
     const auto bias = exec.template shared<float>(at.bias, side * side);
-    const auto scratch = exec.template shared<float>(
-        at.scratch, P == Precision::float32 ? warps * 32 * tile_pitch(tile_steps) : 0);
+    const auto scratch = exec.template shared<float>(at.scratch, scratch_size);
 
     fetch_queries(exec, p, w, query);
     fetch_keys(exec, p, w, 0, raw);
@@ -137,7 +139,7 @@ struct AttentionBody {
       for (int block = 0; block < key_blocks; ++block)
         Scores::multiply(exec, query.at(warp * 32 * pitch + block * tile_steps), pitch,
                          key.at(block * Scores::planes * Scores::tile_size), score);
-      soften(exec, p, place, bias, offset, region, score, largest, total, out);
+      update_softmax(exec, p, place, bias, offset, region, score, largest, total, out);
       Scores::template multiply_values<D>(
           exec, score,
           P == Precision::float32 ? scratch.at(warp * 32 * tile_pitch(tile_steps)) : scratch, value,
@@ -155,7 +157,7 @@ struct AttentionBody {
   struct Pieces {
     int each, shift;  ///< floats of one; 2^shift of them are a row
     EQSR_HD explicit Pieces(int bytes)
-        : each(bytes / 4), shift((D == 32 ? 5 : 6) - each / 2) {}  // each is 1, 2 or 4
+        : each(bytes / float_bytes), shift((D == 32 ? 5 : 6) - each / 2) {}  // each is 1, 2 or 4
     static_assert(D == 32 || D == 64);
     [[nodiscard]] EQSR_HD int row(int n) const { return n >> shift; }
     [[nodiscard]] EQSR_HD int column(int n) const { return (n & ((1 << shift) - 1)) * each; }
@@ -249,14 +251,14 @@ struct AttentionBody {
     }
   }
 
-  /// Scores to weights of the softmax, with the sums so far brought to the new maximum.
+  /// One round of the softmax: scores become weights for the largest score so far, and what was
+  /// summed for a smaller one is brought to it.
   template <class Exec>
-  static EQSR_DEVICE void soften(Exec& exec, const Params& p, const Shared<Exec, int>& place,
-                                 const Shared<Exec, float>& bias,
-                                 const int (&offset)[Scores::slots],
-                                 const int (&region)[Scores::slots],
-                                 float (&score)[std::size_t{keys}], float (&largest)[Scores::slots],
-                                 float (&total)[Scores::slots], float (&out)[std::size_t{D}]) {
+  static EQSR_DEVICE void update_softmax(
+      Exec& exec, const Params& p, const Shared<Exec, int>& place, const Shared<Exec, float>& bias,
+      const int (&offset)[Scores::slots], const int (&region)[Scores::slots],
+      float (&score)[std::size_t{keys}], float (&largest)[Scores::slots],
+      float (&total)[Scores::slots], float (&out)[std::size_t{D}]) {
     const int lane = exec.lane();
     float top[Scores::slots], sum[Scores::slots], shrink[Scores::slots];
     EQSR_UNROLL

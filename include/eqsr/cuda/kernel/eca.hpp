@@ -17,7 +17,9 @@ struct EcaBody {
     float* gate;            ///< (channels)
     int channels, hidden, taps;
   };
-  static constexpr int shared_bytes(int taps) { return round_up((own + taps - 1) * 4, 16); }
+  static constexpr int shared_bytes(int taps) {
+    return round_up((own + taps - 1) * float_bytes, 16);
+  }
 
   template <class Exec>
   static EQSR_DEVICE void run(Exec& exec, const Params& p) {

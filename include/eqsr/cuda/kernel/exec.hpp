@@ -117,6 +117,10 @@ concept Execution = requires(const E& exec) {
 
 /// Steps of the inner dimension that a tile in shared memory holds.
 inline constexpr int tile_steps = 32;
+/// Floats that one asynchronous copy moves at most, and how many such pieces hold a tile's steps.
+inline constexpr int piece = 4, step_pieces = tile_steps / piece;
+/// Of a float in shared memory, whose arrays begin at bytes.
+inline constexpr int float_bytes = sizeof(float);
 
 /// Floats from one row of a tile of activations to the next. 8 more than a multiple of 32, so that
 /// the eight rows and four pairs of columns that a warp reads at once lie in different banks.

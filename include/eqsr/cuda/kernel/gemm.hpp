@@ -122,8 +122,8 @@ struct GemmBody {
 
   static constexpr int shared_bytes(int column_warps) {
     return rows * 2 * int{sizeof(int)} +
-           stages * (rows * pitch * int{sizeof(float)} +
-                     column_warps * weights_of_step * int{sizeof(Operand)});
+           stages *
+               (rows * pitch * float_bytes + column_warps * weights_of_step * int{sizeof(Operand)});
   }
 
   template <class Exec>
@@ -143,22 +143,22 @@ struct GemmBody {
 
     const int blocks = ceil_div(p.inputs, tile_steps), steps = p.taps * blocks;
     const int stage_bytes =
-        rows * pitch * int{sizeof(float)} + column_warps * weights_of_step * int{sizeof(Operand)};
+        rows * pitch * float_bytes + column_warps * weights_of_step * int{sizeof(Operand)};
     const auto left = [&](int stage) {
       return exec.template shared<float>(rows * 2 * int{sizeof(int)} + stage * stage_bytes,
                                          rows * pitch);
     };
     const auto right = [&](int stage) {
       return exec.template shared<Operand>(
-          rows * 2 * int{sizeof(int)} + stage * stage_bytes + rows * pitch * int{sizeof(float)},
+          rows * 2 * int{sizeof(int)} + stage * stage_bytes + rows * pitch * float_bytes,
           column_warps * weights_of_step);
     };
     const auto fetch = [&](int step) {
       const int tap = step / blocks, channel = step % blocks * tile_steps;
       const int dy = p.taps == 1 ? 0 : tap / 3 - 1, dx = p.taps == 1 ? 0 : tap % 3 - 1;
       const auto to = left(step % stages);
-      for (int i = exec.thread(); i < rows * tile_steps / 4; i += exec.threads()) {
-        const int r = i / (tile_steps / 4), k = i % (tile_steps / 4) * 4;
+      for (int i = exec.thread(); i < rows * step_pieces; i += exec.threads()) {
+        const int r = i / step_pieces, k = i % step_pieces * piece;
         const int row = places.load(2 * r) + dy, column = places.load(2 * r + 1) + dx;
         const bool inside =
             p.taps == 1 ? row >= 0 : row >= 0 && row < p.height && column >= 0 && column < p.width;

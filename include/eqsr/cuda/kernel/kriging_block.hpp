@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <eqsr/cuda/kernel/gemm.hpp>  // copy_channels, copy_weights
+#include <eqsr/layer/involution.hpp>  // InvolutionShape
 
 namespace eqsr { inline namespace EQSR_ABI { namespace gpu {
 
@@ -16,7 +17,8 @@ namespace eqsr { inline namespace EQSR_ABI { namespace gpu {
 template <Precision P>
 struct KrigingBlockBody {
   static constexpr int max_threads = 256, side = 8, rows = side * side, most_channels = 256;
-  static constexpr int groups = 4, kernel_columns = groups * 9, packed_columns = 48;
+  static constexpr int kernel_columns = InvolutionShape{tile_steps}.kernels();  // 36
+  static constexpr int packed_columns = 48;
   static constexpr Precision fine = finer(P);
   using Wide = Engine<fine, weight_columns>;                     // conv2: 64 columns a warp
   using Narrow = Engine<P, weight_columns / 4, weight_columns>;  // reduce: 16 of 64
@@ -47,10 +49,10 @@ struct KrigingBlockBody {
   struct Layout {
     int stage, stage_size, value, expand, conv2, end;
     EQSR_HD constexpr explicit Layout(int channels)
-        : stage(rows * reduced_pitch * 4),
-          stage_size(rows * pitch * 4 + reduce_of_step * int{sizeof(Operand)}),
+        : stage(rows * reduced_pitch * float_bytes),
+          stage_size(rows * pitch * float_bytes + reduce_of_step * int{sizeof(Operand)}),
           value(stage),
-          expand(value + rows * pitch * 4),
+          expand(value + rows * pitch * float_bytes),
           conv2(expand + 2 * expand_of_step * int{sizeof(Operand)}),
           end(conv2 + ceil_div(channels, weight_columns) * weights_of_step * int{sizeof(Operand)}) {
       if (end < stage + 2 * stage_size) end = stage + 2 * stage_size;
@@ -119,13 +121,13 @@ struct KrigingBlockBody {
       return exec.template shared<float>(at.stage + step % 2 * at.stage_size, rows * pitch);
     };
     const auto right = [&](int step) {
-      return exec.template shared<Operand>(at.stage + step % 2 * at.stage_size + rows * pitch * 4,
-                                           reduce_of_step);
+      return exec.template shared<Operand>(
+          at.stage + step % 2 * at.stage_size + rows * pitch * float_bytes, reduce_of_step);
     };
     const auto fetch = [&](int step) {
       const int tap = step / inner, channel = step % inner * tile_steps;
-      for (int i = exec.thread(); i < rows * tile_steps / 4; i += max_threads) {
-        const int r = i / (tile_steps / 4), k = i % (tile_steps / 4) * 4;
+      for (int i = exec.thread(); i < rows * step_pieces; i += max_threads) {
+        const int r = i / step_pieces, k = i % step_pieces * piece;
         const Index y = tile.y + r / side + tap / 3 - 1, x = tile.x + r % side + tap % 3 - 1;
         const bool inside = y >= 0 && y < p.height && y <= p.last_row && x >= 0 && x < p.width;
         const float* row = inside ? p.a + ((y - p.a_first) * p.width + x) * p.channels : p.a;
@@ -175,12 +177,13 @@ struct KrigingBlockBody {
     const int lane = exec.lane();
     EQSR_UNROLL
     for (int i = 0; i < 16; ++i) {
-      const int n = tile.column_warp * 16 + Kernels::column(lane, i), tap = n % 9;
+      const int n = tile.column_warp * 16 + Kernels::column(lane, i), tap = n % involution_taps;
       const int r = tile.row_warp * 32 + Kernels::row(lane, i);
       const Index y = tile.y + r / side, x = tile.x + r % side;
       if (n >= kernel_columns) continue;
       float k = 0;
-      if (y < p.last_row && x < p.width && chunk * kernel_columns + n < p.channels / 8 * 9)
+      if (y < p.last_row && x < p.width &&
+          chunk * kernel_columns + n < InvolutionShape{p.channels}.kernels())
         k = (sums[i] + exec.load(p.expand_bias + chunk * kernel_columns + n)) *
             (exec.load(p.row_factor + 3 * y + tap / 3) *
              exec.load(p.column_factor + 3 * x + tap % 3));
@@ -199,21 +202,22 @@ struct KrigingBlockBody {
     for (int i = 0; i < rows / (max_threads / 32); ++i) {
       const int r = exec.warp() * (rows / (max_threads / 32)) + i;
       const Index y = tile.y + r / side, x = tile.x + r % side;
+      const int kernel = r * pitch + lane / involution_group * involution_taps;
       float sum = 0;
       if (y < p.last_row && x < p.width && channel < p.channels) {
         const float* const centre = p.a + ((y - p.a_first) * p.width + x) * p.channels + channel;
         const bool row[3] = {y > 0, true, y + 1 < p.height};
         const bool column[3] = {x > 0, true, x + 1 < p.width};
-        float neighbour[9];
+        float neighbour[std::size_t{involution_taps}];
         EQSR_UNROLL
-        for (int tap = 0; tap < 9; ++tap) {
+        for (int tap = 0; tap < involution_taps; ++tap) {
           const Index offset = (tap / 3 - 1) * down + (tap % 3 - 1) * p.channels;
           const bool inside = row[tap / 3] && column[tap % 3];
           neighbour[tap] = exec.load(centre + (inside ? offset : 0));
         }
         EQSR_UNROLL
-        for (int tap = 0; tap < 9; ++tap) {
-          const float more = sum + value.load(r * pitch + lane / 8 * 9 + tap) * neighbour[tap];
+        for (int tap = 0; tap < involution_taps; ++tap) {
+          const float more = sum + value.load(kernel + tap) * neighbour[tap];
           sum = row[tap / 3] && column[tap % 3] ? more : sum;
         }
       }

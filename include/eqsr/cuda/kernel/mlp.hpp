@@ -96,9 +96,9 @@ struct MlpBody {
       exec.commit();
       round_rows(exec, p, first_row, left, pitch);
     } else {
-      const int pieces = inner * tile_steps / 4;
+      const int pieces = inner * step_pieces;
       for (int i = exec.thread(); i < rows * pieces; i += max_threads) {
-        const int r = i / pieces, k = i % pieces * 4;
+        const int r = i / pieces, k = i % pieces * piece;
         const bool inside = r < left;
         copy_channels(exec, input, r * pitch + k, inside ? p.x + (first_row + r) * p.channels : p.x,
                       k, p.channels, inside, p.vector);

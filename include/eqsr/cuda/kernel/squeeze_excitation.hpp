@@ -12,7 +12,7 @@ struct SqueezeExcitationBody {
     float* gate;
     int channels, hidden;
   };
-  static constexpr int shared_bytes(int hidden) { return round_up(hidden * 4, 16); }
+  static constexpr int shared_bytes(int hidden) { return round_up(hidden * float_bytes, 16); }
 
   template <class Exec>
   static EQSR_DEVICE void run(Exec& exec, const Params& p) {
