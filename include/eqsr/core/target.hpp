@@ -23,7 +23,7 @@
 #define EQSR_TARGET 0
 #endif
 
-#if EQSR_TARGET > 0 && !defined(__x86_64__)
+#if EQSR_TARGET > 0 && !defined(__x86_64__) && !defined(_M_X64)
 #error \
     "eqsr: AVX2 is switched on for a target that is not 64-bit x86, and the hot loops have no form \
 for that. Compile with -m64, or remove -march=native and -mavx2: without AVX2 the portable loops \

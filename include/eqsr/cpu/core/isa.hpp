@@ -5,6 +5,9 @@
 #include <eqsr/core/version.hpp>
 
 #include <string_view>  // string_view
+#if defined(_M_X64) && !defined(__x86_64__)
+#include <intrin.h>
+#endif
 
 namespace eqsr { inline namespace EQSR_ABI {
 
@@ -35,6 +38,20 @@ inline Isa best_isa() {
       return Isa::avx512;
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return Isa::avx2;
     return Isa::portable;
+  }();
+  return best;
+#elif defined(_M_X64)  // cl.exe, which has no hot loops but makes contexts for a library's
+  static const Isa best = [] {
+    int leaf[4], features[4];
+    __cpuid(leaf, 1);
+    __cpuidex(features, 7, 0);
+    constexpr unsigned fma_and_saving = 1u << 12 | 1u << 27, avx2 = 1u << 5;
+    constexpr unsigned avx512 = 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31;  // F, DQ, BW, VL
+    const auto has = [](int bits, unsigned all) { return (unsigned(bits) & all) == all; };
+    if (!has(leaf[2], fma_and_saving) || !has(features[1], avx2)) return Isa::portable;
+    const auto saved = static_cast<unsigned>(_xgetbv(0));  // by the operating system
+    if ((saved & 0xE6) == 0xE6 && has(features[1], avx512)) return Isa::avx512;
+    return (saved & 6) == 6 ? Isa::avx2 : Isa::portable;
   }();
   return best;
 #else
