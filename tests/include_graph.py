@@ -12,7 +12,7 @@
 
 What stands behind an include, `// Index, View`, names what the file uses of it. And examples and
 tools use what is public: no file of examples/ names a `detail` namespace, and only tools/common/system.hpp
-an operating system.
+an operating system. Cases of tests stand in sources, where ctest finds them.
 """
 import pathlib
 import re
@@ -144,6 +144,13 @@ def examples(root):
                        "use or add a public name")
 
 
+def cases(root):
+    """ctest runs the cases of a source by its name, so those of a header would never run."""
+    for path in sorted((root / "tests").rglob("*.hpp")):
+        if re.search(r"^TEST_CASE", path.read_text(), re.M):
+            yield f"{path.relative_to(root)}: cases of tests stand in .cpp files; ctest misses these"
+
+
 def self_test(folder):
     """The rule must notice a wrong arrow, or a green result says nothing."""
     (folder / "eqsr/layer").mkdir(parents=True)
@@ -162,8 +169,10 @@ def self_test(folder):
     (folder / "include/door.hpp").write_text(
         "#pragma once\n#include <used.hpp>  // a\n#include <used.hpp>  // b\n")
     (folder / "examples/tool.cpp").write_text("#include <poll.h>\nint a = eqsr::detail::b();\n")
-    found = [*reasons(folder), *examples(folder)]
-    assert len(found) == 5, found
+    (folder / "tests").mkdir()
+    (folder / "tests/cases.hpp").write_text('TEST_CASE("never run") {}\n')
+    found = [*reasons(folder), *examples(folder), *cases(folder)]
+    assert len(found) == 6, found
 
 
 if __name__ == "__main__":
@@ -171,6 +180,6 @@ if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
         self_test(pathlib.Path(folder))
     root = pathlib.Path(__file__).resolve().parent.parent
-    found = [*problems(root / "include"), *reasons(root), *examples(root)]
+    found = [*problems(root / "include"), *reasons(root), *examples(root), *cases(root)]
     print("\n".join(found) or "every include points the right way and says why")
     sys.exit(bool(found))
