@@ -36,6 +36,15 @@ has_package() {
     libopencv-core-dev) has_header opencv4/opencv2/core/version.hpp opencv2/core/version.hpp ;;
     libopenmpi-dev) echo "#include <mpi.h>" | mpicxx -x c++ -fsyntax-only - 2>/dev/null ;;
     openmpi-bin) command -v mpirun >/dev/null ;;
+    g++-aarch64-linux-gnu) command -v aarch64-linux-gnu-g++ >/dev/null ;;
+    g++-mingw-w64-x86-64-posix) command -v x86_64-w64-mingw32-g++-posix >/dev/null ;;
+    qemu-user) command -v qemu-aarch64 >/dev/null ;;
+    wine | wine64) command -v wine >/dev/null ;;
+    emscripten) command -v em++ >/dev/null ;;
+    nodejs) command -v node >/dev/null ;;
+    libc++-dev | libc++abi-dev)
+      echo "#include <version>" | clang++ -stdlib=libc++ -x c++ -fsyntax-only - 2>/dev/null
+      ;;
     *) return 1 ;;
   esac
 }
