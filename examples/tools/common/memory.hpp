@@ -20,6 +20,9 @@ inline std::string megabytes(double bytes) {
   return text;
 }
 
+/// A sixteenth of the bytes that can be counted: sums of some such amounts can be, too.
+inline constexpr std::size_t most_megabytes = std::size_t(-1) / 16 / 1'000'000;
+
 /// The bytes of "400M", "1.5G" or "2GiB"; a number alone counts bytes. Nothing for other texts.
 inline std::optional<std::size_t> parse_bytes(std::string_view text) {
   double number = 0;
@@ -31,18 +34,18 @@ inline std::optional<std::size_t> parse_bytes(std::string_view text) {
   const std::size_t power = unit.empty() ? 0 : std::string_view("KMGTkmgt").find(unit[0]);
   if (power == std::string_view::npos) return {};
   for (std::size_t i = 0; !unit.empty() && i <= power % 4; ++i) number *= binary ? 1024 : 1000;
-  if (number > 1e18) return {};
+  if (number > double(most_megabytes) * 1e6) return {};
   return static_cast<std::size_t>(number);
 }
 
 /// The least budget in bytes, a number of megabytes, with which `fits` holds; it must hold with all
-/// that are larger. 0 if there is none below 10^18.
+/// that are larger. 0 if there is none.
 template <class Fits>
 std::size_t least_budget(const Fits& fits) {
-  constexpr std::size_t megabyte = 1'000'000, most = 1'000'000'000'000;
+  constexpr std::size_t megabyte = 1'000'000;
   std::size_t high = 1;
   while (!fits(high * megabyte))
-    if ((high *= 2) > most) return 0;
+    if ((high *= 2) > most_megabytes) return 0;
   std::size_t low = high / 2;  // does not fit
   while (high - low > 1) {
     const std::size_t middle = low + (high - low) / 2;
