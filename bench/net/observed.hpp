@@ -42,7 +42,7 @@ inline double activation(eqsr::Activation kind) {
          : kind == eqsr::Activation::gelu ? 36
                                           : 24;
 }
-inline constexpr double softmax = 23, norm = 8, involution = 9 * 3, input_transform = 32,
+inline constexpr double softmax = 19, norm = 8, involution = 9 * 3, input_transform = 32,
                         output_transform = 24;
 }  // namespace cost
 
@@ -54,26 +54,23 @@ struct Observed : Simd {
 
   static void multiply(const eqsr::Operand& a, const eqsr::PackedMatrix& b, const eqsr::Output& y) {
     const Doing doing(Work::linear, 2.0 * double(a.rows) * b.depth * b.columns);
-    Simd::multiply(a, b, [&](const float* sums, int left, int valid, Index r) {
-      finish(sums, left, valid, y, r);
-    });
+    Simd::multiply(a, b, [&](const eqsr::Sums& sums) { finish(sums, y); });
   }
-  static void finish(const float* sums, int left, int valid, const eqsr::Output& y, Index r) {
+  static void finish(const eqsr::Sums& sums, const eqsr::Output& y) {
     const bool bent = y.activation != eqsr::Activation::none;
     const double each = (y.bias ? 1 : 0) + (y.column_scale ? 1 : 0) + (y.residual ? 1 : 0);
     const Doing doing(bent ? Work::activation : Work::epilogue,
-                      valid * (each + cost::activation(y.activation)));
-    Simd::finish(sums, left, valid, y, r);
+                      double(sums.rows) * sums.columns * (each + cost::activation(y.activation)));
+    Simd::finish(sums, y);
   }
   static void product(const float* a, Index rows, const eqsr::PackedMatrix& b, float* c) {
     const Doing doing(Work::convolution, 2.0 * double(rows) * b.depth * b.columns);
     Simd::product(a, rows, b, c);
   }
-  static void accumulate(const float* a, Index rows, Index row_stride, const float* b,
-                         Index b_stride, int depth, int columns, bool fresh, float* c,
-                         Index c_stride) {
+  static void accumulate(const float* a, Index rows, Index row_stride, const eqsr::Panels& b,
+                         int depth, int columns, bool fresh, float* c, Index c_stride) {
     const Doing doing(Work::attention, 2.0 * double(rows) * depth * columns);
-    Simd::accumulate(a, rows, row_stride, b, b_stride, depth, columns, fresh, c, c_stride);
+    Simd::accumulate(a, rows, row_stride, b, depth, columns, fresh, c, c_stride);
   }
   static void transform_input(const float* patch, Index pitch, int channels, float* v,
                               Index stride) {
@@ -84,10 +81,10 @@ struct Observed : Simd {
     const Doing doing(Work::transforms, cost::output_transform * columns);
     Simd::transform_output(m, stride, columns, sums);
   }
-  static void layer_norm(const float* x, int channels, const float* weight, const float* bias,
-                         float epsilon, eqsr::Activation activation, float* y) {
-    const Doing doing(Work::norm, cost::norm * channels);
-    Simd::layer_norm(x, channels, weight, bias, epsilon, activation, y);
+  static void layer_norm(const float* x, Index rows, int channels, const float* weight,
+                         const float* bias, float epsilon, eqsr::Activation activation, float* y) {
+    const Doing doing(Work::norm, cost::norm * double(rows) * channels);
+    Simd::layer_norm(x, rows, channels, weight, bias, epsilon, activation, y);
   }
   static void activate_row(const float* x, const float* addend, Index count,
                            eqsr::Activation activation, float* y) {

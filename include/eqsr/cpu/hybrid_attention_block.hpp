@@ -9,10 +9,10 @@
 namespace eqsr { inline namespace EQSR_ABI {
 namespace cpu {
 
-/// Heads whose queries, keys and values are projected at once: whole panels where possible.
+/// Heads whose queries, keys and values are projected at once: whole tiles where possible.
 inline int heads_at_once(const AttentionShape& shape) {
-  constexpr int panel = PackedMatrix::panel;
-  return (std::min)(shape.heads, panel / std::gcd(panel, 3 * shape.padded_d()));
+  constexpr int widest_tile = 64;
+  return (std::min)(shape.heads, widest_tile / std::gcd(widest_tile, 3 * shape.padded_d()));
 }
 
 /// The packed projections of a block, some heads at a time, and its gathered bias.

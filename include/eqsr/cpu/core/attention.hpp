@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <eqsr/cpu/core/product.hpp>        // Buffer, PackedMatrix
+#include <eqsr/cpu/core/product.hpp>        // Buffer, Panels
 #include <eqsr/layer/window_attention.hpp>  // shift_mask
 
 namespace eqsr { inline namespace EQSR_ABI { namespace cpu {
+
+/// Scores are counted in powers of two, which is what the softmax takes: log2(e) times what the
+/// specification has.
+inline constexpr double score_unit = 1.4426950408889634;
 
 /// The sizes of attention in windows: M x M queries, Mo x Mo keys, heads of d channels.
 struct AttentionShape {
@@ -16,7 +20,10 @@ struct AttentionShape {
   [[nodiscard]] int keys() const { return key_window * key_window; }
   [[nodiscard]] int padded_keys() const { return round_up(keys(), 16); }
   [[nodiscard]] int padded_d() const { return round_up(d, 16); }
-  [[nodiscard]] float scale() const { return static_cast<float>(1 / std::sqrt(double(d))); }
+  /// Of the queries.
+  [[nodiscard]] float scale() const {
+    return static_cast<float>(score_unit / std::sqrt(double(d)));
+  }
   /// Floats that one thread needs for a head.
   [[nodiscard]] Index scratch() const {
     return pointers() + Index{queries()} * d + Index{padded_keys()} * d +
@@ -95,7 +102,8 @@ class BiasTable {
     for (int head = 0; head < shape.heads; ++head)
       for (int dy = 1 - window_; dy < shape.key_window; ++dy)
         for (int dx = 1 - window_; dx < shape.key_window; ++dx)
-          *to++ = flushed(table[Index{row(dy, dx)} * shape.heads + head]);
+          *to++ = static_cast<float>(
+              score_unit * double(flushed(table[Index{row(dy, dx)} * shape.heads + head])));
   }
   static std::size_t bytes(const AttentionShape& shape) { return Buffer::bytes(size(shape)); }
   /// The biases of query i and the keys of the first key row; the next row's are `side()` floats
@@ -154,14 +162,13 @@ class AttentionHead {
     queries_ = first;
     query_stride_ = stride;
   }
-  /// Keys that lie `offset` floats into their tokens, into panels [panel][c][key].
+  /// Keys that lie `offset` floats into their tokens, into panels [panel][c][16].
   [[gnu::noinline]] void gather_keys(Index offset) {
-    const int d = shape_.d, padded_keys = shape_.padded_keys();
-    for (int j = 0; j < padded_keys; ++j) {
+    constexpr int width = Panels::width;
+    const int d = shape_.d;
+    for (int j = 0; j < shape_.padded_keys(); ++j) {
       const float* from = j < shape_.keys() ? key[j] : nullptr;
-      const int left = j / PackedMatrix::panel * PackedMatrix::panel;
-      const int width = (std::min)(PackedMatrix::panel, padded_keys - left);
-      float* column = k_ + left * d + j - left;
+      float* column = k_ + j / width * width * d + j % width;
       for (int c = 0; c < d; ++c) column[c * width] = from ? from[offset + c] : 0.0f;
     }
   }
@@ -198,15 +205,14 @@ class AttentionHead {
           simd.copy_rows(bias.first_row(head, i), bias.side(), side, side, scores);
           if (masked_) add_mask(i, scores);
         }
-        for (int left = 0; left < padded_keys; left += PackedMatrix::panel) {
-          const int width = (std::min)(PackedMatrix::panel, padded_keys - left);
-          simd.accumulate(queries_ + begin * query_stride_, count, query_stride_, k_ + left * d,
-                          width, d, width, false, scores_ + left, padded_keys);
-        }
+        const Panels keys_t{k_, Panels::width, Index{Panels::width} * d};
+        simd.accumulate(queries_ + begin * query_stride_, count, query_stride_, keys_t, d,
+                        padded_keys, false, scores_, padded_keys);
         float inverse[AttentionShape::rows];
         for (int r = 0; r < count; ++r) inverse[r] = simd.softmax(scores_ + r * padded_keys, keys);
-        simd.accumulate(scores_, count, padded_keys, value_rows_, value_stride_, keys, padded_d,
-                        true, values_, padded_d);
+        const Panels values{value_rows_, value_stride_, Panels::width};
+        simd.accumulate(scores_, count, padded_keys, values, keys, padded_d, true, values_,
+                        padded_d);
         for (int r = 0; r < count; ++r)
           simd.scale(values_ + r * padded_d, inverse[r], d, target[begin + r]);
       }
@@ -216,7 +222,8 @@ class AttentionHead {
  private:
   void add_mask(int i, float* scores) const {
     for (int j = 0; j < shape_.keys(); ++j)
-      if (regions_[i] != regions_[j]) scores[j] += shift_mask;
+      if (regions_[i] != regions_[j])
+        scores[j] += static_cast<float>(score_unit * double(shift_mask));
   }
 
   AttentionShape shape_;

@@ -38,9 +38,8 @@ inline void normalise(Isa isa, Rows<const float> x, const Norm& norm, float* y,
   const Index rows = x.extent<'m'>();
   const int channels = static_cast<int>(x.extent<'c'>());
   with_isa(isa, [&](auto simd) {
-    for (Index m = 0; m < rows; ++m)
-      simd.layer_norm(x.data() + m * channels, channels, norm.weight, norm.bias,
-                      static_cast<float>(layer_norm_epsilon), activation, y + m * channels);
+    simd.layer_norm(x.data(), rows, channels, norm.weight, norm.bias,
+                    static_cast<float>(layer_norm_epsilon), activation, y);
   });
 }
 

@@ -24,20 +24,31 @@
 /// `f(Simd)` with the struct of static functions for that set.
 namespace eqsr { inline namespace EQSR_ABI {
 
-/// A matrix packed for the tile kernel: panels of up to 64 columns, each [k][columns], zero-padded
-/// to a multiple of 16 columns.
+/// The right side of a product, 16 columns side by side: element (k, n) lies
+/// `k row + n / 16 panel + n % 16` floats on.
+struct Panels {
+  static constexpr int width = 16;
+  const float* data;
+  Index row, panel;
+
+  [[nodiscard]] const float* at(int k, int n) const {
+    return data + k * row + n / width * panel + n % width;
+  }
+};
+
+/// A matrix packed for the tile kernel: panels of 16 columns, each [k][16], padded with zeros.
 struct PackedMatrix {
-  static constexpr int panel = 64;
   const float* data = nullptr;
   int depth = 0;    ///< k: length of the sums
   int columns = 0;  ///< valid columns
 
-  [[nodiscard]] int padded_columns() const { return round_up(columns, 16); }
-  /// Where element (k, n) lies.
-  [[nodiscard]] Index offset(int k, int n) const {
-    const int left = n / panel * panel;
-    return Index{left} * depth + Index{k} * (std::min)(panel, padded_columns() - left) + n - left;
+  [[nodiscard]] int padded_columns() const { return round_up(columns, Panels::width); }
+  /// From column `left` on, a multiple of 16.
+  [[nodiscard]] Panels panels(int left) const {
+    return {data + Index{left} * depth, Panels::width, Index{Panels::width} * depth};
   }
+  /// Where element (k, n) lies.
+  [[nodiscard]] Index offset(int k, int n) const { return panels(0).at(k, n) - data; }
 };
 
 /// The left side of a product: rows of as many floats as the matrix is deep.
@@ -56,6 +67,14 @@ struct Output {
   const float* residual = nullptr;      ///< rows like the output, or null
   Index residual_stride = 0;
   Activation activation = Activation::none;
+};
+
+/// The sums of some rows and columns of a product.
+struct Sums {
+  const float* data;
+  Index stride;
+  Index row, rows;    ///< of the product: the first one, and how many
+  int left, columns;  ///< the same of columns
 };
 
 }}  // namespace eqsr::EQSR_ABI

@@ -59,8 +59,8 @@ struct WinogradWeights {
 class WinogradTiles {
  public:
   static Index scratch(int inputs, int outputs, Index tiles) {
-    const Index columns = round_up(outputs, 16);
-    return 16 * tiles * (inputs + columns) + 4 * columns;
+    const int columns = round_up(outputs, 16);
+    return 16 * (stride(tiles, inputs) + stride(tiles, columns)) + 4 * columns;
   }
 
   /// `patch(t)` is where the 4 x 4 inputs of tile t begin, in rows that are `pitch` floats apart;
@@ -69,21 +69,27 @@ class WinogradTiles {
   static void run(Isa isa, const WinogradWeights& weights, Index tiles, const Patch& patch,
                   Index pitch, const Output& y, const Place& place, float* memory) {
     const int inputs = weights.inputs, columns = weights.columns();
-    float *v = memory, *m = v + 16 * tiles * inputs, *sums = m + 16 * tiles * columns;
+    const Index v_stride = stride(tiles, inputs), m_stride = stride(tiles, columns);
+    float *v = memory, *m = v + 16 * v_stride, *sums = m + 16 * m_stride;
     with_isa(isa, [&](auto simd) {
       for (Index t = 0; t < tiles; ++t)
-        simd.transform_input(patch(t), pitch, inputs, v + t * inputs, tiles * inputs);
+        simd.transform_input(patch(t), pitch, inputs, v + t * inputs, v_stride);
       for (int position = 0; position < 16; ++position)
-        simd.product(v + position * tiles * inputs, tiles, weights.matrix(position),
-                     m + position * tiles * columns);
+        simd.product(v + position * v_stride, tiles, weights.matrix(position),
+                     m + position * m_stride);
       for (Index t = 0; t < tiles; ++t) {
-        simd.transform_output(m + t * columns, tiles * columns, columns, sums);
+        simd.transform_output(m + t * columns, m_stride, columns, sums);
         for (int p = 0; p < 4; ++p)
           if (const Index row = place(t, p); row >= 0)
-            simd.finish(sums + p * columns, 0, weights.outputs, y, row);
+            simd.finish(Sums{sums + p * columns, columns, row, 1, 0, weights.outputs}, y);
       }
     });
   }
+
+ private:
+  /// Floats from one position's matrix to the next: an odd number of cache lines, or the 16 numbers
+  /// that a transform reads or writes would compete for one set of the first-level cache.
+  static Index stride(Index tiles, int channels) { return round_up(tiles * channels, 32) + 16; }
 };
 
 }}}  // namespace eqsr::EQSR_ABI::cpu
