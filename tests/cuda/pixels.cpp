@@ -70,12 +70,12 @@ template <class F>
 void each_layout(int height, int width, const F& f) {
   for (const int channels : {1, 3, 4})
     for (const Order order : {Order::rgb, Order::bgr})
-      for (const auto& [gap, up] : {std::pair{0, false}, {1, true}}) {
+      for (const bool up : {false, true}) {
         CAPTURE(channels);
         CAPTURE(int(order));
         CAPTURE(up);
-        f(PixelLayout{.height = height, .width = width, .channels = channels, .order = order}, gap,
-          up);
+        f(PixelLayout{.height = height, .width = width, .channels = channels, .order = order},
+          int{up}, up);
       }
 }
 

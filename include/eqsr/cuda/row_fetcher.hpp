@@ -63,13 +63,13 @@ class RowFetcher {
     float* const memory = band.memory.of(static_cast<std::size_t>(rows.size()));
     band.computed.record(work);
     band.computed.hold_back(copies_);
+    band.y = y;
+    band.rows = Plane<float, 3>(memory, rows.extent<'h'>(), rows.extent<'w'>());
+    band.on_its_way = true;
     check(runtime().copy(memory, rows.data(), static_cast<std::size_t>(rows.size()) * sizeof(float),
                          copies_),
           "cudaMemcpyAsync");
     band.copied.record(copies_);
-    band.y = y;
-    band.rows = Plane<float, 3>(memory, rows.extent<'h'>(), rows.extent<'w'>());
-    band.on_its_way = true;
   }
   /// Bands whose copies are queued.
   [[nodiscard]] int on_their_way() const { return bands_[0].on_its_way + bands_[1].on_its_way; }
