@@ -15,6 +15,8 @@
 #include <cstring>    // memcpy
 #if defined(__x86_64__)
 #include <immintrin.h>
+#elif defined(__wasm_simd128__)
+#include <wasm_simd128.h>
 #endif
 
 /// The hot loops, compiled once for each instruction set.
