@@ -18,10 +18,14 @@ has_header() { # has_header NAME...: whether the compiler finds one of them
 
 has_package() {
   case $1 in
-    g++ | clang | cmake | doxygen | clang-format | python3 | git | valgrind)
+    g++ | clang | cmake | doxygen | clang-format | python3 | git | valgrind | chromium)
       command -v "$1" >/dev/null
       ;;
     ninja-build) command -v ninja >/dev/null ;;
+    emscripten) command -v em++ >/dev/null ;;
+    nodejs) command -v node >/dev/null ;;
+    chromium-driver) command -v chromedriver >/dev/null ;;
+    python3-selenium) /usr/bin/python3 -c "import selenium" 2>/dev/null ;;
     pkg-config) command -v pkg-config >/dev/null ;;
     libeigen3-dev) has_header Eigen/src/Core/util/Macros.h ;;
     libstb-dev) has_header stb_image.h ;;

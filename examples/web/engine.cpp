@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+// The library behind the page, as page/worker.js calls it: one network, one picture at a time.
+// Answers go back through the functions of calls.js, from the thread that called.
+#include <eqsr/eqsr.hpp>
+#include <eqsr/io/image.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "common/failure.hpp"
+
+extern "C" {
+void page_started(int threads, const char* instructions);
+void page_opened(int width, int height);
+void page_planned(int width, int height);
+void page_progress(double done);
+void page_before(const char* png, std::size_t count);
+void page_after(const char* png, std::size_t count);
+void page_note(const char* sentence);
+void page_failed(const char* code, const char* sentence);
+}
+
+namespace {
+
+class Engine {
+ public:
+  explicit Engine(const std::string& weights) : net_(eqsr::load<eqsr::lite>(ctx_, weights)) {
+    page_started(ctx_.threads(), eqsr::isa_name(ctx_.isa()));
+  }
+
+  void open(const std::string& file) {
+    picture_ = {};
+    eqsr::ReadOptions read;
+    read.on_note = [](const std::string& note) { page_note(note.c_str()); };
+    read.max_memory = eqsr::free_memory() / 8 * 7;
+    picture_ = eqsr::read_picture(file, read);
+    page_opened(picture_.image.width, picture_.image.height);
+  }
+
+  /// A file of pixels that the browser decoded, RGBA of 8 bits.
+  void open_pixels(const std::string& file, int width, int height) {
+    picture_ = {};
+    const std::string bytes = eqsr::read_picture_bytes(file);
+    const auto* rgba = reinterpret_cast<const std::uint8_t*>(bytes.data());
+    const std::size_t pixels = std::size_t(width) * std::size_t(height);
+    bool transparent = false;
+    for (std::size_t i = 0; i < pixels; ++i) transparent = transparent || rgba[4 * i + 3] != 255;
+    picture_.image = eqsr::blank_image(height, width, 4);
+    for (std::size_t i = 0; i < 4 * pixels; ++i)
+      picture_.image.pixels[i] = eqsr::to_float(rgba[i]);
+    if (!transparent) picture_.image = eqsr::opaque(picture_.image);
+    page_opened(width, height);
+  }
+
+  /// Leaves the context the memory there is. Throws `memory_budget` if that does not do.
+  void plan(const eqsr::Target& target) {
+    const eqsr::Image& low = picture_.image;
+    const auto plan_with = [&](eqsr::Storage storage) {
+      ctx_.max_memory = SIZE_MAX;
+      ctx_.storage = storage;
+      const auto plan = eqsr::plan_upscale(ctx_, net_, low.height, low.width, target);
+      ctx_.storage = eqsr::Storage::both;
+      return plan;
+    };
+    const eqsr::UpscalePlan least = plan_with(eqsr::Storage::none);
+    const std::size_t pixels = std::size_t(least.size.height) * std::size_t(least.size.width);
+    const auto channels = static_cast<std::size_t>(low.channels);
+    // Beside the network: alpha, and the colours with it. Behind it: the rows that are compressed,
+    // and what comes of them.
+    const std::size_t beside = transparent() ? (low.pixels.size() + 5 * pixels) * sizeof(float) : 0;
+    const std::size_t behind =
+        channels * pixels * (sizeof(float) + std::size_t(picture_.bits) / 8 * 2);
+    const std::size_t need = std::max(least.bytes + beside, behind);
+    // Some is lost between blocks of different sizes.
+    const std::size_t held = plan_with(eqsr::Storage::both).held + low.pixels.size() * sizeof(float);
+    const std::size_t allowed = (eqsr::free_memory() + held) / 8 * 7;
+    EQSR_EXPECTS(need <= allowed, "memory_budget", least.size.width, " x ", least.size.height,
+                 " pixels need ", need / 1'000'000, " MB of memory, and a page has ",
+                 allowed / 1'000'000,
+                 " MB. Choose a smaller size, or use the tool upscale, which has all of the "
+                 "machine.");
+    ctx_.max_memory = allowed - beside;
+    page_planned(least.size.width, least.size.height);
+  }
+
+  void enlarge(const eqsr::Target& target) {
+    plan(target);
+    send(interpolated(target), 8, page_before);
+    // Transparency is a pass of its own.
+    ctx_.on_progress = [passes = transparent() ? 2 : 1, pass = 0, last = 0.0](
+                           double done, auto) mutable {
+      if (done < last) ++pass;
+      last = done;
+      page_progress((pass + done) / passes);
+    };
+    eqsr::Image high =
+        eqsr::upscale(ctx_, net_, picture_.image, target, eqsr::Alpha::network);
+    ctx_.arena().clear();
+    send(std::move(high), picture_.bits, page_after);
+  }
+
+ private:
+  [[nodiscard]] bool transparent() const {
+    const eqsr::Image& image = picture_.image;
+    for (std::size_t i = 3; image.channels == 4 && i < image.pixels.size(); i += 4)
+      if (image.pixels[i] != 1.0f) return true;
+    return false;
+  }
+
+  /// What the network is compared with.
+  eqsr::Image interpolated(const eqsr::Target& target) {
+    const eqsr::Image& low = picture_.image;
+    const eqsr::Size size = eqsr::resolve(target, low.height, low.width);
+    const bool alpha = low.channels == 4;
+    const eqsr::Image colours = alpha ? eqsr::premultiplied(low) : low;
+    eqsr::Image high = eqsr::blank_image(size.height, size.width);
+    eqsr::launch<eqsr::op::Bicubic>(
+        ctx_, eqsr::Plane<const float, 3>(colours.pixels.data(), low.height, low.width),
+        eqsr::Plane<float, 3>(high.pixels.data(), size.height, size.width), eqsr::Index{0},
+        eqsr::Index{size.height});
+    if (!alpha) return high;
+    const auto opacity = eqsr::upscale_alpha(ctx_, net_, low, target, eqsr::Alpha::bicubic);
+    eqsr::Image result = eqsr::blank_image(size.height, size.width, 4);
+    for (std::size_t y = 0, width = std::size_t(size.width); y < std::size_t(size.height); ++y)
+      eqsr::unpremultiply_row(&high.pixels[y * width * 3], &opacity[y * width], size.width,
+                              &result.pixels[y * width * 4]);
+    return result;
+  }
+
+  void send(eqsr::Image image, int bits, void (*receiver)(const char*, std::size_t)) {
+    if (picture_.grey) image = eqsr::grey_image(image);
+    const std::string png =
+        eqsr::encode_image("result.png", image, {.bits = bits, .metadata = picture_.metadata});
+    receiver(png.data(), png.size());
+  }
+
+  eqsr::Context<eqsr::Cpu> ctx_;
+  eqsr::Net<eqsr::lite, eqsr::Cpu> net_;
+  eqsr::Picture picture_;
+};
+
+std::unique_ptr<Engine> engine;
+
+/// A size in pixels, or a scale where there is none.
+eqsr::Target target_of(double scale, int width, int height) {
+  if (width > 0) return {.height = height, .width = width};
+  return {.scale = scale};
+}
+
+/// Runs `f`; what it throws is told to the page. Whether it went well.
+template <class F>
+bool told(const char* name, const F& f) {
+  const auto failure = tool::failure_of(name, f);
+  if (failure) page_failed(failure->code.c_str(), failure->sentence.c_str());
+  return !failure;
+}
+
+}  // namespace
+
+extern "C" {
+bool engine_start(const char* weights) {
+  return told(weights, [&] { engine = std::make_unique<Engine>(weights); });
+}
+bool engine_open(const char* file) {
+  return told(file, [&] { engine->open(file); });
+}
+bool engine_open_pixels(const char* file, int width, int height) {
+  return told(file, [&] { engine->open_pixels(file, width, height); });
+}
+bool engine_plan(double scale, int width, int height, const char* name) {
+  return told(name, [&] { engine->plan(target_of(scale, width, height)); });
+}
+bool engine_enlarge(double scale, int width, int height, const char* name) {
+  return told(name, [&] { engine->enlarge(target_of(scale, width, height)); });
+}
+}
