@@ -16,7 +16,7 @@ build() { # NAME FLAG...
   name=$1
   shift
   if [ -e "$out/$name.wasm" ] &&
-    [ -z "$(find include examples/web examples/tools/common -newer "$out/$name.wasm" -type f)" ]; then
+    [ -z "$(find include examples/tools/common examples/web/*.* -newer "$out/$name.wasm" -type f)" ]; then
     return
   fi
   echo "Compiling $out/$name.wasm"

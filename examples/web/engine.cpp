@@ -50,8 +50,7 @@ class Engine {
     bool transparent = false;
     for (std::size_t i = 0; i < pixels; ++i) transparent = transparent || rgba[4 * i + 3] != 255;
     picture_.image = eqsr::blank_image(height, width, 4);
-    for (std::size_t i = 0; i < 4 * pixels; ++i)
-      picture_.image.pixels[i] = eqsr::to_float(rgba[i]);
+    for (std::size_t i = 0; i < 4 * pixels; ++i) picture_.image.pixels[i] = eqsr::to_float(rgba[i]);
     if (!transparent) picture_.image = eqsr::opaque(picture_.image);
     page_opened(width, height);
   }
@@ -76,7 +75,8 @@ class Engine {
         channels * pixels * (sizeof(float) + std::size_t(picture_.bits) / 8 * 2);
     const std::size_t need = std::max(least.bytes + beside, behind);
     // Some is lost between blocks of different sizes.
-    const std::size_t held = plan_with(eqsr::Storage::both).held + low.pixels.size() * sizeof(float);
+    const std::size_t held =
+        plan_with(eqsr::Storage::both).held + low.pixels.size() * sizeof(float);
     const std::size_t allowed = (eqsr::free_memory() + held) / 8 * 7;
     EQSR_EXPECTS(need <= allowed, "memory_budget", least.size.width, " x ", least.size.height,
                  " pixels need ", need / 1'000'000, " MB of memory, and a page has ",
@@ -91,14 +91,13 @@ class Engine {
     plan(target);
     send(interpolated(target), 8, page_before);
     // Transparency is a pass of its own.
-    ctx_.on_progress = [passes = transparent() ? 2 : 1, pass = 0, last = 0.0](
-                           double done, auto) mutable {
+    ctx_.on_progress = [passes = transparent() ? 2 : 1, pass = 0, last = 0.0](double done,
+                                                                              auto) mutable {
       if (done < last) ++pass;
       last = done;
       page_progress((pass + done) / passes);
     };
-    eqsr::Image high =
-        eqsr::upscale(ctx_, net_, picture_.image, target, eqsr::Alpha::network);
+    eqsr::Image high = eqsr::upscale(ctx_, net_, picture_.image, target, eqsr::Alpha::network);
     ctx_.arena().clear();
     send(std::move(high), picture_.bits, page_after);
   }

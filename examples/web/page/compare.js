@@ -9,6 +9,7 @@ const after = document.querySelector("#after");
 const divider = document.querySelector("#divider");
 const grip = document.querySelector("#grip");
 const zoom = document.querySelector("#zoom");
+const tags = [document.querySelector("#before-tag"), document.querySelector("#after-tag")];
 
 let size = { width: 1, height: 1 }; // of the pictures
 
@@ -34,6 +35,7 @@ export function show_after(url) {
 export function resize(width, height) {
   size = { width, height };
   root.hidden = false;
+  root.parentElement.style.aspectRatio = `${width} / ${height}`;
   place();
 }
 
@@ -49,25 +51,35 @@ function place() {
   split();
 }
 
-/** Shows the picture before on the left of the divider, of the part that can be seen. */
-function split() {
+/** The part of the pictures that can be seen, in pixels of the page beside and below `root`. */
+function visible() {
   const box = root.getBoundingClientRect();
   const picture = sheet.getBoundingClientRect();
-  const left = Math.max(box.left, picture.left);
-  const right = Math.min(box.right, picture.right);
+  return {
+    left: Math.max(0, picture.left - box.left),
+    right: Math.min(scroller.clientWidth, picture.right - box.left),
+    top: Math.max(0, picture.top - box.top),
+    bottom: Math.max(box.height - scroller.clientHeight, box.bottom - picture.bottom), // from below
+    beyond: picture.right - box.left, // where the pictures end, seen or not
+  };
+}
+
+/** Shows the picture before on the left of the divider. */
+function split() {
+  const { left, right, top, bottom, beyond } = visible();
   const x = left + ((right - left) * divider.value) / 100;
   const single = root.classList.contains("single");
-  before.style.clipPath = single ? "none" : `inset(0 ${picture.right - x}px 0 0)`;
-  grip.style.left = `${x - box.left}px`;
+  before.style.clipPath = single ? "none" : `inset(0 ${beyond - x}px 0 0)`;
+  Object.assign(grip.style, { left: `${x}px`, top: `${top}px`, bottom: `${bottom}px` });
+  tags[0].style.left = `${left + 12}px`;
+  for (const own of [tags[1], zoom]) own.style.right = `${root.clientWidth - right + 12}px`;
+  for (const tag of tags) tag.style.bottom = `${bottom + 12}px`;
   divider.setAttribute("aria-valuetext", `${divider.value} % bicubic`);
 }
 
 function drag_to(x) {
-  const box = root.getBoundingClientRect();
-  const picture = sheet.getBoundingClientRect();
-  const left = Math.max(box.left, picture.left);
-  const right = Math.min(box.right, picture.right);
-  divider.value = (100 * (x - left)) / (right - left);
+  const { left, right } = visible();
+  divider.value = (100 * (x - root.getBoundingClientRect().left - left)) / (right - left);
   split();
 }
 
@@ -78,7 +90,7 @@ new ResizeObserver(place).observe(root);
 zoom.addEventListener("click", () => {
   const zoomed = root.classList.toggle("zoomed");
   zoom.setAttribute("aria-pressed", zoomed);
-  zoom.textContent = zoomed ? "Whole picture" : "Every pixel";
+  zoom.textContent = zoomed ? "Fit" : "Actual size";
   place();
   scroller.scrollTo(
     (scroller.scrollWidth - scroller.clientWidth) / 2,

@@ -19,10 +19,10 @@ let newest = 0; // counts pictures and plans: older answers are late
 function set_state(state) {
   document.body.dataset.state = state;
   const running = state === "running";
-  element("enlarge").hidden = running;
+  element("enlarge").hidden = running || state === "done";
   element("working").hidden = !running;
   element("download").hidden = state !== "done";
-  element("enlarge").classList.toggle("primary", state !== "done");
+  element("download").classList.add("primary");
   for (const id of ["how", "by-scale", "by-size", "other"]) element(id).disabled = running;
 }
 function say_error(sentence) {
@@ -211,6 +211,8 @@ document.addEventListener("drop", (event) => {
 let late; // a plan for what is typed waits until the typing rests
 target.on_change(() => {
   clearTimeout(late);
+  element("enlarge").hidden = false; // another size than that of the result
   element("enlarge").disabled = true;
+  element("download").classList.remove("primary");
   late = setTimeout(plan, 150);
 });
