@@ -3,18 +3,20 @@
 # Builds the library for other machines and compilers and runs it there, by an emulator if need be:
 #     tests/platforms.sh [tools] [full] NAME ...
 # NAME is aarch64, armhf, i386, mingw, wasm, musl, macos, macos-x86, libcxx, libcxx19, clang16,
-# clang19, debian12 or debian13. For each, one program tests the goldens of operators and of the
-# small network, and the README's program enlarges a picture, which must be this machine's within
-# one level. `full` makes that all tests of operators, networks, memory and files; `tools` builds
-# and tries upscale, evaluate, convert and inspect_weights too. A platform whose compiler or
+# clang19, web, debian12 or debian13. For each, one program tests the goldens of operators and of
+# the small network, and the README's program enlarges a picture, which must be this machine's
+# within one level. `full` makes that all tests of operators, networks, memory and files; `tools`
+# builds and tries upscale, evaluate, convert and inspect_weights too. A platform whose compiler or
 # emulator is missing is skipped with a line, and the script ends with 77 if nothing ran. For macOS
-# programs are compiled and linked only. debian12 and debian13 run both commands of the README in a
-# fresh system, with what is committed, in a folder that debootstrap fills, started by root.
+# programs are compiled and linked only. `web` drives the page of examples/web in Chromium, beside
+# the tool of this machine or the one that EQSR_UPSCALE names. debian12 and debian13 run both
+# commands of the README in a fresh system, with what is committed, in a folder that debootstrap
+# fills, started by root.
 set -eu
 cd "$(dirname "$0")/.."
 
 usage() {
-  sed -n '3,12s/^# \{0,1\}//p' "$0" >&2
+  sed -n '3,14s/^# \{0,1\}//p' "$0" >&2
   exit 2
 }
 full= tools=
@@ -54,10 +56,11 @@ photo=tests/evaluate/matlab_photo_65x43.png
 mkdir -p "$work/native"
 native=$work/native/picture
 truth=$work/native/truth.png
-if [ ! -e "$truth" ]; then
+make_truth() {
+  [ ! -e "$truth" ] || return 0
   g++ $common tests/platforms/picture.cpp -o "$native" -pthread
   "$native" "$weights" "$photo" "$truth" 2.5 >/dev/null
-fi
+}
 
 ran=0
 # Builds and runs for one platform: NAME "what runs a program" compiler and flags ...
@@ -71,6 +74,7 @@ platform() {
     return
   fi
   [ "$run" = linked ] && run=: said="compiled and linked" || said="as it should be"
+  make_truth
   folder=$work/$name
   mkdir -p "$folder"
   echo "$name: $("$@" --version | head -n 1)"
@@ -106,6 +110,28 @@ tools() {
   $run "$folder/upscale$suffix" -m "$weights" -s 2.5 --overwrite -i "$photo" -o "$folder/tool.png"
   $run "$folder/inspect_weights$suffix" "$weights" >/dev/null
   [ "$run" = : ] || "$native" --compare "$truth" "$folder/tool.png"
+}
+
+# The page of examples/web in a headless Chromium, beside the tool of this machine.
+page() {
+  python=/usr/bin/python3 # Debian's, for which python3-selenium is installed
+  for program in em++ chromium chromedriver; do
+    command -v $program >/dev/null || { echo "web: skipped, $program is not installed"; return; }
+  done
+  if ! $python -c 'import selenium' 2>/dev/null; then
+    echo "web: skipped, python3-selenium is not installed"
+    return
+  fi
+  examples/web/build.sh
+  tool=${EQSR_UPSCALE:-}
+  if [ -z "$tool" ]; then
+    ln -sfn /usr/include/CLI "$work/include/CLI"
+    tool=$work/native/upscale
+    g++ $common examples/tools/upscale/main.cpp -o "$tool" -pthread
+  fi
+  $python tests/web/page.py "$tool" --screenshot "$work/page.jpg"
+  echo "web: as it should be; $work/page.jpg shows it"
+  ran=1
 }
 
 # Both commands of the README in a fresh Debian, by its suite.
@@ -162,6 +188,7 @@ for name in "$@"; do
   libcxx19) platform $name "" clang++-19 -stdlib=libc++ -pthread ;;
   clang16) platform $name "" clang++-16 -pthread ;;
   clang19) platform $name "" clang++-19 -pthread ;;
+  web) page ;;
   debian12) fresh bookworm ;;
   debian13) fresh trixie ;;
   *)

@@ -15,10 +15,9 @@ calls=engine_start,_engine_open,_engine_open_pixels,_engine_plan,_engine_enlarge
 build() { # NAME FLAG...
   name=$1
   shift
-  if [ -e "$out/$name.wasm" ] &&
-    [ -z "$(find include examples/tools/common examples/web/*.* -newer "$out/$name.wasm" -type f)" ]; then
-    return
-  fi
+  newer=$(find include examples/tools/common examples/web -path '*/page' -prune -o \
+    -newer "$out/$name.wasm" -type f -print 2>/dev/null | head -n 1)
+  [ -e "$out/$name.wasm" ] && [ -z "$newer" ] && return
   echo "Compiling $out/$name.wasm"
   # Debian's emcc looks for a part of itself there.
   NODE_PATH=/usr/share/nodejs em++ -std=c++20 -O3 -DNDEBUG -Wall -Wextra -Werror -msimd128 \

@@ -5,6 +5,7 @@
 #include <eqsr/io/image.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -58,32 +59,21 @@ class Engine {
   /// Leaves the context the memory there is. Throws `memory_budget` if that does not do.
   void plan(const eqsr::Target& target) {
     const eqsr::Image& low = picture_.image;
-    const auto plan_with = [&](eqsr::Storage storage) {
-      ctx_.max_memory = SIZE_MAX;
-      ctx_.storage = storage;
-      const auto plan = eqsr::plan_upscale(ctx_, net_, low.height, low.width, target);
-      ctx_.storage = eqsr::Storage::both;
-      return plan;
-    };
-    const eqsr::UpscalePlan least = plan_with(eqsr::Storage::none);
-    const std::size_t pixels = std::size_t(least.size.height) * std::size_t(least.size.width);
-    const auto channels = static_cast<std::size_t>(low.channels);
+    const eqsr::UpscalePlan least = least_plan(target);
+    // In double: with 32 bits, what is too much may have no number.
+    const double pixels = double(least.size.height) * least.size.width;
+    const auto held = double(low.pixels.size() * sizeof(float));
     // Beside the network: alpha, and the colours with it. Behind it: the rows that are compressed,
     // and what comes of them.
-    const std::size_t beside = transparent() ? (low.pixels.size() + 5 * pixels) * sizeof(float) : 0;
-    const std::size_t behind =
-        channels * pixels * (sizeof(float) + std::size_t(picture_.bits) / 8 * 2);
-    const std::size_t need = std::max(least.bytes + beside, behind);
+    const double beside = transparent() ? held + 5 * pixels * sizeof(float) : 0;
+    const double behind = low.channels * pixels * (sizeof(float) + picture_.bits / 8 * 2);
+    const double need = std::max(double(least.bytes) + beside, behind);
     // Some is lost between blocks of different sizes.
-    const std::size_t held =
-        plan_with(eqsr::Storage::both).held + low.pixels.size() * sizeof(float);
-    const std::size_t allowed = (eqsr::free_memory() + held) / 8 * 7;
+    const double allowed = 0.875 * (double(eqsr::free_memory()) + held + double(least.held));
     EQSR_EXPECTS(need <= allowed, "memory_budget", least.size.width, " x ", least.size.height,
-                 " pixels need ", need / 1'000'000, " MB of memory, and a page has ",
-                 allowed / 1'000'000,
-                 " MB. Choose a smaller size, or use the tool upscale, which has all of the "
-                 "machine.");
-    ctx_.max_memory = allowed - beside;
+                 " pixels need ", std::ceil(need / 1e6), " MB of memory, and a page has ",
+                 std::floor(allowed / 1e6), " MB. Choose a smaller size", other_way);
+    ctx_.max_memory = static_cast<std::size_t>(allowed - beside);
     page_planned(least.size.width, least.size.height);
   }
 
@@ -103,6 +93,28 @@ class Engine {
   }
 
  private:
+  static constexpr auto other_way =
+      ", or use the tool upscale, which has all of the machine's memory.";
+
+  eqsr::UpscalePlan least_plan(const eqsr::Target& target) {
+    const eqsr::Image& low = picture_.image;
+    ctx_.max_memory = SIZE_MAX;
+    ctx_.storage = eqsr::Storage::none;
+    try {
+      const auto plan = eqsr::plan_upscale(ctx_, net_, low.height, low.width, target);
+      ctx_.storage = eqsr::Storage::both;
+      return plan;
+    } catch (const eqsr::Error& error) {
+      ctx_.storage = eqsr::Storage::both;
+      if (error.code() != "memory_budget") throw;
+      throw eqsr::Error("memory_budget",
+                        eqsr::say("A picture of ", low.width, " x ", low.height,
+                                  " pixels needs more memory than a page can have. Choose a "
+                                  "smaller one",
+                                  other_way));
+    }
+  }
+
   [[nodiscard]] bool transparent() const {
     const eqsr::Image& image = picture_.image;
     for (std::size_t i = 3; image.channels == 4 && i < image.pixels.size(); i += 4)

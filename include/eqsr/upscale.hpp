@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <eqsr/core/image.hpp>  // Image
-#include <eqsr/core/size.hpp>   // Target, Size, resolve
+#include <eqsr/core/math.hpp>   // saturated_sum
+#include <eqsr/core/size.hpp>   // Target, Size, resolve, image_bytes
 #include <eqsr/load.hpp>
 #include <eqsr/net/eqsr.hpp>
 
@@ -83,7 +84,7 @@ UpscalePlan cheapest_plan(const C& ctx, Size from, Size to, std::size_t fixed,
     forward(dry, storage);
     const Plan plan = plan_of(dry);
     const std::size_t budget = budget_of(ctx, dry.held_bytes());
-    const std::size_t bytes = plan.workspace + plan.prepared_bytes + fixed;
+    const std::size_t bytes = saturated_sum(plan.workspace, plan.prepared_bytes, fixed);
     if ((std::max)(bytes, later) <= budget)
       return {to,    storage, plan.workspace, plan.prepared_bytes,
               bytes, budget,  plan.cost,      ctx.arena().capacity() + dry.held_bytes()};
@@ -94,11 +95,6 @@ UpscalePlan cheapest_plan(const C& ctx, Size from, Size to, std::size_t fixed,
         ctx.max_memory > 0 ? " are allowed (max_memory)." : " are allowed (half of what is free).",
         " Allow more, or choose a smaller size.");
   }
-}
-
-inline std::size_t image_bytes(Size size) {
-  return static_cast<std::size_t>(size.height) * static_cast<std::size_t>(size.width) * 3 *
-         sizeof(float);
 }
 
 [[gnu::noinline]] inline Bands bands_of(Size size, Storage storage, float* whole, RowSink take = {},
@@ -115,7 +111,9 @@ template <AnyContext C, Network N>
 UpscalePlan plan_image(const C& ctx, const N& net, Size from, Size to, bool whole,
                        const RowPart& part = {}, std::size_t beside = 0) {
   expect_compatible<typename N::backend, typename C::backend>();
-  const std::size_t fixed = image_bytes(from) + beside + (whole ? image_bytes(to) : std::size_t{0});
+  expect_countable(from, N::channels, to);
+  const std::size_t fixed =
+      saturated_sum(image_bytes(from) + beside, whole ? image_bytes(to) : std::size_t{0});
   return cheapest_plan(ctx, from, to, fixed, [&](auto& dry, Storage storage) {
     float any = 0;  // a dry run only asks whether there is memory for the whole
     Transfer<typename C::backend>::forward(
@@ -288,7 +286,7 @@ struct TargetPlanner {
   const C& ctx;
   const N& net;
   Size from, to;
-  std::size_t fixed = features_bytes<N>(from) + image_bytes(to);
+  std::size_t fixed = saturated_sum(features_bytes<N>(from), image_bytes(to));
 
   [[nodiscard]] UpscalePlan plan() const { return cheapest_plan(ctx, from, to, fixed, *this); }
   /// The least budget that does.
@@ -296,9 +294,10 @@ struct TargetPlanner {
     auto dry = dry_run(ctx, Storage::none);
     (*this)(dry, Storage::none);
     const Plan plan = plan_of(dry);
-    return plan.workspace + plan.prepared_bytes + fixed;
+    return saturated_sum(plan.workspace, plan.prepared_bytes, fixed);
   }
   void operator()(auto& dry, Storage storage) const {
+    expect_countable(from, N::channels, to);
     float any = 0;  // a dry run only asks whether there is memory for the whole
     Transfer<typename C::backend>::reconstruct(
         dry, net, Plane<const float, 3>(nullptr, from.height, from.width),
@@ -314,12 +313,14 @@ struct TargetPlanner {
 template <AnyContext C, Network N>
 std::size_t least_memory(const C& ctx, const N& net, int height, int width,
                          std::span<const Target> targets) {
+  const Size from{height, width};
+  detail::expect_countable(from, N::channels, from);
   auto dry = dry_run(ctx, Storage::none);
   net.features(dry, Plane<const float, 3>(nullptr, height, width), 0,
                Plane<float, N::channels>(nullptr, height, width));
   const Plan trunk = plan_of(dry);
-  const Size from{height, width};
-  std::size_t least = trunk.workspace + trunk.prepared_bytes + detail::features_bytes<N>(from);
+  std::size_t least =
+      saturated_sum(trunk.workspace, trunk.prepared_bytes, detail::features_bytes<N>(from));
   for (const Target& target : targets) {
     const Size to = resolve(target, height, width);
     least = (std::max)(least, detail::TargetPlanner<C, N>{ctx, net, from, to}.least());
@@ -338,6 +339,7 @@ Features<N> features_of(C& ctx, const N& net, const Image& image, const Target& 
     expect_compatible<typename N::backend, typename C::backend>();
     detail::expect_image(image);
     const Size from{image.height, image.width}, to = resolve(target, image.height, image.width);
+    detail::expect_countable(from, N::channels, to);
     const Plane<const float, 3> x(image.pixels.data(), image.height, image.width);
     const auto forward = [&](auto& dry, Storage) {
       net.features(dry, x, 0, Plane<float, N::channels>(nullptr, from.height, from.width));

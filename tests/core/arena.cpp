@@ -2,6 +2,9 @@
 #include <doctest/doctest.h>
 
 #include <eqsr/core/arena.hpp>
+#include <eqsr/core/size.hpp>
+
+#include <limits>  // numeric_limits
 
 using eqsr::Reference;
 
@@ -64,4 +67,32 @@ TEST_CASE("arena: memory that does not exist is an error with a code") {
     CHECK(error.code() == "out_of_memory");
   }
   CHECK(arena.allocate(64) != nullptr);
+}
+
+TEST_CASE("arena: a size that has no number is too large, and never a small one") {
+  constexpr std::size_t most = (std::numeric_limits<std::size_t>::max)();
+  CHECK(eqsr::saturated_product(most / 4, 4) == most / 4 * 4);
+  CHECK(eqsr::saturated_product(most / 4 + 1, 4) == most);
+  CHECK(eqsr::saturated_product(std::size_t{3}, 0) == 0);
+  CHECK(eqsr::saturated_sum(most - 5, 5, 0) == most);
+  CHECK(eqsr::saturated_sum(most - 5, 6, 7) == most);
+  CHECK(eqsr::saturated_sum(1, 2, 3) == 6);
+
+  eqsr::Arena<eqsr::DryRun<Reference>> dry;
+  dry.allocate(1);
+  dry.allocate(most / 2);
+  dry.allocate(most / 2 + 2);
+  CHECK(dry.peak() > most - 256);
+  eqsr::Arena<Reference> arena;
+  CHECK_THROWS_AS((void)arena.allocate(most), eqsr::Error);
+  CHECK_THROWS_AS(arena.reserve(most - 300), eqsr::Error);
+  CHECK(arena.capacity() == 0);
+}
+
+TEST_CASE("size: an image with more numbers than can be counted is refused") {
+  constexpr int most = (std::numeric_limits<int>::max)();
+  CHECK_NOTHROW(eqsr::detail::expect_countable({1000, 1000}, 60, {8000, 8000}));
+  CHECK_THROWS_AS(eqsr::detail::expect_countable({most, most}, 60, {1, 1}), eqsr::Error);
+  CHECK(eqsr::detail::image_bytes({most, most}) >=
+        (std::min)(std::size_t{3} << 62, (std::numeric_limits<std::size_t>::max)()));
 }

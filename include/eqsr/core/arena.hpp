@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <eqsr/core/backend.hpp>  // DryRun
-#include <eqsr/core/math.hpp>     // round_up
+#include <eqsr/core/math.hpp>     // round_up, saturated_sum
 #include <eqsr/core/tensor.hpp>   // Memory
 
-#include <algorithm>  // max
+#include <algorithm>  // max, min
 #include <vector>     // vector
 
 namespace eqsr { inline namespace EQSR_ABI {
@@ -20,7 +20,11 @@ template <class B>
 class Arena {
  public:
   static constexpr std::size_t alignment = arena_alignment;
-  static constexpr std::size_t rounded(std::size_t bytes) { return round_up(bytes, alignment); }
+  /// No size becomes a small one.
+  static constexpr std::size_t rounded(std::size_t bytes) {
+    constexpr std::size_t most = static_cast<std::size_t>(-1) - 3 * alignment;
+    return round_up((std::min)(bytes, most), alignment);
+  }
 
   Arena() = default;
   Arena(const Arena&) = delete;
@@ -101,7 +105,8 @@ class Arena<DryRun<B>> {
   using Mark = std::size_t;
   [[gnu::noinline]] void* allocate(std::size_t bytes) {
     void* memory = reinterpret_cast<void*>(arena_alignment + in_use_);
-    in_use_ += round_up(bytes, arena_alignment);
+    in_use_ = saturated_sum(in_use_, saturated_sum(bytes, arena_alignment - 1));
+    in_use_ -= in_use_ % arena_alignment;  // also of the largest number, which stays too large
     peak_ = (std::max)(peak_, in_use_);
     return memory;
   }

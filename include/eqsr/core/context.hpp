@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <eqsr/core/arena.hpp>     // Arena
+#include <eqsr/core/math.hpp>      // saturated_product
 #include <eqsr/core/prepared.hpp>  // Prepared
 #include <eqsr/core/stop.hpp>      // Stop
 #include <eqsr/core/view.hpp>      // Rows, Plane
@@ -119,7 +120,8 @@ class Scope {
 
   template <class T>
   T* array(Index count) {
-    return static_cast<T*>(arena_.allocate(static_cast<std::size_t>(count) * sizeof(T)));
+    return static_cast<T*>(
+        arena_.allocate(saturated_product(static_cast<std::size_t>(count), sizeof(T))));
   }
   float* floats(Index count) { return array<float>(count); }
   double* doubles(Index count) { return array<double>(count); }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <eqsr/core/control_groups.hpp>  // group_memory
+#include <eqsr/core/math.hpp>            // saturated_product
 #include <eqsr/core/system.hpp>          // address_space
 
 #include <algorithm>  // min
@@ -26,7 +27,8 @@ namespace detail {
 [[gnu::cold, gnu::noinline]] inline std::size_t free_memory(const std::string& root = "") {
   const std::size_t kilobytes =
       detail::number_in(detail::joined({root, "/proc/meminfo"}), "MemAvailable:", 0);
-  const std::size_t machine = kilobytes > 0 ? kilobytes * 1024 : detail::system::free_memory();
+  const std::size_t machine =
+      kilobytes > 0 ? saturated_product(kilobytes, 1024) : detail::system::free_memory();
   return (std::min)({machine, detail::group_memory(root), detail::free_address_space()});
 }
 

@@ -100,7 +100,8 @@ struct Plan {
 /// What a dry run has counted.
 template <class B>
 Plan plan_of(Context<DryRun<B>>& context) {
-  return {context.arena().peak() + arena_alignment, context.prepared_bytes(), context.cost};
+  return {saturated_sum(context.arena().peak(), arena_alignment), context.prepared_bytes(),
+          context.cost};
 }
 
 /// A dry run for the backend of a context, with its properties.

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <eqsr/core/check.hpp>  // EQSR_EXPECTS
+#include <eqsr/core/math.hpp>   // saturated_product
+#include <eqsr/core/view.hpp>   // Index
 
 #include <algorithm>  // max
 #include <cmath>      // nearbyint, isfinite
+#include <cstdint>    // int64_t
+#include <limits>     // numeric_limits
 #include <optional>   // optional
 
 /// How large a result shall be.
@@ -61,4 +65,25 @@ inline Size resolve(const Target& target, int height, int width) {
   return {target.height, target.width};
 }
 
+namespace detail {
+
+/// Of an RGB image.
+inline std::size_t image_bytes(Size size) {
+  return saturated_product(saturated_product(static_cast<std::size_t>(size.height),
+                                             static_cast<std::size_t>(size.width)),
+                           3 * sizeof(float));
+}
+
+/// With 32 bits, an image whose planes have more numbers than an Index counts is refused here. They
+/// would not fit into the memory that can be addressed either.
+[[gnu::noinline]] inline void expect_countable(Size from, int channels, Size to) {
+  const auto pixels = [](Size size) { return std::int64_t{size.height} * size.width; };
+  constexpr std::int64_t most = (std::numeric_limits<Index>::max)();
+  EQSR_EXPECTS(pixels(from) <= most / 8 / channels && pixels(to) <= most / 3, "memory_budget",
+               "An image of ", from.height, " x ", from.width, " to ", to.height, " x ", to.width,
+               " needs more memory than a program of ", 8 * sizeof(Index),
+               " bits can address. Choose a smaller size, or a program of 64 bits.");
+}
+
+}  // namespace detail
 }}  // namespace eqsr::EQSR_ABI

@@ -39,7 +39,8 @@ class KrigingPasses {
     const C& ctx = memory.context();
     const Index W = bands.width, kept = kept_rows(bands).size();
     const Index band = band_rows(kept, W, ctx.band_height, ctx.threads());
-    const Index plane = (kept + band + 1) * W * L, across = ceil_div(W, KrigingTile::width);
+    const Index plane = saturated_product(saturated_product(kept + band + 1, W), L),
+                across = ceil_div(W, KrigingTile::width);
     return {memory.floats(ctx.threads() * KrigingTile::scratch(L)),
             memory.doubles(band * across * 2 * L),
             memory.doubles(2 * L),
