@@ -22,8 +22,6 @@ has_package() {
       command -v "$1" >/dev/null
       ;;
     ninja-build) command -v ninja >/dev/null ;;
-    emscripten) command -v em++ >/dev/null ;;
-    nodejs) command -v node >/dev/null ;;
     chromium-driver) command -v chromedriver >/dev/null ;;
     python3-selenium) /usr/bin/python3 -c "import selenium" 2>/dev/null ;;
     pkg-config) command -v pkg-config >/dev/null ;;
