@@ -25,6 +25,11 @@ function set_state(state) {
   element("download").classList.add("primary");
   for (const id of ["how", "by-scale", "by-size", "other"]) element(id).disabled = running;
 }
+/** Says in an empty page what it waits for; nothing ends that. */
+function set_busy(what) {
+  document.body.setAttribute("aria-busy", what !== "");
+  element("lead").textContent = what || "Drop a picture here, or paste one";
+}
 function say_error(sentence) {
   element("error").textContent = sentence;
   element("error").hidden = sentence === "";
@@ -52,6 +57,7 @@ async function open(file) {
   const name = file.name || "picture";
   const before = picture;
   say_error("");
+  set_busy(`Opening ${name} …`);
   try {
     const opened = await read(name, file);
     if (mine !== newest) return;
@@ -72,6 +78,8 @@ async function open(file) {
     say_error(error.message);
     // The library has let go of the picture before.
     if (before !== null) start_over();
+  } finally {
+    if (mine === newest || document.body.dataset.state !== "empty") set_busy("");
   }
 }
 /** The size of a picture that the library holds now, and what is odd about it. */
