@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Measures and writes docs/performance.md with its plots: report.py [--python PYTHON] [--only SECTION ...] [--quick]
 
-Needs the programs of build/release/bench (cmake --build build/release --target time_net gemm_rate breakdown). With
---python, an interpreter that has PyTorch, the PyTorch network of weights/reference is timed in between, and with it the
-runtimes of ONNX that are installed there. --only measures some sections again and leaves the others as they are; each
-says where and when it was measured. Everything runs on two threads; figures are medians. Run it on a machine that does
-nothing else.
+Needs the programs of build/release/bench (cmake --build build/release --target time_net gemm_rate breakdown scaling).
+With --python, an interpreter that has PyTorch, the PyTorch network of weights/reference is timed in between, and with it
+the runtimes of ONNX that are installed there. --only measures some sections again and leaves the others as they are;
+each says where and when it was measured. Everything runs on two threads; figures are medians. Run it on a machine that
+does nothing else.
 """
 import argparse
+import contextlib
 import datetime
 import json
 import os
@@ -52,14 +53,14 @@ class Programs:
     def rate(self):
         return last_json(run(self.folder / "gemm_rate", THREADS))["gflops"]
 
-    def beside(self, config, size, scale, compiled):
-        """Medians of both, run in turn."""
+    def beside(self, config, size, scale, isa=None, compiled=False, peer="pytorch"):
+        """Medians of a peer and of ours, run in turn."""
         target = size * scale
-        ours = (f"{self.folder}/time_net --config {config} --height {size} --width {size} --scale {scale} "
-                f"--threads {THREADS} --repeats 1")
-        return last_json(run(self.python, "bench/peers/pytorch.py", "--network", config, "--size", f"{size}x{size}",
+        ours = (f"{self.plain() if isa else self.folder / 'time_net'} --config {config} --height {size} --width {size} "
+                f"--scale {scale} --threads {THREADS} --repeats 1" + (f" --isa {isa}" if isa else ""))
+        return last_json(run(self.python, f"bench/peers/{peer}.py", "--network", config, "--size", f"{size}x{size}",
                              "--target", f"{target}x{target}", "--threads", THREADS, "--repeats", self.repeats, "--ours",
-                             ours, *(["--compile"] if compiled else [])))
+                             ours, *(["--compile"] if compiled else []), *(["--isa", isa] if isa else [])))
 
 
 def table(head, rows):
@@ -113,26 +114,41 @@ def place(options):
     return f"*{cpu}, {os.cpu_count()} cores; {compiler}; commit {commit}, {datetime.date.today()}.*\n"
 
 
+# Network, side of the input, the newest instruction set that both sides may use.
+CASES = [("lite", 64, None), ("base", 64, None), ("lite", 128, None), ("base", 128, None), ("lite", 64, "avx2"),
+         ("base", 64, "avx2")]
+
+
 def peers(programs, quick):
-    rows, rate = [], programs.rate()
-    for config, size, scale in (("base", 64, 4), ("base", 128, 4), ("lite", 64, 4), ("lite", 128, 4)):
-        flops = programs.ours(config, size, size, scale, repeats=1)["plain_flops"]
-        found = [programs.beside(config, size, scale, False)]
-        if size == 64 and not quick:
-            try:
-                found.append(programs.beside(config, size, scale, True))
-            except subprocess.CalledProcessError:
-                pass  # not every PyTorch compiles every network
+    rows, rate, version, runtimes = [], programs.rate(), "", []
+    for config, size, isa in CASES:
+        found = [programs.beside(config, size, 4, isa)]
+        if size == 64 and not isa and not quick:
+            with contextlib.suppress(subprocess.CalledProcessError):  # not every PyTorch compiles every network
+                found.append(programs.beside(config, size, 4, compiled=True))
         best = min(found, key=lambda result: result["seconds"])
+        version = best["peer"].split()[-1]
+        others = {}
+        if size == 64 and not isa:
+            with contextlib.suppress(subprocess.CalledProcessError):  # none is installed
+                result = programs.beside(config, size, 4, peer="onnx_runtimes")
+                others = {name: (result["seconds"][name], ratio) for name, ratio in result["ratios"].items()}
+                runtimes = list(others)
         ours, theirs = best["ours"], best["seconds"]
-        rows.append((config, f"{size}² to {size * scale}²", f"{ours:.3f} s", f"{theirs:.3f} s",
-                     f"**{theirs / ours:.2f}**", "compiled" if best["compile"] else "eager",
-                     f"{flops / ours * 1e-9 / rate:.0%}", f"{flops / theirs * 1e-9 / best['mm_gflops']:.0%}"))
-    return ("The same network, parameters and input in PyTorch "
-            f"({best['peer'].split()[-1]}; `weights/reference`): inference mode, channels last, cached masks and tables, fused "
+        flops = programs.ours(config, size, size, 4, repeats=1)["plain_flops"]
+        rows.append((config, f"{size}² to {4 * size}²", isa or "all", f"{ours:.3f} s",
+                     f"{theirs:.3f} s, **{theirs / ours:.2f}**" + (" compiled" if best["compile"] else ""),
+                     *("{:.3f} s, **{:.2f}**".format(*others[name]) if name in others else "" for name in runtimes),
+                     f"{flops / ours * 1e-9 / rate:.0%}"))
+    width = 6 + len(runtimes)
+    rows = [row[:-1] + ("",) * (width - len(row)) + row[-1:] for row in rows]
+    return ("The same network, parameters and input, each a few times in turn; in bold how many times as long as ours a peer "
+            f"takes. PyTorch {version} (`weights/reference`): inference mode, channels last, cached masks and tables, fused "
             "attention, `F.layer_norm`, freed memory kept by the allocator; "
-            f"{'eager' if quick else 'the faster of eager and compiled at 64², eager at 128²'}. Runs alternate. `gemm_rate` here: {rate:.0f} GFLOP/s.\n\n" + table(
-                ("network", "size", "eqsr", "PyTorch", "ratio", "mode", "of gemm_rate", "PyTorch of its own mm"), rows))
+            f"{'eager' if quick else 'the faster of eager and compiled at 64², eager at 128²'}. The runtimes of ONNX get the "
+            "same network, exported for one size. Everything is float32; reduced precision, which the peers offer too, is "
+            f"not compared. `gemm_rate` here: {rate:.0f} GFLOP/s.\n\n" + table(
+                ("network", "size", "instruction sets", "eqsr", "PyTorch", *runtimes, "ours of gemm_rate"), rows))
 
 
 def breakdown(programs, quick):
@@ -140,6 +156,13 @@ def breakdown(programs, quick):
     return ("What each kind of work takes of the threads' time, and what its operations would take at the rate of the packed "
             "product alone: the difference is what there is to gain. Operations are those that are executed, the products' "
             "after Winograd's saving and without padding. `breakdown` prints it.\n" + tables)
+
+
+def cores(programs, quick):
+    tables = run(programs.folder / "scaling", 64, 1 if quick else 3)
+    return ("The tasks of every parallel loop, measured here, given to more cores than this machine has: each to the core that "
+            "is free first. What is left out: the time to wake threads, and caches and memory that cores share. `scaling` "
+            "prints it.\n" + tables)
 
 
 def policies(programs, quick):
@@ -193,7 +216,7 @@ def portable(programs, quick):
 
 
 SECTIONS = {"peers": ("Beside others", peers), "breakdown": ("Where the time goes", breakdown),
-            "policies": ("Storage policies", policies), "portable": ("Without -march=native", portable),
+            "cores": ("More cores", cores), "policies": ("Storage policies", policies), "portable": ("Without -march=native", portable),
             "sizes": ("Size", sizes)}
 
 

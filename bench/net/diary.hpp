@@ -11,6 +11,7 @@
 #include <chrono>     // microseconds
 #include <memory>     // unique_ptr
 #include <mutex>      // mutex
+#include <string>     // string
 #include <thread>     // jthread
 #include <vector>     // vector
 
@@ -47,6 +48,12 @@ inline constexpr std::array<const char*, kinds> names{"waiting",
                                                       "softmax",
                                                       "involution",
                                                       "gates, means, sums of rows"};
+
+/// A parallel loop: the kernel that it belongs to, and the seconds of its tasks.
+struct Loop {
+  std::string name;
+  std::vector<double> tasks;
+};
 
 /// A task of a parallel loop: which loop, and what it took of its thread's own time.
 struct Task {
@@ -100,27 +107,30 @@ class Diaries {
   void begin() {
     const std::scoped_lock lock(mutex_);
     for (const auto& diary : diaries_) diary->begin();
-    loop_ = 0;
+    loops_.clear();
   }
   /// The number of a loop that begins.
-  int next_loop() { return ++loop_; }
+  int next_loop(const std::string& name) {
+    loops_.push_back({name, {}});
+    return static_cast<int>(loops_.size()) - 1;
+  }
 
   /// All threads together: seconds and operations of each kind, and the tasks of each loop. The
   /// seconds of tasks are divided into kinds by how often each was seen.
   struct Sums {
     std::array<double, kinds> seconds{}, operations{};
-    std::vector<std::vector<double>> loops;
+    std::vector<Loop> loops;
   };
   Sums sums() {
     const std::scoped_lock lock(mutex_);
     Sums result;
-    result.loops.resize(static_cast<std::size_t>(loop_) + 1);
+    result.loops = loops_;
     std::array<double, kinds> seen{};
     double in_tasks = 0, all_seen = 0;
     for (const auto& diary : diaries_) {
       double others = diary->cpu_seconds() - diary->begun;
       for (const Task& task : diary->tasks) {
-        result.loops[static_cast<std::size_t>(task.loop)].push_back(task.seconds);
+        result.loops[static_cast<std::size_t>(task.loop)].tasks.push_back(task.seconds);
         in_tasks += task.seconds;
         others -= task.seconds;
       }
@@ -155,7 +165,7 @@ class Diaries {
     return diaries_.back().get();
   }
   std::mutex mutex_;
-  std::atomic<int> loop_{0};
+  std::vector<Loop> loops_;
   std::vector<std::unique_ptr<Diary>> diaries_;
   std::jthread looker_;
 };
@@ -179,11 +189,11 @@ class Doing {
 
 /// The time that loops take on so many cores, one after the other, each task given to the core that
 /// is free first.
-inline double list_schedule(const std::vector<std::vector<double>>& loops, int cores) {
+inline double list_schedule(const std::vector<Loop>& loops, int cores) {
   double sum = 0;
-  for (const std::vector<double>& tasks : loops) {
+  for (const Loop& loop : loops) {
     std::vector<double> busy(static_cast<std::size_t>(cores));
-    for (const double seconds : tasks) *std::min_element(busy.begin(), busy.end()) += seconds;
+    for (const double seconds : loop.tasks) *std::min_element(busy.begin(), busy.end()) += seconds;
     sum += *std::max_element(busy.begin(), busy.end());
   }
   return sum;

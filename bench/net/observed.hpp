@@ -5,20 +5,42 @@
 
 #include "diary.hpp"
 
+#include <cxxabi.h>  // __cxa_demangle
+
+#include <cstdlib>   // free
+#include <memory>    // unique_ptr
+#include <regex>     // regex
+#include <string>    // string
+#include <typeinfo>  // type_info
+
 /// The hot loops and tasks of the CPU backend, each of which says what it does. Stands before every
 /// other header of the library.
 namespace eqsr_bench {
 template <class Simd>
 struct Observed;
+
+/// The kernel that a task is a lambda of: the function that its type is named after.
+inline std::string kernel_of(const std::type_info& task) {
+  int status = 0;
+  const std::unique_ptr<char, void (*)(void*)> all(
+      abi::__cxa_demangle(task.name(), nullptr, nullptr, &status), std::free);
+  const std::string name = all ? all.get() : task.name();
+  static const std::regex functions(R"((?:cpu::|op::)(\w+(?:::\w+)?)(?:\(|, ))");
+  for (std::sregex_iterator i(name.begin(), name.end(), functions), end; i != end; ++i)
+    if ((*i)[1].str().rfind("for_each", 0) != 0) return (*i)[1];
+  return "others";
 }
+}  // namespace eqsr_bench
 template <>
 struct eqsr::Observer<eqsr::Cpu> {
   template <class Simd>
   static eqsr_bench::Observed<Simd> loops(Simd) {
     return {};
   }
-  static auto task(const auto& task) {
-    return [&task, loop = eqsr_bench::Diaries::all().next_loop()](Index index, int thread) {
+  template <class Task>
+  static auto task(const Task& task) {
+    static const std::string name = eqsr_bench::kernel_of(typeid(Task));
+    return [&task, loop = eqsr_bench::Diaries::all().next_loop(name)](Index index, int thread) {
       eqsr_bench::Diary& diary = eqsr_bench::Diaries::mine();
       const double begin = diary.cpu_seconds();
       {

@@ -17,10 +17,12 @@ namespace eqsr { inline namespace EQSR_ABI { namespace cpu {
 class KrigingPasses {
  public:
   /// Rows that are worked on at once, an even number unless it is all: enough tiles for all
-  /// threads, unless the band's height is given.
+  /// threads, eight each in up to eight rows of tiles, and two each in any case, unless the band's
+  /// height is given.
   static Index band_rows(Index rows, Index W, Index band_height, int threads) {
     const Index across = ceil_div(W, KrigingTile::width), wanted = 8 * Index{threads};
-    const Index down = std::clamp<Index>(ceil_div(wanted, across), 1, 8);
+    const Index most = (std::max)(Index{8}, ceil_div(2 * Index{threads}, across));
+    const Index down = std::clamp<Index>(ceil_div(wanted, across), 1, most);
     const Index band = band_height > 0 ? round_up(band_height, 2) : down * KrigingTile::height;
     return (std::min)(rows, band);
   }
