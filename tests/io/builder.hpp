@@ -33,7 +33,7 @@ class TemporaryFolder {
     std::error_code ignored;
     std::filesystem::remove_all(folder_, ignored);
   }
-  [[nodiscard]] std::string path(std::string_view name) const { return folder_ / name; }
+  [[nodiscard]] std::string path(std::string_view name) const { return (folder_ / name).string(); }
   [[nodiscard]] std::string write(std::string_view name, std::string_view bytes) const {
     // Replacing a file in place makes some file systems wait for the disk; a fresh one does not.
     std::filesystem::remove(path(name));

@@ -4,13 +4,7 @@
 
 #include <doctest/doctest.h>
 
-#include <sys/socket.h>  // socket
-#include <sys/un.h>      // sockaddr_un
-
-#include <sys/resource.h>  // setrlimit
-#include <csignal>         // signal
-#include <cstring>         // strncpy
-#include <thread>          // thread
+#include <thread>  // thread
 
 using namespace eqsr_test;
 
@@ -39,21 +33,6 @@ TEST_CASE("A1, A2: what is no plain file is refused at once") {
   CHECK(path_code("") == "io_error");
   CHECK(path_code(std::string("a\0b", 3)) == "io_error");
   CHECK(path_code(folder.path("")) == "not_regular_file");
-  CHECK(path_code("/dev/zero") == "not_regular_file");
-  const std::string pipe = folder.path("pipe");
-  REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
-  CHECK(path_code(pipe) == "not_regular_file");
-  const std::string name = folder.path("socket");
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  std::strncpy(address.sun_path, name.c_str(), sizeof address.sun_path - 1);
-  const int socket = ::socket(AF_UNIX, SOCK_STREAM, 0);
-  REQUIRE(::bind(socket, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
-  CHECK(path_code(name) == "not_regular_file");
-  ::close(socket);
-  const std::string secret = folder.write("secret", sound);
-  std::filesystem::permissions(secret, std::filesystem::perms::none);
-  if (::geteuid() != 0) CHECK(path_code(secret) == "io_error");
 }
 
 TEST_CASE("A3-A6: content decides what a file is") {
@@ -168,23 +147,4 @@ TEST_CASE("many threads may open one file") {
   }
   for (std::thread& thread : threads) thread.join();
   CHECK(good == std::vector<int>(8, 50));
-}
-
-TEST_CASE("a full disk leaves the old file") {
-  eqsr::StateDict dict;
-  dict.insert("w", {1000}, std::vector<float>(1000));
-  const TemporaryFolder folder;
-  const std::string path = folder.write("w", "old");
-  rlimit before{};
-  REQUIRE(::getrlimit(RLIMIT_FSIZE, &before) == 0);
-  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
-  const rlimit small{1024, before.rlim_max};
-  REQUIRE(::setrlimit(RLIMIT_FSIZE, &small) == 0);
-  const std::string code = code_of([&] { eqsr::write_safetensors(path, dict); });
-  REQUIRE(::setrlimit(RLIMIT_FSIZE, &before) == 0);
-  std::signal(SIGXFSZ, handler);
-  CHECK(code == "io_error");
-  CHECK(read_file(path) == "old");
-  const auto left = std::filesystem::directory_iterator(folder.path(""));
-  CHECK(std::distance(begin(left), end(left)) == 1);
 }
