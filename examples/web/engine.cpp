@@ -68,11 +68,14 @@ class Engine {
     const double beside = transparent() ? held + 5 * pixels * sizeof(float) : 0;
     const double behind = low.channels * pixels * (sizeof(float) + picture_.bits / 8 * 2);
     const double need = std::max(double(least.bytes) + beside, behind);
-    // Some is lost between blocks of different sizes.
-    const double allowed = 0.875 * (double(eqsr::free_memory()) + held + double(least.held));
+    // Some is lost between blocks of different sizes, and the workspace is one block, of which
+    // Emscripten gives none of 2 GiB or more.
+    const double block = 2147e6 + double(least.bytes - least.workspace) + beside;
+    const double allowed =
+        std::min(0.875 * (double(eqsr::free_memory()) + held + double(least.held)), block);
     EQSR_EXPECTS(need <= allowed, "memory_budget", least.size.width, " x ", least.size.height,
                  " pixels need ", std::ceil(need / 1e6), " MB of memory, and a page has ",
-                 std::floor(allowed / 1e6), " MB. Choose a smaller size", other_way);
+                 std::floor(allowed / 1e6), " MB. Choose a smaller size or picture", other_way);
     ctx_.max_memory = static_cast<std::size_t>(allowed - beside);
     page_planned(least.size.width, least.size.height);
   }

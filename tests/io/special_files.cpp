@@ -7,9 +7,9 @@
 
 #include <sys/resource.h>  // setrlimit
 #include <sys/socket.h>    // socket
-#include <sys/stat.h>    // mkfifo
-#include <sys/un.h>      // sockaddr_un
-#include <unistd.h>      // dup, geteuid
+#include <sys/stat.h>      // mkfifo
+#include <sys/un.h>        // sockaddr_un
+#include <unistd.h>        // dup, geteuid
 
 #include <csignal>  // signal
 #include <cstring>  // strncpy

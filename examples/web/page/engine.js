@@ -15,6 +15,7 @@ export class Engine {
   #ids = 0;
   #picture = null; // as it was sent to the worker, for the next one
   #held = false; // whether the worker has it
+  #used = false; // whether the worker has enlarged anything
 
   /** `on_start(threads, instructions)` is told what the library runs on. */
   constructor(on_start) {
@@ -35,14 +36,24 @@ export class Engine {
     return this.#with_picture({ kind: "plan", target });
   }
   /** The result: `png`. `tell` may have functions `before` and `progress`. */
-  enlarge(target, tell) {
-    return this.#with_picture({ kind: "enlarge", target }, tell);
+  async enlarge(target, tell) {
+    const request = { kind: "enlarge", target };
+    const used = this.#used;
+    this.#used = true;
+    try {
+      return await this.#with_picture(request, tell);
+    } catch (error) {
+      if (error.code !== "out_of_memory" || !used) throw error;
+      this.stop(); // what was computed before has left its memory in pieces: a new one has none
+      this.#used = true;
+      return this.#with_picture(request, tell);
+    }
   }
   /** Ends at once what runs, which fails with the code "stopped". */
   stop() {
     this.#worker?.terminate();
     this.#worker = null;
-    this.#held = false;
+    this.#held = this.#used = false;
     for (const { reject } of this.#waiting.values()) reject(new EngineError("stopped", "Stopped."));
     this.#waiting.clear();
   }
