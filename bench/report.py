@@ -179,7 +179,7 @@ def policies(programs, quick):
 
 def sizes(programs, quick):
     series_time, series_memory, notes = [], [], []
-    for config, storage, megapixels in (("lite", "both", (0.25, 0.5, 1, 2)), ("lite", "none", (0.25, 0.5, 1, 2, 4, 8)),
+    for config, storage, megapixels in (("lite", "both", (0.25, 0.5, 1, 2)), ("lite", "none", (0.25, 0.5, 1, 2, 4, 8, 32)),
                                         ("base", "none", (0.25, 0.5, 1) if quick else (0.25, 1, 8))):
         points = []
         for target in megapixels:

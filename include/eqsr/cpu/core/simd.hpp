@@ -134,16 +134,16 @@ struct Sums {
 namespace eqsr { inline namespace EQSR_ABI {
 
 /// Calls `f` with the hot loops of an instruction set: `f(simd)`, `simd.multiply(...)`.
-template <class F>
+template <class F, class Seen = Observer<Cpu>>
 void with_isa([[maybe_unused]] Isa isa, const F& f) {
 #if defined(__x86_64__)
-  if (isa == Isa::avx512) return f(Observer<Cpu>::loops(simd::avx512::Simd{}));
+  if (isa == Isa::avx512) return f(Seen::loops(simd::avx512::Simd{}));
 #if EQSR_TARGET <= 1
-  if (isa == Isa::avx2) return f(Observer<Cpu>::loops(simd::avx2::Simd{}));
+  if (isa == Isa::avx2) return f(Seen::loops(simd::avx2::Simd{}));
 #endif
 #endif
 #if EQSR_TARGET == 0
-  f(Observer<Cpu>::loops(simd::portable::Simd{}));
+  f(Seen::loops(simd::portable::Simd{}));
 #endif
 }
 
