@@ -9,14 +9,13 @@
 # builds and tries upscale, evaluate, convert and inspect_weights too. A platform whose compiler or
 # emulator is missing is skipped with a line, and the script ends with 77 if nothing ran. For macOS
 # programs are compiled and linked only. `web` drives the page of examples/web in Chromium, beside
-# the tool of this machine or the one that EQSR_UPSCALE names. debian12 and debian13 run both
-# commands of the README in a fresh system, with what is committed, in a folder that debootstrap
-# fills, started by root.
+# the tool of this machine. debian12 and debian13 run both commands of the README in a fresh
+# system, with what is committed, in a folder that debootstrap fills, started by root.
 set -eu
 cd "$(dirname "$0")/.."
 
 usage() {
-  sed -n '3,14s/^# \{0,1\}//p' "$0" >&2
+  sed -n '3,13s/^# \{0,1\}//p' "$0" >&2
   exit 2
 }
 full= tools= posix=
@@ -125,12 +124,10 @@ page() {
     return
   fi
   examples/web/build.sh
-  tool=${EQSR_UPSCALE:-}
-  if [ -z "$tool" ]; then
-    ln -sfn /usr/include/CLI "$work/include/CLI"
-    tool=$work/native/upscale
-    g++ $common examples/tools/upscale/main.cpp -o "$tool" -pthread
-  fi
+  # With the library's own decoders, as the page: libjpeg's samples differ a little.
+  ln -sfn /usr/include/CLI "$work/include/CLI"
+  tool=$work/native/upscale
+  g++ $common examples/tools/upscale/main.cpp -o "$tool" -pthread
   $python tests/web/page.py "$tool" --screenshot "$work/page.jpg"
   echo "web: as it should be; $work/page.jpg shows it"
   ran=1

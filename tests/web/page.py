@@ -4,9 +4,9 @@
 
     page.py UPSCALE [--screenshot FILE]
 
-UPSCALE is the tool of this machine, whose pictures are the truth within one level. The folder
-build/web must be built (examples/web/build.sh). A screenshot of the page with a result is left in
-FILE, a JPEG.
+UPSCALE is the tool of this machine, built without libjpeg, as the page is: its pictures are the
+truth within one level. The folder build/web must be built (examples/web/build.sh). A screenshot of
+the page with a result is left in FILE, a JPEG.
 """
 import argparse
 import base64
