@@ -61,7 +61,8 @@ TEST_CASE("arena: after reserving, nothing is allocated") {
 TEST_CASE("arena: memory that does not exist is an error with a code") {
   eqsr::Arena<Reference> arena;
   try {
-    (void)arena.allocate(std::size_t{1} << 60);
+    constexpr std::ptrdiff_t most = (std::numeric_limits<std::ptrdiff_t>::max)();
+    (void)arena.allocate(static_cast<std::size_t>(most - 4096));
     FAIL("no error");
   } catch (const eqsr::Error& error) {
     CHECK(error.code() == "out_of_memory");
@@ -93,6 +94,5 @@ TEST_CASE("size: an image with more numbers than can be counted is refused") {
   constexpr int most = (std::numeric_limits<int>::max)();
   CHECK_NOTHROW(eqsr::detail::expect_countable({1000, 1000}, 60, {8000, 8000}));
   CHECK_THROWS_AS(eqsr::detail::expect_countable({most, most}, 60, {1, 1}), eqsr::Error);
-  CHECK(eqsr::detail::image_bytes({most, most}) >=
-        (std::min)(std::size_t{3} << 62, (std::numeric_limits<std::size_t>::max)()));
+  CHECK(eqsr::detail::image_bytes({most, most}) == (std::numeric_limits<std::size_t>::max)());
 }
