@@ -42,7 +42,7 @@ common="-std=c++20 -O2 -DNDEBUG -Wall -Wextra -Werror -I include -I tests -I exa
 # The tests as one file, or with `full` as many.
 if [ "$full" ]; then
   sources=$(ls tests/core/*.cpp tests/layer/*.cpp tests/io/*.cpp tests/net/*.cpp)
-  posix="tests/io/special_files.cpp tests/net/fork.cpp"
+  posix="tests/io/special_files.cpp tests/net/fork.cpp tests/core/control_groups.cpp"
 else
   sources=$work/goldens.cpp
   for name in layer/linear layer/conv2d layer/window_attention layer/frequency_encoding \
