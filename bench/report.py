@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Measures and writes docs/performance.md with its plots: report.py [--python PYTHON] [--only SECTION ...] [--quick]
 
-Needs the programs of build/release/bench (cmake --build build/release --target time_net gemm_rate breakdown scaling).
+Needs the programs of build/release (cmake --build build/release --target time_net gemm_rate breakdown scaling eqsr_upscale).
 With --python, an interpreter that has PyTorch, the PyTorch network of weights/reference is timed in between, and with it
 the runtimes of ONNX that are installed there. --only measures some sections again and leaves the others as they are;
 each says where and when it was measured. Everything runs on two threads; figures are medians. Run it on a machine that
@@ -17,8 +17,15 @@ import pathlib
 import re
 import statistics
 import subprocess
+import sys
+import tempfile
+import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(ROOT / "tests/corpus"))
+from builder import png  # noqa: E402
+
 THREADS = 2
 
 
@@ -201,6 +208,28 @@ def sizes(programs, quick):
             "\n![time per pixel](images/time.svg)\n![memory](images/memory.svg)\n")
 
 
+def large(programs, quick):
+    """Pictures by the tool as people use it, within 4 GB: it goes by rows where the whole result has no room."""
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        low, high = pathlib.Path(folder, "low.png"), pathlib.Path(folder, "high.png")
+        for height in (128, 256) if quick else (256, 512, 1024):
+            width = 2 * height
+            low.write_bytes(png(width, height, rows=b"".join(
+                b"\0" + bytes((x * 7 + y * 11) // 16 % 200 for x in range(3 * width)) for y in range(height))))
+            start = time.monotonic()
+            tool = subprocess.Popen([programs.folder.parent / "examples/upscale", "-i", low, "-o", high, "-s", "8",
+                                     "--max-memory", "4G", "--overwrite", "-j", str(THREADS)])
+            _, status, used = os.wait4(tool.pid, 0)
+            seconds, megapixels = time.monotonic() - start, 64 * width * height / 1e6
+            if status:
+                raise SystemExit(f"upscale failed at {width} x {height}.")
+            rows.append((f"{8 * width} x {8 * height}", f"{megapixels:.0f}", f"{seconds:.1f} s", f"{seconds / megapixels:.2f} s",
+                         f"{used.ru_maxrss / 1024:.0f} MiB"))
+    return ("`upscale -s 8 --max-memory 4G` with `lite`, from PNG to PNG. Where the whole result has no room in 4 GB it is computed "
+            "and written by rows.\n\n" + table(("result", "megapixels", "time", "per megapixel", "peak memory"), rows))
+
+
 def portable(programs, quick):
     rows = []
     for config in ("base", "lite"):
@@ -217,7 +246,7 @@ def portable(programs, quick):
 
 SECTIONS = {"peers": ("Beside others", peers), "breakdown": ("Where the time goes", breakdown),
             "cores": ("More cores", cores), "policies": ("Storage policies", policies), "portable": ("Without -march=native", portable),
-            "sizes": ("Size", sizes)}
+            "sizes": ("Size", sizes), "large": ("Large results", large)}
 
 
 def main():
