@@ -14,7 +14,7 @@ constexpr int C = 6;
 template <class B>
 using Network = eqsr::Composed<eqsr::Conv2d<3, C, 3, B>, eqsr::KrigingUpsampler<C, B, 8, 2>>;
 
-eqsr::Image picture() {
+eqsr::Image small_picture() {
   eqsr::Image image = eqsr::blank_image(4, 5);
   image.pixels = image_map("input", 4, 5).values;
   return image;
@@ -29,18 +29,18 @@ TEST_CASE("cuda composed: any network, whole, by rows, from features and replaye
   fill(same);
   Context<Cuda> ctx;
   Context<Reference> reference;
-  const auto truth = eqsr::upscale(reference, same, picture(), composed_target).pixels;
-  const auto found = eqsr::upscale(ctx, net, picture(), composed_target).pixels;
+  const auto truth = eqsr::upscale(reference, same, small_picture(), composed_target).pixels;
+  const auto found = eqsr::upscale(ctx, net, small_picture(), composed_target).pixels;
   CHECK(near(found, truth, 5e-5));
   std::vector<float> rows;
-  eqsr::upscale_rows(ctx, net, picture(), composed_target, [&](Index, eqsr::Plane<float, 3> band) {
+  eqsr::upscale_rows(ctx, net, small_picture(), composed_target, [&](Index, eqsr::Plane<float, 3> band) {
     rows.insert(rows.end(), band.data(), band.data() + band.size());
   });
   CHECK(same_bits(rows, found));
-  const auto features = eqsr::features_of(ctx, net, picture(), composed_target);
+  const auto features = eqsr::features_of(ctx, net, small_picture(), composed_target);
   CHECK(same_bits(eqsr::upscale(ctx, net, features, composed_target).pixels, found));
   for (int i = 0; i < 3; ++i)
-    CHECK(same_bits(eqsr::upscale(ctx, net, picture(), composed_target).pixels, found));
+    CHECK(same_bits(eqsr::upscale(ctx, net, small_picture(), composed_target).pixels, found));
   CHECK(ctx.graphs().recorded() == 1);
 }
 
@@ -48,7 +48,7 @@ TEST_CASE("cuda composed: views of host memory") {
   Network<Cuda> net;
   fill(net);
   Context<Cuda> ctx;
-  const eqsr::Image low = picture();
+  const eqsr::Image low = small_picture();
   const eqsr::Image high = eqsr::upscale(ctx, net, low, composed_target);
   std::vector<std::uint8_t> expected(high.pixels.size()), found(high.pixels.size());
   eqsr::to_samples(high.pixels.data(), expected.size(), expected.data());
@@ -63,6 +63,6 @@ TEST_CASE("cuda composed: parts of an image are refused with a sentence") {
   eqsr::RowPart part = eqsr::row_part(6, 0, 2);
   part.meet = [](std::span<double>, const std::function<void()>& add) { add(); };
   CHECK(error_of([&] {
-          eqsr::upscale_rows(ctx, net, picture(), composed_target, nullptr, part);
+          eqsr::upscale_rows(ctx, net, small_picture(), composed_target, nullptr, part);
         }).starts_with("bad_argument: This network computes whole images only"));
 }
