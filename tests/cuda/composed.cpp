@@ -33,9 +33,10 @@ TEST_CASE("cuda composed: any network, whole, by rows, from features and replaye
   const auto found = eqsr::upscale(ctx, net, small_picture(), composed_target).pixels;
   CHECK(near(found, truth, 5e-5));
   std::vector<float> rows;
-  eqsr::upscale_rows(ctx, net, small_picture(), composed_target, [&](Index, eqsr::Plane<float, 3> band) {
-    rows.insert(rows.end(), band.data(), band.data() + band.size());
-  });
+  eqsr::upscale_rows(ctx, net, small_picture(), composed_target,
+                     [&](Index, eqsr::Plane<float, 3> band) {
+                       rows.insert(rows.end(), band.data(), band.data() + band.size());
+                     });
   CHECK(same_bits(rows, found));
   const auto features = eqsr::features_of(ctx, net, small_picture(), composed_target);
   CHECK(same_bits(eqsr::upscale(ctx, net, features, composed_target).pixels, found));
