@@ -143,12 +143,12 @@ fresh() {
   rm -rf "$root"
   debootstrap --variant=minbase "$1" "$root" "${EQSR_MIRROR:-http://deb.debian.org/debian}" \
     >"$root.log" || { tail "$root.log"; exit 1; }
-  git clone -q . "$root/eqsr"
+  git clone -q . "$root/root/source"
   cp /etc/resolv.conf "$root/etc"
   mount -t proc proc "$root/proc"
   trap 'umount "$root/proc"' EXIT
   for command in examples/quickstart.sh tests/run.sh; do
-    env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root chroot "$root" bash "/eqsr/$command"
+    env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root chroot "$root" bash "/root/source/$command"
   done
   umount "$root/proc"
   trap - EXIT

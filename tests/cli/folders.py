@@ -110,7 +110,7 @@ class Folders(Folder):
         self.put("p/a.png", width=400, height=400)
         self.run_tool("-i", "p", "-o", "/proc/large", "-s", "8", code=1, words=("/proc/large",))
         self.run_tool("-i", "p/a.png", "-o", "/proc/b.jpg", "-s", "8", code=1, words=("/proc/b.jpg",))
-        run = self.run_tool("-i", "p", "-o", "/sys", "-s", "8", "--progress", "plain", code=1)
+        run = self.run_tool("-i", "p", "-o", "/proc", "-s", "8", "--progress", "plain", code=1)
         self.assertNotIn("%", run.stderr)
 
 

@@ -180,13 +180,13 @@ TEST_CASE("damaged pictures of which no sample is missing: both ways agree, or o
   CHECK(difference(a.picture.image, here(sound).picture.image) == 0);
   CHECK(difference(b.picture.image, tools(sound).picture.image) == 0);
 
-  // Levels a long way from black and white: libjpeg wraps them around.
+  // Levels a long way from black and white: libjpeg wraps them around; stb does not, and refuses
+  // them from 2.28 on.
   std::string loud = bytes_of(folder / "samplings/grey.jpg");
   loud[loud.find("\xff\xdb") + 5] = '\xff';
   const auto [c, d] = ask(loud);
-  CHECK(c.code + d.code == "");
-  CHECK(c.notes.find("far beyond the range") != std::string::npos);
-  CHECK((EQSR_HAS_JPEG ? "" : c.notes) == d.notes);
+  CHECK((c.code == "image_corrupt" || c.notes.find("far beyond the range") != std::string::npos));
+  CHECK(d.code + d.notes == (EQSR_HAS_JPEG ? "" : c.code + c.notes));
 
   // A PNG without the checksum of its data, or with a part of it.
   const std::string head = "\x89PNG\r\n\x1a\n" + chunk("IHDR", "\0\0\0\x10\0\0\0\1\x08\0\0\0\1"s);
