@@ -215,7 +215,8 @@ def main():
             configure.append(f"-DCMAKE_PREFIX_PATH={moved}")
             unknown_component(options, work, moved)
             for file in moved.rglob("*.cmake"):
-                if str(options.source) in file.read_text():
+                # Not within a longer path: a source tree may be called /eqsr.
+                if re.search(rf"(?<![\w}}]){re.escape(str(options.source))}\b", file.read_text()):
                     print(f"{file} holds a path of the source tree")
                     return 1
         call(options.cmake, "-S", here / options.way, "-B", work / "build", *configure)
