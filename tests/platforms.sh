@@ -106,6 +106,7 @@ tools() {
   if [ "$name" = mingw ]; then
     "$@" $common tests/platforms/interrupt.cpp -o "$folder/interrupt.exe"
     tests/platforms/tools.sh "$folder" "$native --compare" "$truth" "$photo"
+    tests/platforms/command_line.py "$folder/upscale.exe"
     return
   fi
   $run "$folder/upscale$suffix" -m "$weights" -s 2.5 --overwrite -i "$photo" -o "$folder/tool.png"
