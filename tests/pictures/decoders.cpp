@@ -185,7 +185,8 @@ TEST_CASE("damaged pictures of which no sample is missing: both ways agree, or o
   std::string loud = bytes_of(folder / "samplings/grey.jpg");
   loud[loud.find("\xff\xdb") + 5] = '\xff';
   const auto [c, d] = ask(loud);
-  CHECK((c.code == "image_corrupt" || c.notes.find("far beyond the range") != std::string::npos));
+  CHECK(c.code == (EQSR_TEST_STB_VERSION >= 28 ? "image_corrupt" : ""));
+  CHECK((c.code != "" || c.notes.find("far beyond the range") != std::string::npos));
   CHECK(d.code + d.notes == (EQSR_HAS_JPEG ? "" : c.code + c.notes));
 
   // A PNG without the checksum of its data, or with a part of it.

@@ -5,7 +5,7 @@
 #include <eqsr/core/view.hpp>     // Index
 
 #include <algorithm>  // min
-#include <concepts>   // same_as
+#include <concepts>   // same_as, integral
 #include <cstdint>    // uint8_t, uintptr_t
 #include <cstdlib>    // abs
 #include <cstring>    // memcpy
@@ -144,8 +144,9 @@ void read_row(const ConstPixels& from, Index y, int channels, float* to) {
       T sample;
       std::memcpy(&sample, row + static_cast<std::size_t>(place) * sizeof(T), sizeof(T));
       *to = to_float(sample);
-      EQSR_EXPECTS(std::isfinite(*to), "nonfinite_input", "The pixel of row ", y, " and column ", x,
-                   " holds a number that is not finite. Give pixels in [0, 1].");
+      if constexpr (!std::integral<T>)
+        EQSR_EXPECTS(std::isfinite(*to), "nonfinite_input", "The pixel of row ", y, " and column ",
+                     x, " holds a number that is not finite. Give pixels in [0, 1].");
       ++to;
     }
 }
