@@ -3,6 +3,7 @@
 
 /// Builds weight files byte by byte, sound ones and broken ones.
 
+#include <eqsr/io/output_file.hpp>
 #include <eqsr/io/weights/state_dict.hpp>
 
 #include <unistd.h>  // getpid
@@ -223,6 +224,18 @@ std::size_t sweep(const std::string& bytes, Check&& check) {
     damaged[bit / 8] = bytes[bit / 8];
   }
   return loaded;
+}
+
+/// The code of the error that opening weights at a path ends with.
+inline std::string path_code(const std::string& path) {
+  return code_of([&] { static_cast<void>(eqsr::StateDict::open(path)); });
+}
+
+/// Writes "new" to a path.
+inline void put(const std::string& path, eqsr::Existing existing) {
+  eqsr::OutputFile file(path, existing);
+  file.write("new", 3);
+  file.commit();
 }
 
 }  // namespace eqsr_test

@@ -10,17 +10,12 @@
 
 using eqsr::Existing;
 using eqsr_test::code_of;
+using eqsr_test::put;
 using eqsr_test::read_file;
 using eqsr_test::TemporaryFolder;
 namespace fs = std::filesystem;
 
 namespace {
-
-void put(const std::string& path, Existing existing) {
-  eqsr::OutputFile file(path, existing);
-  file.write("new", 3);
-  file.commit();
-}
 
 std::size_t files_in(const TemporaryFolder& folder) {
   const fs::directory_iterator all(folder.path(""));

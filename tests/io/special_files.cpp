@@ -19,23 +19,11 @@
 
 using eqsr::Existing;
 using eqsr_test::code_of;
+using eqsr_test::path_code;
+using eqsr_test::put;
 using eqsr_test::read_file;
 using eqsr_test::TemporaryFolder;
 namespace fs = std::filesystem;
-
-namespace {
-
-void put_new(const std::string& path, Existing existing) {
-  eqsr::OutputFile file(path, existing);
-  file.write("new", 3);
-  file.commit();
-}
-
-std::string code_of_weights(const std::string& path) {
-  return code_of([&] { static_cast<void>(eqsr::StateDict::open(path)); });
-}
-
-}  // namespace
 
 TEST_CASE("a link is followed, replaced or kept") {
   const TemporaryFolder folder;
@@ -44,29 +32,29 @@ TEST_CASE("a link is followed, replaced or kept") {
   fs::create_symlink("nowhere", folder.path("dead"));
 
   for (const std::string& path : {link, folder.path("dead")}) {
-    CHECK(code_of([&] { put_new(path, Existing::keep); }) == "file_exists");
+    CHECK(code_of([&] { put(path, Existing::keep); }) == "file_exists");
     CHECK(read_file(file) == "old");
   }
 
-  put_new(link, Existing::replace);
+  put(link, Existing::replace);
   CHECK(read_file(file) == "old");
   CHECK(read_file(link) == "new");
   CHECK_FALSE(fs::is_symlink(link));
   fs::remove(link);
   fs::create_symlink("file", link);
-  put_new(link, Existing::follow);
+  put(link, Existing::follow);
   CHECK(read_file(file) == "new");
   CHECK(fs::is_symlink(link));
   CHECK(std::distance(fs::directory_iterator(folder.path("")), {}) == 3);
 }
 
 TEST_CASE("a pipe or device is written to, but for a result of its own") {
-  put_new("/dev/null", Existing::follow);
-  put_new("/dev/null", Existing::keep);
+  put("/dev/null", Existing::follow);
+  put("/dev/null", Existing::keep);
   const TemporaryFolder folder;
   const std::string pipe = folder.path("pipe");
   REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
-  put_new(pipe, Existing::replace);
+  put(pipe, Existing::replace);
   CHECK(read_file(pipe) == "new");
 }
 
@@ -89,21 +77,21 @@ TEST_CASE("a file never takes the place of the standard descriptors") {
 
 TEST_CASE("weights in what is no plain file are refused at once") {
   const TemporaryFolder folder;
-  CHECK(code_of_weights("/dev/zero") == "not_regular_file");
+  CHECK(path_code("/dev/zero") == "not_regular_file");
   const std::string pipe = folder.path("pipe");
   REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
-  CHECK(code_of_weights(pipe) == "not_regular_file");
+  CHECK(path_code(pipe) == "not_regular_file");
   const std::string name = folder.path("socket");
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   std::strncpy(address.sun_path, name.c_str(), sizeof address.sun_path - 1);
   const int socket = ::socket(AF_UNIX, SOCK_STREAM, 0);
   REQUIRE(::bind(socket, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
-  CHECK(code_of_weights(name) == "not_regular_file");
+  CHECK(path_code(name) == "not_regular_file");
   ::close(socket);
   const std::string secret = folder.write("secret", std::string(600, 'x'));
   std::filesystem::permissions(secret, std::filesystem::perms::none);
-  if (::geteuid() != 0) CHECK(code_of_weights(secret) == "io_error");
+  if (::geteuid() != 0) CHECK(path_code(secret) == "io_error");
 }
 
 TEST_CASE("a full disk leaves the old file") {

@@ -13,9 +13,6 @@ namespace {
 const std::string sound =
     safetensors(R"({"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})", floats({1.5F, -2.0F}));
 
-std::string path_code(const std::string& path) {
-  return code_of([&] { static_cast<void>(eqsr::StateDict::open(path)); });
-}
 std::string sentence(std::string_view bytes) {
   try {
     static_cast<void>(open_bytes(bytes));
