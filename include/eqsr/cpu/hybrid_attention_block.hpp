@@ -9,10 +9,11 @@
 namespace eqsr { inline namespace EQSR_ABI {
 namespace cpu {
 
-/// Heads whose queries, keys and values are projected at once: whole tiles where possible.
+/// Heads whose queries, keys and values are projected at once: whole steps of a product if
+/// possible.
 inline int heads_at_once(const AttentionShape& shape) {
-  constexpr int widest_tile = 64;
-  return (std::min)(shape.heads, widest_tile / std::gcd(widest_tile, 3 * shape.padded_d()));
+  constexpr int most = PackedMatrix::columns_at_once;
+  return (std::min)(shape.heads, most / std::gcd(most, 3 * shape.padded_d()));
 }
 
 /// The packed projections of a block, some heads at a time, and its gathered bias.

@@ -40,6 +40,7 @@ struct Panels {
 
 /// A matrix packed for the tile kernel: panels of 16 columns, each [k][16], padded with zeros.
 struct PackedMatrix {
+  static constexpr int columns_at_once = 64;  ///< that a product goes through with each few rows
   const float* data = nullptr;
   int depth = 0;    ///< k: length of the sums
   int columns = 0;  ///< valid columns
