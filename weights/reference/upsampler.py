@@ -47,10 +47,12 @@ class KrigingFfn(nn.Module):
         self.conv2 = nn.Conv2d(2 * channels, channels, 1)
         self.CA = ChannelAttention(channels)
 
+    def gate(self, means):
+        return F.conv1d(means[:, None], self.CA.conv.weight, padding=self.CA.conv.padding[0])[:, 0]
+
     def forward(self, x):
         y = pointwise(operators.gelu(pointwise(x, self.conv1)), self.conv2)
-        gate = F.conv1d(y.mean((1, 2))[:, None], self.CA.conv.weight, padding=self.CA.conv.padding[0])
-        return y * gate[:, 0, None, None]
+        return y * self.gate(y.mean((1, 2)))[:, None, None]
 
 
 class InvolutionBlock(nn.Module):

@@ -12,10 +12,12 @@ import tempfile
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from torch.autograd import Function
 
 import layers
 import operators
+import upsampler
 
 SOURCES = Path(__file__).with_name("native")
 FLAGS = ["-std=c++20", "-O3", "-march=native", "-ffast-math", "-fopenmp", "-fPIC", "-shared"]
@@ -39,7 +41,7 @@ def build():
 
 
 class Library:
-    """Calls with tensors and numbers; a tensor is passed as the address of its floats."""
+    """Calls with tensors and numbers; a tensor is passed as the address of its floats, None as a null pointer."""
 
     def __init__(self, library):
         self.library = library
@@ -47,34 +49,91 @@ class Library:
     def __call__(self, name, *arguments):
         call = getattr(self.library, name)
         call.restype = None
-        call(*(ctypes.c_void_p(a.data_ptr()) if torch.is_tensor(a) else ctypes.c_int64(a) for a in arguments),
+        call(*(ctypes.c_int64(a) if isinstance(a, int) else ctypes.c_void_p(None if a is None else a.data_ptr()) for a in arguments),
              ctypes.c_int64(torch.get_num_threads()))
 
 
 def plain(*tensors):
-    return [t.float().contiguous() for t in tensors]
+    return [None if t is None else t.float().contiguous() for t in tensors]
+
+
+def like(tensors):
+    return [None if t is None else torch.empty_like(t) for t in tensors]
+
+
+ACTIVATIONS = {"none": 0, "gelu": 1, "relu": 2}  # as in linear.cpp
 
 
 def install():
     """Replaces the operations of the reference network; and lets the C library keep the memory that a step frees."""
-    native = Library(build())
+    library = build()
+    native, lanes = Library(library), library.vector_lanes()
     for option, value in KEPT.items():
         ctypes.CDLL(None).mallopt(option, value)
 
-    class Involution(Function):
+    def fits(*sizes):
+        return all(size % lanes == 0 for size in sizes)
+
+    class Linear(Function):
         @staticmethod
-        def forward(ctx, z, kernel, factor):
-            out = torch.empty_like(z)
-            native("involution_forward", out, z, kernel, factor, *kernel.shape[:4])
-            ctx.save_for_backward(z, kernel, factor)
+        def forward(ctx, x, gain, offset, weight, bias, residual, activation):
+            ctx.sizes = x.numel() // x.shape[-1], weight.shape[1], weight.shape[0], activation
+            out = x.new_empty(*x.shape[:-1], len(weight))
+            native("linear_forward", out, x, gain, offset, weight, bias, residual, *ctx.sizes)
+            ctx.save_for_backward(x, gain, offset, weight, bias)
             return out
 
         @staticmethod
         def backward(ctx, gradient):
-            z, kernel, factor = ctx.saved_tensors
-            out = [torch.empty_like(t) for t in ctx.saved_tensors]
-            native("involution_backward", *out, *plain(gradient), z, kernel, factor, *kernel.shape[:4])
+            gradient, = plain(gradient)
+            x, gain, offset, weight, bias = ctx.saved_tensors
+            out = like(ctx.saved_tensors)
+            native("linear_backward", *out, gradient, x, gain, offset, weight, *ctx.sizes)
+            return *out, gradient if ctx.needs_input_grad[5] else None, None
+
+    class Involution(Function):
+        @staticmethod
+        def forward(ctx, z, hidden, weight, bias, factor):
+            ctx.sizes = *z.shape[:3], z.shape[3] // 8, hidden.shape[3]
+            out = torch.empty_like(z)
+            native("involution_forward", out, z, hidden, weight, bias, factor, *ctx.sizes)
+            ctx.save_for_backward(z, hidden, weight, bias, factor)
+            return out
+
+        @staticmethod
+        def backward(ctx, gradient):
+            out = like(ctx.saved_tensors)
+            native("involution_backward", *out, *plain(gradient), *ctx.saved_tensors, *ctx.sizes)
             return tuple(out)
+
+    class Gated(Function):
+        """residual + gate(means of y) y, perhaps relu of it; `parameters` are those of `gate`."""
+
+        @staticmethod
+        def forward(ctx, y, residual, relu, gate, *parameters):
+            ctx.sizes = y.shape[0], y[0].numel() // y.shape[-1], y.shape[-1]
+            means, out = y.new_empty(y.shape[0], y.shape[-1]), torch.empty_like(y)
+            native("channel_means", means, y, *ctx.sizes)
+            with torch.enable_grad():
+                means.requires_grad_()
+                value = gate(means)
+            ctx.gate = [means, *parameters], value
+            value, = plain(value.detach())
+            native("gated_forward", out, y, value, residual, int(relu), *ctx.sizes)
+            ctx.save_for_backward(y, value, out if relu else None)
+            return out
+
+        @staticmethod
+        def backward(ctx, gradient):
+            gradient, = plain(gradient)
+            y, value, out = ctx.saved_tensors
+            dresidual = gradient if out is None else torch.empty_like(gradient)
+            dvalue, dy = torch.empty_like(value), torch.empty_like(y)
+            native("gate_backward", dvalue, dresidual, gradient, y, out, *ctx.sizes)
+            inputs, result = ctx.gate
+            dmeans, *dparameters = torch.autograd.grad(result, inputs, dvalue.to(result.dtype))
+            native("gated_backward", dy, dresidual, value, *plain(dmeans), *ctx.sizes)
+            return dy, dresidual if ctx.needs_input_grad[1] else None, None, None, *dparameters
 
     class Gelu(Function):
         @staticmethod
@@ -111,7 +170,7 @@ def install():
             heads, queries, keys = bias.shape
             ctx.sizes = b, h, w, heads, c // (3 * heads), window, outer, shift
             out = qkv.new_empty(b, h, w, c // 3)
-            kept = qkv.new_empty(b * (h // window) * (w // window), heads, queries, -(-keys // 8) * 8)
+            kept = qkv.new_empty(b * (h // window) * (w // window), heads, queries, -(-keys // lanes) * lanes)
             native("attention_forward", out, kept, qkv, bias, *ctx.sizes)
             ctx.save_for_backward(qkv, bias, kept)
             return out
@@ -123,22 +182,63 @@ def install():
             native("attention_backward", *out, *plain(gradient), qkv, kept, *ctx.sizes)
             return *out, None, None, None
 
-    def attend(y, qkv, proj, table, index, window, outer, shift):
-        bias = layers.table_bias(table, index, window ** 2, outer ** 2)[0]
-        return proj(Attention.apply(*plain(qkv(y), bias), window, outer, shift))
+    def linear(x, module, norm=None, activation="none", residual=None):
+        """A 1x1 layer of activation(norm(x)), added to a residual."""
+        weight = module.weight.flatten(1)
+        if fits(*weight.shape):
+            gain, offset = (norm.weight, norm.bias) if norm else (None, None)
+            return Linear.apply(*plain(x, gain, offset, weight, module.bias, residual), ACTIVATIONS[activation])
+        x = operators.layer_norm(x, norm) if norm else x
+        x = {"none": lambda v: v, "gelu": operators.gelu, "relu": torch.relu}[activation](x)
+        y = F.linear(x, weight, module.bias)
+        return y if residual is None else residual + y
 
-    def hab(block, y, plane):
-        a, m = block.attn, block.window
-        return attend(y, a.qkv, a.proj, a.relative_position_bias_table, plane["bias_index"], m, m, block.shift)
+    def gated(y, gate, parameters, residual=None, relu=False):
+        if fits(y.shape[-1]):
+            return Gated.apply(*plain(y, residual), relu, gate, *parameters)
+        y = y * gate(y.mean((1, 2)))[:, None, None]
+        y = y if residual is None else residual + y
+        return torch.relu(y) if relu else y
 
-    def ocab(block, y, plane):
-        return attend(y, block.qkv, block.proj, block.relative_position_bias_table, plane["overlap_bias_index"],
-                      block.window, block.outer, 0)
+    def attend(owner, x, norm, index, window, outer, shift):
+        """x and the attention of its norm, whose layers `owner` holds."""
+        bias = layers.table_bias(owner.relative_position_bias_table, index, window ** 2, outer ** 2)[0]
+        return linear(Attention.apply(*plain(linear(x, owner.qkv, norm), bias), window, outer, shift), owner.proj, residual=x)
 
-    layers.Hab.attend, layers.Ocab.attend = hab, ocab
-    operators.involution = lambda z, kernel, factor: Involution.apply(
-        *plain(z.unflatten(-1, (-1, 8)), kernel, factor)).flatten(3)
+    def perceptron(block, x):
+        return linear(linear(x, block.mlp.fc1, block.norm2), block.mlp.fc2, activation="gelu", residual=x)
+
+    def hab(block, x, plane):
+        m = block.window
+        return perceptron(block, attend(block.attn, x, block.norm1, plane["bias_index"], m, m, block.shift))
+
+    def ocab(block, x, plane):
+        return perceptron(block, attend(block, x, block.norm1, plane["overlap_bias_index"], block.window, block.outer, 0))
+
+    def feature_extractor(block, x, style):
+        a = linear(x, block.net1)
+        b = a + block.net2(operators.gelu(operators.layer_norm(a, block.norm1[0])), style)
+        y = operators.gelu(operators.layer_norm(b, block.norm2[0]))
+        excitation = block.net3[0].gate
+        return linear(gated(y, excitation, excitation.parameters()), block.net3[1], residual=b)
+
+    def involve(module, z, factor):
+        hidden, last = layers.conv3x3(z, module.seblock[0].weight, module.seblock[0].bias), module.seblock[2]
+        if fits(z.shape[-1], hidden.shape[-1]):
+            return Involution.apply(*plain(z, hidden, last.weight.flatten(1), last.bias, factor))
+        kernel = layers.pointwise(torch.relu(hidden), last).unflatten(-1, (-1, 9))
+        return operators.involution(z, kernel, factor)
+
+    def involution_block(block, x, factor):
+        """With the relu that follows it."""
+        v = involve(block.attn, linear(x, block.conv1, block.norm1.body), factor)
+        x, ffn = linear(v, block.conv2, residual=x), block.ffn
+        y = linear(linear(x, ffn.conv1, block.norm2.body), ffn.conv2, activation="gelu")
+        return gated(y, ffn.gate, ffn.CA.parameters(), residual=x, relu=True)
+
+    layers.Hab.forward, layers.Ocab.forward, layers.ModMbConv.forward = hab, ocab, feature_extractor
+    upsampler.InvolutionBlock.forward = involution_block
     gelu, norm = operators.gelu, operators.layer_norm
-    operators.gelu = lambda x: Gelu.apply(*plain(x)) if x.numel() % 8 == 0 else gelu(x)
+    operators.gelu = lambda x: Gelu.apply(*plain(x)) if fits(x.numel()) else gelu(x)
     operators.layer_norm = lambda x, module: (LayerNorm.apply(*plain(x, module.weight, module.bias))
-                                              if x.shape[-1] % 8 == 0 else norm(x, module))
+                                              if fits(x.shape[-1]) else norm(x, module))

@@ -14,7 +14,9 @@ On several GPUs: torchrun --nproc-per-node N train.py ... --mode bfloat16-1-eage
 """
 
 import argparse
+import atexit
 import datetime
+import gc
 import json
 import os
 import signal
@@ -25,10 +27,12 @@ from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
-import torch
-import torch.distributed as dist
-from safetensors import safe_open
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # NumPy's threads, which wait at work, would slow PyTorch's
+
+import numpy as np  # noqa: E402
+import torch  # noqa: E402
+import torch.distributed as dist  # noqa: E402
+from safetensors import safe_open  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "reference"))
@@ -307,6 +311,8 @@ def main():
         native.install()
     trainer = Trainer(stage, args, mode)
     load(trainer, args)
+    gc.freeze()  # what is there by now stays, and need not be searched for garbage at each step
+    atexit.register(gc.unfreeze)
     if args.trial:
         seconds = trainer.trial(args.work, args.trial)
         if trainer.rank == 0:  # the others write to the same file at the same time

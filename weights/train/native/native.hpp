@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What native.py calls: each operation and its gradients in one pass each, on contiguous float32 arrays. Results need not be
-// initialised. Every sum is taken in an order that depends on the number of threads alone.
+// What native.py calls: each operation and its gradients in one pass each, on contiguous float32
+// arrays. Results need not be initialised. Every sum is taken in an order that depends on the
+// number of threads alone.
 #pragma once
 #include <algorithm>
 #include <cmath>
@@ -10,7 +11,7 @@
 // Shares [0, n) out: use(begin, end) on each of `threads` threads.
 template <class Use>
 void parallel(int64_t n, int64_t threads, Use use) {
-    threads = std::max<int64_t>(1, std::min(threads, n));
+  threads = std::max<int64_t>(1, std::min(threads, n));
 #pragma omp parallel for num_threads(threads) if (threads > 1)
-    for (int64_t t = 0; t < threads; ++t) use(n * t / threads, n * (t + 1) / threads);
+  for (int64_t t = 0; t < threads; ++t) use(n * t / threads, n * (t + 1) / threads);
 }

@@ -1,80 +1,139 @@
 // SPDX-License-Identifier: Apache-2.0
-// Eight floats at a time, and products of matrices so small that a library's call costs more.
+// As many floats at a time as the processor's vectors hold, and products of matrices so small that
+// a library's call costs more.
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 
-typedef float v8 __attribute__((vector_size(32)));
-typedef int32_t i8 __attribute__((vector_size(32)));
+#ifdef __AVX512F__
+constexpr int lanes = 16, accumulators = 24, widest = 4;  // of 32 registers
+#else
+constexpr int lanes = 8, accumulators = 12, widest = 3;  // of 16 registers
+#endif
 
-inline v8 load(const float* p) {
-    v8 v;
-    std::memcpy(&v, p, sizeof v);
-    return v;
+typedef float vec __attribute__((vector_size(4 * lanes)));
+typedef int32_t ivec __attribute__((vector_size(4 * lanes)));
+
+inline vec load(const float* p) {
+  vec v;
+  std::memcpy(&v, p, sizeof v);
+  return v;
 }
-inline void store(float* p, v8 v) { std::memcpy(p, &v, sizeof v); }
-inline v8 all(float x) { return v8{} + x; }
-inline v8 larger(v8 a, v8 b) { return a > b ? a : b; }
-template <class Fold>
-inline float fold(v8 v, Fold use) {
-    v = use(v, __builtin_shuffle(v, i8{4, 5, 6, 7, 0, 1, 2, 3}));
-    v = use(v, __builtin_shuffle(v, i8{2, 3, 0, 1, 6, 7, 4, 5}));
-    return use(v, __builtin_shuffle(v, i8{1, 0, 3, 2, 5, 4, 7, 6}))[0];
+inline void store(float* p, vec v) { std::memcpy(p, &v, sizeof v); }
+inline vec all(float x) { return vec{} + x; }
+inline vec larger(vec a, vec b) { return a > b ? a : b; }
+template <int Distance = lanes / 2, class Fold>
+inline float fold(vec v, Fold use) {
+  ivec from;
+  for (int i = 0; i < lanes; ++i) from[i] = (i + Distance) % lanes;
+  v = use(v, __builtin_shuffle(v, from));
+  if constexpr (Distance > 1) return fold<Distance / 2>(v, use);
+  return v[0];
 }
-inline float sum(v8 v) { return fold(v, [](v8 a, v8 b) { return a + b; }); }
-inline float largest(v8 v) { return fold(v, larger); }
+inline float sum(vec v) {
+  return fold(v, [](vec a, vec b) { return a + b; });
+}
+inline float largest(vec v) { return fold(v, larger); }
+
+inline int64_t padded(int64_t n) { return (n + lanes - 1) / lanes * lanes; }
 
 // exp(x) of x <= 0 with a relative error of 1e-7; below -87 it stays at exp(-87).
-inline v8 exp_nonpositive(v8 x) {
-    x = larger(x, all(-87.f));
-    const i8 n = __builtin_convertvector(x * 1.44269504f - 0.5f, i8);
-    const v8 whole = __builtin_convertvector(n, v8);
-    const v8 r = (x - whole * 0.693359375f) + whole * 2.12194440e-4f;
-    v8 p = r * 1.9875691500e-4f + 1.3981999507e-3f;
-    p = p * r + 8.3334519073e-3f;
-    p = p * r + 4.1665795894e-2f;
-    p = p * r + 1.6666665459e-1f;
-    p = p * r + 5.0000001201e-1f;
-    const i8 power = (n + 127) << 23;
-    v8 two;
-    std::memcpy(&two, &power, sizeof two);
-    return (p * r * r + r + 1.f) * two;
+inline vec exp_nonpositive(vec x) {
+  x = larger(x, all(-87.f));
+  const ivec n = __builtin_convertvector(x * 1.44269504f - 0.5f, ivec);
+  const vec whole = __builtin_convertvector(n, vec);
+  const vec r = (x - whole * 0.693359375f) + whole * 2.12194440e-4f;
+  vec p = r * 1.9875691500e-4f + 1.3981999507e-3f;
+  p = p * r + 8.3334519073e-3f;
+  p = p * r + 4.1665795894e-2f;
+  p = p * r + 1.6666665459e-1f;
+  p = p * r + 5.0000001201e-1f;
+  const ivec power = (n + 127) << 23;
+  vec two;
+  std::memcpy(&two, &power, sizeof two);
+  return (p * r * r + r + 1.f) * two;
 }
 
-// A matrix inside an array: element (row, column) is p[row * down + column * right].
-struct View {
-    const float* p;
-    int64_t down, right;
+// The normal distribution's function at x, and its density times sqrt(2 pi), by Abramowitz and
+// Stegun's 7.1.26: the absolute error is 1e-7. GELU is x normal(x), its slope normal(x) + x
+// density(x).
+inline vec normal(vec x, vec& bell) {
+  const vec size = larger(x, -x);
+  bell = exp_nonpositive(x * x * -0.5f);
+  const vec t = 1.f / (size * 0.23164189f + 1.f);  // 0.3275911 / sqrt(2)
+  vec p = t * 0.5307027145f - 0.7265760135f;       // half of the coefficients
+  p = p * t + 0.7107068705f;
+  p = p * t - 0.142248368f;
+  p = p * t + 0.127414796f;
+  const vec tail = p * t * bell;
+  return x > 0.f ? 1.f - tail : tail;
+}
+
+// A matrix inside an array, by its rows or, transposed, by its columns, which lie `ld` apart.
+struct Rows {
+  const float* p;
+  int64_t ld;
+  const float& operator()(int64_t row, int64_t column) const { return p[row * ld + column]; }
+  Rows from(int64_t row) const { return {p + row * ld, ld}; }
+};
+struct Columns {
+  const float* p;
+  int64_t ld;
+  const float& operator()(int64_t row, int64_t column) const { return p[column * ld + row]; }
+  Columns from(int64_t row) const { return {p + row, ld}; }
 };
 
-template <int R, int V>
-inline void product_tile(View a, const float* b, int64_t ldb, int64_t depth, float* c, int64_t ldc, bool add) {
-    v8 sums[R][V] = {};
-    for (int64_t k = 0; k < depth; ++k)
-        for (int v = 0; v < V; ++v) {
-            const v8 right = load(b + k * ldb + 8 * v);
-            for (int r = 0; r < R; ++r) sums[r][v] += a.p[r * a.down + k * a.right] * right;
-        }
+template <int R, int V, class Left>
+inline void product_tile(Left a, const float* b, int64_t ldb, int64_t depth, float* c, int64_t ldc,
+                         bool add) {
+  vec sums[R][V];  // whole loops unrolled, or it would be kept in memory
+#pragma GCC unroll 8
+  for (int r = 0; r < R; ++r)
+#pragma GCC unroll 4
+    for (int v = 0; v < V; ++v) sums[r][v] = add ? load(c + r * ldc + lanes * v) : vec{};
+  for (int64_t k = 0; k < depth; ++k) {
+    vec right[V];
+#pragma GCC unroll 4
+    for (int v = 0; v < V; ++v) right[v] = load(b + k * ldb + lanes * v);
+#pragma GCC unroll 8
     for (int r = 0; r < R; ++r)
-        for (int v = 0; v < V; ++v) {
-            float* to = c + r * ldc + 8 * v;
-            store(to, add ? load(to) + sums[r][v] : sums[r][v]);
-        }
+#pragma GCC unroll 4
+      for (int v = 0; v < V; ++v) sums[r][v] += a(r, k) * right[v];
+  }
+#pragma GCC unroll 8
+  for (int r = 0; r < R; ++r)
+#pragma GCC unroll 4
+    for (int v = 0; v < V; ++v) store(c + r * ldc + lanes * v, sums[r][v]);
 }
 
-template <int R>
-inline void product_rows(View a, const float* b, int64_t ldb, int64_t columns, int64_t depth, float* c, int64_t ldc, bool add) {
-    int64_t n = 0;
-    for (; n + 16 <= columns; n += 16) product_tile<R, 2>(a, b + n, ldb, depth, c + n, ldc, add);
-    for (; n < columns; n += 8) product_tile<R, 1>(a, b + n, ldb, depth, c + n, ldc, add);
+template <int V, class Left>
+inline void product_panel(Left a, const float* b, int64_t ldb, int64_t rows, int64_t depth,
+                          float* c, int64_t ldc, bool add) {
+  constexpr int R = std::min(8, accumulators / V);
+  int64_t r = 0;
+  for (; r + R <= rows; r += R) product_tile<R, V>(a.from(r), b, ldb, depth, c + r * ldc, ldc, add);
+  for (; r + 2 <= rows; r += 2) product_tile<2, V>(a.from(r), b, ldb, depth, c + r * ldc, ldc, add);
+  for (; r < rows; ++r) product_tile<1, V>(a.from(r), b, ldb, depth, c + r * ldc, ldc, add);
 }
 
-// c[rows][columns] = or += a[rows][depth] b[depth][columns]; columns is a multiple of 8.
-inline void product(View a, const float* b, int64_t ldb, int64_t rows, int64_t columns, int64_t depth, float* c, int64_t ldc,
-                    bool add = false) {
-    int64_t r = 0;
-    for (; r + 4 <= rows; r += 4)
-        product_rows<4>({a.p + r * a.down, a.down, a.right}, b, ldb, columns, depth, c + r * ldc, ldc, add);
-    for (; r < rows; ++r)
-        product_rows<1>({a.p + r * a.down, a.down, a.right}, b, ldb, columns, depth, c + r * ldc, ldc, add);
+// c[rows][columns] = or += a[rows][depth] b[depth][columns]; columns is a multiple of `lanes`.
+template <class Left>
+inline void product(Left a, const float* b, int64_t ldb, int64_t rows, int64_t columns,
+                    int64_t depth, float* c, int64_t ldc, bool add = false) {
+  for (int64_t n = 0; n < columns;) {
+    const int64_t left = (columns - n) / lanes, width = left % widest == 0 ? widest
+                                                        : left % 3 == 0    ? 3
+                                                        : left > 1         ? 2
+                                                                           : 1;
+    if (width == widest)
+      product_panel<widest>(a, b + n, ldb, rows, depth, c + n, ldc, add);
+    else if (width == 3)
+      product_panel<3>(a, b + n, ldb, rows, depth, c + n, ldc, add);
+    else if (width == 2)
+      product_panel<2>(a, b + n, ldb, rows, depth, c + n, ldc, add);
+    else
+      product_panel<1>(a, b + n, ldb, rows, depth, c + n, ldc, add);
+    n += width * lanes;
+  }
 }
