@@ -61,8 +61,8 @@ EVERYWHERE = {
     "--max-memory": "1G", "--band-height": "8", "--progress": "plain", "--verbose": None,
     "--scale": "2", "--size": "8x8", "--width": "8", "--height": "8",
 }
-# These say the mode, come in pairs, or end the program.
-APART = {"--input", "--output", "--raw", "--help", "--version", "--scale-x", "--scale-y"}
+# These say the mode, come in pairs, end the program, or exclude --weights.
+APART = {"--input", "--output", "--raw", "--help", "--version", "--scale-x", "--scale-y", "--network"}
 
 
 class Effects(unittest.TestCase):

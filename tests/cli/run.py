@@ -122,6 +122,15 @@ class Cli(unittest.TestCase):
         self.expect(0, *given, renamed, "--sha256", digest)
         self.expect(3, *given, renamed, "--sha256", digest[::-1], words="SHA-256")
 
+    def test_network(self):
+        given = ("-i", self.photo, "-o", self.out)
+        self.expect(0, *given)
+        wanted = self.out.read_bytes()
+        self.expect(0, *given, "-n", "lite", "--overwrite")
+        self.assertEqual(self.out.read_bytes(), wanted)
+        self.expect(2, *given, "--network", "large", words=("\"large\"", "lite"))
+        self.expect(2, *given, "-n", "lite", "-m", WEIGHTS)
+
     def test_found_from_any_folder(self):
         self.expect(0, "-i", "photo.png", "-o", "out.png", cwd=self.folder)
 

@@ -71,6 +71,9 @@ class Evaluate(unittest.TestCase):
                       [self.set, "--sweep", "1:2:0.5", "-s", "2"], [self.set, "-o", "table.doc"]):
             self.assertTrue(self.run_tool(*wrong, code=2).stderr.strip(), wrong)
         self.run_tool(self.set, "-m", "none.safetensors", code=3)
+        self.run_tool(self.set, "-n", "large", code=2, words=("\"large\"", "lite"))
+        self.run_tool(self.set, "-n", "lite", "-m", "none.safetensors", code=2)
+        self.run_tool(self.set, "--no-network", "-n", "lite", code=2)
 
     def test_commands_of_help_and_document(self):
         for name in ("Set5", "Set14"):

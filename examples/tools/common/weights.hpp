@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <map>
 #include <string>
 
 #include "common/names.hpp"
@@ -15,24 +16,39 @@
 /// Which weights, and which of the compiled networks they belong to.
 namespace tool {
 
-inline constexpr const char* shipped_weights = "eqsr-lite.safetensors";
-
-/// The shipped weights: beside the installed tool in ../share/eqsr/weights, or in the folder
-/// `weights` of the source tree that the build folder lies in. Never the working directory.
-inline Path find_shipped_weights() {
+/// The shipped networks that are found, by name: `lite` is eqsr-lite.safetensors. They lie beside
+/// the installed tool in ../share/eqsr/weights, or in the folder `weights` of the source tree that
+/// the build folder lies in; never in the working directory.
+inline std::map<std::string, Path> shipped_networks() {
   namespace fs = std::filesystem;
+  const std::string before = "eqsr-", behind = ".safetensors";
+  std::map<std::string, Path> found;
   std::error_code error;
   const fs::path program = program_file();
   for (fs::path folder = program.parent_path(); !folder.empty(); folder = folder.parent_path()) {
     for (const char* place : {"share/eqsr/weights", "weights"}) {
-      const fs::path candidate = folder / place / shipped_weights;
-      if (fs::is_regular_file(candidate, error)) return candidate;
+      for (const fs::directory_entry& entry : fs::directory_iterator(folder / place, error)) {
+        const std::u8string utf8 = entry.path().filename().u8string();
+        const std::string name(utf8.begin(), utf8.end());
+        if (name.size() > before.size() + behind.size() && name.starts_with(before) &&
+            name.ends_with(behind) && entry.is_regular_file(error))
+          found[name.substr(before.size(), name.size() - before.size() - behind.size())] =
+              Path(entry.path());
+      }
+      if (!found.empty()) return found;
     }
     if (folder == folder.root_path()) break;
   }
-  throw eqsr::Error("io_error", "The shipped weights " + std::string(shipped_weights) +
-                                    " were not found near the program. Name a file with "
-                                    "--weights.");
+  return found;
+}
+
+/// The file of a shipped network.
+inline Path shipped_network(const std::string& name) {
+  const std::map<std::string, Path> found = shipped_networks();
+  if (const auto at = found.find(name); at != found.end()) return at->second;
+  throw eqsr::Error("io_error", "The shipped weights eqsr-" + name +
+                                    ".safetensors were not found near the program. Name a file "
+                                    "with --weights.");
 }
 
 /// The first sizes that tell networks apart, as the tensors of a file state them.

@@ -248,7 +248,7 @@ int run(EvaluateOptions options) {
   bool loaded = false;
   try {
     const std::string path =
-        (options.weights.empty() ? find_shipped_weights() : options.weights).string();
+        (options.weights.empty() ? shipped_network(options.network) : options.weights).string();
     return with_configuration(eqsr::StateDict::open(path), path, [&]<eqsr::Config config>() {
       const auto net = eqsr::load<config>(ctx, path, {.on_note = note_about_weights});
       loaded = true;

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "common/network_option.hpp"
 #include "common/output_plan.hpp"
 #include "common/path.hpp"
 #include "common/text.hpp"
@@ -30,6 +31,7 @@ struct EvaluateOptions {
   bool grey_as_rgb = false, no_network = false, sweep = false, quiet = false;
   int threads = 0;
   Path weights, save_inputs, save_results, plot;
+  std::string network = "lite";
   IfThere if_there = IfThere::refuse;
   std::string format = "text";
   std::vector<Path> outputs;
@@ -153,7 +155,8 @@ inline std::optional<int> parse(int argc, char** argv, EvaluateOptions& options)
   app.add_flag("--grey-as-rgb", options.grey_as_rgb,
                "Measure the Y of one-channel pictures like that of coloured ones (+1.32 dB)");
   auto* m = app.add_option("-m,--weights", options.weights,
-                           "A .safetensors or .pth file; the shipped one if not given");
+                           "A .safetensors or .pth file; a shipped one if not given");
+  auto* n = add_network_option(app, options.network, m);
   app.add_option("-f,--format", options.format, "What is printed: text, csv, json or markdown")
       ->check(CLI::IsMember(format_names()));
   app.add_option("-o,--output", options.outputs, "Also write .txt, .csv, .json or .md files")
@@ -171,7 +174,7 @@ inline std::optional<int> parse(int argc, char** argv, EvaluateOptions& options)
   app.add_flag("--overwrite", overwrites, "Replace tables, curves and pictures that are there");
   auto* j = app.add_option("-j,--threads", options.threads, "Threads; 0 takes every core")
                 ->check(CLI::Range(0, 4096));
-  app.add_flag("--no-network", options.no_network, "Bicubic interpolation only")->excludes(m, j);
+  app.add_flag("--no-network", options.no_network, "Bicubic interpolation only")->excludes(m, n, j);
   app.add_flag("-q,--quiet", options.quiet, "No progress");
 
   std::string about =

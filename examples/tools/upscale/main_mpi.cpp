@@ -210,7 +210,7 @@ int run(Options options, int rank, int ranks) {
                                                    : std::max(1, cores / neighbours));
   restrict_isa(ctx);
   const std::string path =
-      (options.weights.empty() ? find_shipped_weights() : options.weights).string();
+      (options.weights.empty() ? shipped_network(options.network) : options.weights).string();
   const auto upscaler = open_on_cpu(ctx, options, path);
   if (rank == 0) prepare(all.plan);
   return share_out(*upscaler, options, jobs, rank, ranks);

@@ -44,7 +44,7 @@ inline std::vector<std::unique_ptr<Upscaler>> open(eqsr::Context<eqsr::Cpu>& ctx
                    "\". Build it where nvcc is, or leave out --device.");
 #endif
   const std::string path =
-      (options.weights.empty() ? find_shipped_weights() : options.weights).string();
+      (options.weights.empty() ? shipped_network(options.network) : options.weights).string();
   std::vector<std::unique_ptr<Upscaler>> upscalers;
 #if defined(EQSR_TOOL_CUDA)
   for (const int device : cuda)

@@ -17,6 +17,7 @@
 #include "common/decimal_comma.hpp"
 #include "common/formats.hpp"
 #include "common/memory.hpp"
+#include "common/network_option.hpp"
 #include "common/output_plan.hpp"
 #include "common/path.hpp"
 #include "common/picture/libraries.hpp"
@@ -46,7 +47,7 @@ struct Options {
   std::vector<Wish> wishes;
   int width = 0, height = 0;  ///< with one of them the other follows from the picture
   int threads = 0;
-  std::string encoding, device = "cpu", precision, format = "png", sha256;
+  std::string network = "lite", encoding, device = "cpu", precision, format = "png", sha256;
   eqsr::Alpha alpha = eqsr::Alpha::network;
   std::optional<int> quality;  ///< of JPEG, 95 if not given; of WebP, which else loses nothing
   int bits = 0;                ///< a sample of PNG; 0: as in the input
@@ -242,8 +243,9 @@ inline std::optional<int> parse(int argc, char** argv, Options& options,
   sx->needs(sy);
   sy->needs(sx);
 
-  app.add_option("-m,--weights", options.weights,
-                 "A .safetensors or .pth file; the shipped one if not given");
+  auto* m = app.add_option("-m,--weights", options.weights,
+                           "A .safetensors or .pth file; a shipped one if not given");
+  add_network_option(app, options.network, m);
   app.add_option("--sha256", options.sha256, "What the weights' SHA-256 must be");
   const std::map<std::string, eqsr::Alpha> alphas{{"network", eqsr::Alpha::network},
                                                   {"bicubic", eqsr::Alpha::bicubic},
