@@ -5,8 +5,8 @@
 #include "support/contexts.hpp"
 #include "support/meeting.hpp"
 #include "support/module.hpp"
+#include "support/stop.hpp"
 
-#include <stop_token>
 #include <thread>
 
 using namespace eqsr_test;
@@ -167,7 +167,7 @@ TEST_CASE("composed: progress from 0 to 1, a stop is obeyed") {
   CHECK(std::is_sorted(done.begin(), done.end()));
   CHECK(done.size() > 10);
   CHECK(done.back() == 1);
-  std::stop_source source;
+  StopSource source;
   ctx.stop = source.get_token();
   source.request_stop();
   CHECK(error_of([&] {

@@ -5,10 +5,10 @@
 
 #include "support/contexts.hpp"
 #include "support/module.hpp"
+#include "support/stop.hpp"
 #include "tiny.hpp"
 
 #include <chrono>
-#include <stop_token>
 #include <thread>
 
 using namespace eqsr_test;
@@ -29,15 +29,14 @@ const eqsr::Net<eqsr::tiny, Cpu>& shared_net() {
 TEST_CASE("threads: one constant network, several callers, each with a context of its own") {
   const eqsr::Image image = input_image(9, 14);
   std::vector<std::vector<float>> results(4);
-  {
-    std::vector<std::jthread> callers;  // the first calls pack the parameters, all at once
-    for (std::size_t i = 0; i < results.size(); ++i)
-      callers.emplace_back([&, i] {
-        eqsr::Context<Cpu> ctx(1 + int(i) % 3);
-        ctx.storage = i % 2 ? eqsr::Storage::none : eqsr::Storage::both;
-        results[i] = eqsr::upscale(ctx, shared_net(), image, {.scale = 2.5}).pixels;
-      });
-  }
+  std::vector<std::thread> callers;  // the first calls pack the parameters, all at once
+  for (std::size_t i = 0; i < results.size(); ++i)
+    callers.emplace_back([&, i] {
+      eqsr::Context<Cpu> ctx(1 + int(i) % 3);
+      ctx.storage = i % 2 ? eqsr::Storage::none : eqsr::Storage::both;
+      results[i] = eqsr::upscale(ctx, shared_net(), image, {.scale = 2.5}).pixels;
+    });
+  for (std::thread& caller : callers) caller.join();
   for (const auto& result : results) CHECK(same_bits(result, results[0]));
 }
 
@@ -47,20 +46,18 @@ TEST_CASE("threads: a stop from another thread ends a call soon, and the call ca
   const auto truth = eqsr::upscale(ctx, shared_net(), image, {.scale = 2}).pixels;
   for (const int milliseconds : {0, 3, 20, 60}) {
     CAPTURE(milliseconds);
-    std::stop_source source;
+    StopSource source;
     ctx.stop = source.get_token();
     double done = 0;
     ctx.on_progress = [&](double share, std::string_view) { done = share; };
-    std::string what;
-    {
-      std::jthread other([&] {
-        std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds));
-        source.request_stop();
-      });
-      what = error_of([&] {  // takes many seconds if nobody stops it
-        (void)eqsr::upscale(ctx, shared_net(), image, {.height = 3000, .width = 3000});
-      });
-    }
+    std::thread other([&] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds));
+      source.request_stop();
+    });
+    const std::string what = error_of([&] {  // takes many seconds if nobody stops it
+      (void)eqsr::upscale(ctx, shared_net(), image, {.height = 3000, .width = 3000});
+    });
+    other.join();
     CHECK(what.starts_with("cancelled: "));
     CHECK(done < 0.9);
     ctx.stop = {};

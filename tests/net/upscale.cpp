@@ -4,9 +4,8 @@
 #include "support/contexts.hpp"
 #include "support/golden.hpp"
 #include "support/sanitized.hpp"
+#include "support/stop.hpp"
 #include "tiny.hpp"
-
-#include <stop_token>
 
 using namespace eqsr_test;
 using eqsr::Cpu;
@@ -113,7 +112,7 @@ TEST_CASE("upscale: progress grows, a stop is obeyed, and everything works after
   CHECK(last == 1);
   CHECK(calls >= 4);
 
-  std::stop_source source;
+  StopSource source;
   ctx.stop = source.get_token();
   ctx.on_progress = [&](double, std::string_view) { source.request_stop(); };
   CHECK(starts(error_of([&] { (void)eqsr::upscale(ctx, net, input_image(9, 9), {.scale = 2}); }),
