@@ -125,6 +125,12 @@ TEST_CASE("headers that are none") {
     CHECK(code_of(with_header(big32(size) + big32(1) + "\x08\0\0\0\0"s)) == "image_limit");
     CHECK(code_of(with_header(big32(1) + big32(size) + "\x08\0\0\0\0"s)) == "image_limit");
   }
+  // Eight bytes for each of these pixels are few if they are counted in 32 bits.
+  const std::string many = with_header(big32(65535) + big32(32769) + "\x10\6\0\0\0"s);
+  eqsr::ReadOptions any;
+  any.max_pixels = SIZE_MAX;
+  CHECK_THROWS_WITH_AS((void)eqsr::decode_picture(many, any), doctest::Contains("2 GiB of samples"),
+                       eqsr::Error);
   const std::string wide = png(65536, 1, 1, 0, std::string(8193, '\0'));
   CHECK_THROWS_WITH_AS((void)eqsr::decode_picture(wide), doctest::Contains("65535 a side"),
                        eqsr::Error);

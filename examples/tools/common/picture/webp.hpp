@@ -75,7 +75,8 @@ class WebpParts final : public eqsr::PictureDecoder {
 
   /// The samples, and what libwebp decodes with (an animation: the canvas twice).
   [[nodiscard]] std::size_t memory(const eqsr::PictureHeader& header, int) const override {
-    return std::size_t{header.width} * header.height * 16 + (std::size_t{1} << 20);
+    const auto pixels = eqsr::saturated_product(std::size_t{header.width}, header.height);
+    return eqsr::saturated_sum(eqsr::saturated_product(pixels, 16), std::size_t{1} << 20);
   }
   [[nodiscard]] eqsr::Image decode(const eqsr::CheckedPicture& picture) const override {
     const std::vector<std::uint8_t> samples = decode(static_cast<std::size_t>(picture.channels));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <eqsr/core/function_ref.hpp>  // FunctionRef
-#include <eqsr/core/math.hpp>          // ceil_div
+#include <eqsr/core/math.hpp>          // ceil_div, saturated_product, saturated_sum
 #include <eqsr/io/picture/header.hpp>
 #include <eqsr/io/picture/png_filter.hpp>  // png_guesses
 #include <eqsr/io/picture/stb.hpp>         // inflate
@@ -312,7 +312,8 @@ class PngWalk : public ImageBytes {
 
   [[nodiscard, gnu::cold]] std::size_t row_bytes() const {
     std::size_t sum = 0;
-    for (const Pass& pass : passes()) sum += pass.height * (pass.bytes + 1);
+    for (const Pass& pass : passes())
+      sum = saturated_sum(sum, saturated_product(pass.height, pass.bytes + 1));
     return sum;
   }
 
@@ -337,7 +338,8 @@ class PngWalk : public ImageBytes {
       const auto& [x, y, dx, dy] = interlaced_ ? adam7[i] : whole;
       const std::size_t width = (std::size_t{header_.width} + dx - 1 - x) / dx;
       const std::size_t height = (std::size_t{header_.height} + dy - 1 - y) / dy;
-      if (width > 0 && height > 0) made[i] = {height, width, ceil_div(width * bits, 8)};
+      if (width > 0 && height > 0)
+        made[i] = {height, width, ceil_div(saturated_product(width, bits), 8)};
     }
     return made;
   }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <eqsr/core/image.hpp>              // Image
-#include <eqsr/core/math.hpp>               // round_up
+#include <eqsr/core/math.hpp>               // round_up, saturated_product, saturated_sum
 #include <eqsr/core/samples.hpp>            // to_float
 #include <eqsr/io/file.hpp>                 // InputFile
 #include <eqsr/io/picture/decoder.hpp>      // PictureDecoder
@@ -145,16 +145,17 @@ inline Image decoded_png(std::string_view essence, const PictureHeader& header, 
 class StbDecoder : public PictureDecoder {
  public:
   [[nodiscard]] std::size_t memory(const PictureHeader& header, int channels) const override {
-    return 4 * round_up(std::size_t{header.width}, header.tile_x) *
-               round_up(std::size_t{header.height}, header.tile_y) *
-               static_cast<std::size_t>((std::max)(channels, header.channels)) *
-               (header.bits == 16 ? 2 : 1) +
-           (std::size_t{1} << 20);
+    const std::size_t pixels =
+        saturated_product(round_up(std::size_t{header.width}, header.tile_x),
+                          round_up(std::size_t{header.height}, header.tile_y));
+    const auto samples = static_cast<std::size_t>((std::max)(channels, header.channels));
+    return saturated_sum(saturated_product(pixels, samples * (header.bits == 16 ? 8 : 4)),
+                         std::size_t{1} << 20);
   }
   [[nodiscard]] Image decode(const CheckedPicture& picture) const override {
     const auto& [bytes, header, channels, errors, note] = picture;
-    detail::stb_allow(StbDecoder::memory(header, channels) +
-                      (header.is_png ? 2 * bytes.size() : 0));
+    detail::stb_allow(
+        saturated_sum(StbDecoder::memory(header, channels), header.is_png ? 2 * bytes.size() : 0));
     Image image = header.is_png ? detail::decoded_png(bytes, header, channels)
                                 : detail::decoded_jpeg(bytes, header);
     if (!header.is_png && detail::JpegIdct::beyond)
@@ -178,9 +179,9 @@ inline const PictureDecoder& decoder_of(const ReadOptions& options) {
 /// Compares the size of a picture with what the caller accepts.
 [[gnu::cold]] inline void expect_room(const PictureHeader& header, const ReadOptions& options,
                                       bool with_alpha, const PictureErrors& errors) {
-  const std::size_t pixels = std::size_t{header.width} * header.height;
+  const std::uint64_t pixels = std::uint64_t{header.width} * header.height;
   if (pixels > options.max_pixels || header.width > 65535 || header.height > 65535 ||
-      pixels * (header.bits == 16 ? 8 : 4) >= (std::size_t{1} << 31))
+      pixels * (header.bits == 16 ? 8 : 4) >= (std::uint64_t{1} << 31))
     errors.fail("image_limit",
                 {"The picture has ", header.width, " x ", header.height, " pixels; the limit is ",
                  options.max_pixels,
@@ -191,9 +192,11 @@ inline const PictureDecoder& decoder_of(const ReadOptions& options) {
   PictureSize size{static_cast<int>(header.width), static_cast<int>(header.height),
                    header.alpha ? channels : 3, 0};
   if (orientation >= 5) std::swap(size.width, size.height);
-  const std::size_t floats = pixels * static_cast<std::size_t>(size.channels) * sizeof(float);
-  size.bytes = floats + (std::max)(decoder_of(options).memory(header, size.channels),
-                                   orientation == 1 ? 0 : floats);
+  const std::size_t floats = saturated_product(
+      static_cast<std::size_t>(pixels), static_cast<std::size_t>(size.channels) * sizeof(float));
+  size.bytes = saturated_sum(floats, (std::max)(decoder_of(options).memory(header, size.channels),
+                                                orientation == 1 ? 0 : floats));
+  if (size.bytes > SIZE_MAX / 2) throw std::bad_alloc();  // no array is as large, with 32 bits
   if (options.max_memory > 0 && size.bytes > options.max_memory)
     errors.fail("memory_budget",
                 {"The picture of ", header.width, " x ", header.height, " pixels needs ",

@@ -18,6 +18,7 @@
 #include <limits>       // numeric_limits
 #include <map>          // map
 #include <memory>       // shared_ptr
+#include <new>          // bad_alloc
 #include <optional>     // optional
 #include <string>       // string
 #include <string_view>  // string_view
@@ -31,6 +32,7 @@ namespace detail {
 using Bytes = std::shared_ptr<const std::byte[]>;
 
 [[nodiscard]] inline std::shared_ptr<std::byte[]> allocate_bytes(std::uint64_t count) {
+  if (count > (std::numeric_limits<std::size_t>::max)()) throw std::bad_alloc();
   return std::shared_ptr<std::byte[]>(new std::byte[static_cast<std::size_t>(count)]);
 }
 

@@ -9,6 +9,7 @@
 #include <eqsr/io/bytes.hpp>
 
 #include <array>        // array
+#include <cmath>        // abs
 #include <cstddef>      // size_t
 #include <cstdint>      // uint64_t
 #include <locale>       // locale::classic
@@ -79,9 +80,11 @@ class JsonReader {
     if (!at_number()) wrong_type(what, "a number");
     const std::string_view digits = take_number();
     double value = 0;
-    std::istringstream stream{std::string(digits)};  // from_chars refuses 1e-400, which is zero
+    std::istringstream stream{std::string(digits)};
     stream.imbue(std::locale::classic());
-    if (!is_number(digits) || !(stream >> value) || !stream.eof()) {
+    // 1e-400, which is zero, counts as a failure in some standard libraries; so does 1e400 in all.
+    const bool read = bool(stream >> value) || std::abs(value) < 1;
+    if (!is_number(digits) || !read || !stream.eof()) {
       fail("bad_number",
            {"The ", what, " is ", in_quotes(digits), "; a finite number is expected."});
     }
