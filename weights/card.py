@@ -13,7 +13,6 @@ import csv
 import hashlib
 import json
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -49,7 +48,11 @@ def publish(name, work, args, rows):
     state, entries = states.read(work / "state.pt"), curve.read(work / "log.jsonl")
     index = [log for log in json.loads((LOGS / "index.json").read_text()) if log["file"] != f"{name}.jsonl"]
     index.append({"file": f"{name}.jsonl", "batch": state["stage"]["batch"]})
-    shutil.copy(work / "log.jsonl", LOGS / f"{name}.jsonl")
+    kept = LOGS / f"{name}.jsonl"
+    # A stable phase that went on from the kept state in a new folder has its beginning in the kept log.
+    before = [line for line in kept.read_text().splitlines(True) if json.loads(line)["step"] < entries[0]["step"]] \
+        if name == "stable" and kept.exists() else []
+    kept.write_text("".join(before) + (work / "log.jsonl").read_text())
     (LOGS / "index.json").write_text(json.dumps(index, indent=1) + "\n")
     if name not in ROWS:
         return rows
