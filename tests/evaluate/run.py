@@ -235,7 +235,7 @@ class Evaluate(unittest.TestCase):
             self.assertLess(max(psnr) - min(psnr), 0.2, f"{method}: {psnr}")
         gains = [rows["set", s, "eqsr-lite"]["psnr_y"] - rows["set", s, "bicubic"]["psnr_y"]
                  for s in ("3.99", "4", "4.01")]
-        self.assertLess(max(gains) - min(gains), 0.1, gains)
+        self.assertLess(max(gains) - min(gains), 0.2, gains)
 
     def test_saved_pictures(self):
         self.run_tool(self.set, "-s", "3", "--save-inputs", "low", "--save-results", "high")
