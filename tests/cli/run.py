@@ -130,6 +130,15 @@ class Cli(unittest.TestCase):
         self.assertEqual(self.out.read_bytes(), wanted)
         self.expect(2, *given, "--network", "large", words=("\"large\"", "lite"))
         self.expect(2, *given, "-n", "lite", "-m", WEIGHTS)
+        alone = shutil.copy(TOOL, self.folder / "upscale")  # no weights near it
+        for code, arguments in ((3, ()), (2, ("-n", "lite"))):
+            run = subprocess.run([alone, *given, *arguments, "--overwrite"], capture_output=True,
+                                 text=True, check=False)
+            self.assertEqual(run.returncode, code, run.stderr)
+            self.assertIn("found near the program", run.stderr)
+        (self.folder / "weights").mkdir()
+        shutil.copy(WEIGHTS, self.folder / "weights/eqsr-mine.safetensors")
+        subprocess.run([alone, *given, "-n", "mine", "--overwrite"], check=True)
 
     def test_found_from_any_folder(self):
         self.expect(0, "-i", "photo.png", "-o", "out.png", cwd=self.folder)

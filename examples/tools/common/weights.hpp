@@ -18,7 +18,7 @@ namespace tool {
 
 /// The shipped networks that are found, by name: `lite` is eqsr-lite.safetensors. They lie beside
 /// the installed tool in ../share/eqsr/weights, or in the folder `weights` of the source tree that
-/// the build folder lies in; never in the working directory.
+/// the build folder lies in; never in the working directory. The nearest to the program counts.
 inline std::map<std::string, Path> shipped_networks() {
   namespace fs = std::filesystem;
   const std::string before = "eqsr-", behind = ".safetensors";
@@ -27,25 +27,27 @@ inline std::map<std::string, Path> shipped_networks() {
   const fs::path program = program_file();
   for (fs::path folder = program.parent_path(); !folder.empty(); folder = folder.parent_path()) {
     for (const char* place : {"share/eqsr/weights", "weights"}) {
-      for (const fs::directory_entry& entry : fs::directory_iterator(folder / place, error)) {
-        const std::u8string utf8 = entry.path().filename().u8string();
+      for (fs::directory_iterator entry(folder / place, error), end; entry != end;
+           entry.increment(error)) {
+        const std::u8string utf8 = entry->path().filename().u8string();
         const std::string name(utf8.begin(), utf8.end());
         if (name.size() > before.size() + behind.size() && name.starts_with(before) &&
-            name.ends_with(behind) && entry.is_regular_file(error))
-          found[name.substr(before.size(), name.size() - before.size() - behind.size())] =
-              Path(entry.path());
+            name.ends_with(behind) && entry->is_regular_file(error))
+          found.emplace(name.substr(before.size(), name.size() - before.size() - behind.size()),
+                        entry->path());
       }
-      if (!found.empty()) return found;
     }
     if (folder == folder.root_path()) break;
   }
   return found;
 }
 
-/// The file of a shipped network.
-inline Path shipped_network(const std::string& name) {
+/// The file of weights that the options of a tool name: `weights`, or else that of a shipped
+/// network.
+inline std::string weights_file(const Path& weights, const std::string& name) {
+  if (!weights.empty()) return weights.string();
   const std::map<std::string, Path> found = shipped_networks();
-  if (const auto at = found.find(name); at != found.end()) return at->second;
+  if (const auto at = found.find(name); at != found.end()) return at->second.string();
   throw eqsr::Error("io_error", "The shipped weights eqsr-" + name +
                                     ".safetensors were not found near the program. Name a file "
                                     "with --weights.");

@@ -247,8 +247,7 @@ int run(EvaluateOptions options) {
   restrict_isa(ctx);
   bool loaded = false;
   try {
-    const std::string path =
-        (options.weights.empty() ? shipped_network(options.network) : options.weights).string();
+    const std::string path = weights_file(options.weights, options.network);
     return with_configuration(eqsr::StateDict::open(path), path, [&]<eqsr::Config config>() {
       const auto net = eqsr::load<config>(ctx, path, {.on_note = note_about_weights});
       loaded = true;

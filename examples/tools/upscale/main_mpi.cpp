@@ -209,8 +209,7 @@ int run(Options options, int rank, int ranks) {
   eqsr::Context<eqsr::Cpu> ctx(options.threads > 0 ? options.threads
                                                    : std::max(1, cores / neighbours));
   restrict_isa(ctx);
-  const std::string path =
-      (options.weights.empty() ? shipped_network(options.network) : options.weights).string();
+  const std::string path = weights_file(options.weights, options.network);
   const auto upscaler = open_on_cpu(ctx, options, path);
   if (rank == 0) prepare(all.plan);
   return share_out(*upscaler, options, jobs, rank, ranks);

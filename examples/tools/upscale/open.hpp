@@ -43,8 +43,7 @@ inline std::vector<std::unique_ptr<Upscaler>> open(eqsr::Context<eqsr::Cpu>& ctx
     throw NoDevice("This program was built without CUDA, so it has no device \"" + options.device +
                    "\". Build it where nvcc is, or leave out --device.");
 #endif
-  const std::string path =
-      (options.weights.empty() ? shipped_network(options.network) : options.weights).string();
+  const std::string path = weights_file(options.weights, options.network);
   std::vector<std::unique_ptr<Upscaler>> upscalers;
 #if defined(EQSR_TOOL_CUDA)
   for (const int device : cuda)
