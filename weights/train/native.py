@@ -61,9 +61,6 @@ def like(tensors):
     return [None if t is None else torch.empty_like(t) for t in tensors]
 
 
-ACTIVATIONS = {"none": 0, "gelu": 1, "relu": 2}  # as in linear.cpp
-
-
 def install():
     """Replaces the operations of the reference network; and lets the C library keep the memory that a step frees."""
     library = build()
@@ -74,10 +71,25 @@ def install():
     def fits(*sizes):
         return all(size % lanes == 0 for size in sizes)
 
+    class Prologue(Function):
+        @staticmethod
+        def forward(ctx, x, gain, offset, gelu):
+            ctx.sizes = x.numel() // x.shape[-1], x.shape[-1], int(gelu)
+            out = torch.empty_like(x)
+            native("prologue_forward", out, x, gain, offset, *ctx.sizes)
+            ctx.save_for_backward(x, gain, offset)
+            return out
+
+        @staticmethod
+        def backward(ctx, gradient):
+            out = like(ctx.saved_tensors)
+            native("prologue_backward", *out, *plain(gradient), *ctx.saved_tensors, *ctx.sizes)
+            return *out, None
+
     class Linear(Function):
         @staticmethod
-        def forward(ctx, x, gain, offset, weight, bias, residual, activation):
-            ctx.sizes = x.numel() // x.shape[-1], weight.shape[1], weight.shape[0], activation
+        def forward(ctx, x, gain, offset, weight, bias, residual, gelu):
+            ctx.sizes = x.numel() // x.shape[-1], weight.shape[1], weight.shape[0], int(gelu)
             out = x.new_empty(*x.shape[:-1], len(weight))
             native("linear_forward", out, x, gain, offset, weight, bias, residual, *ctx.sizes)
             ctx.save_for_backward(x, gain, offset, weight, bias)
@@ -135,34 +147,6 @@ def install():
             native("gated_backward", dy, dresidual, value, *plain(dmeans), *ctx.sizes)
             return dy, dresidual if ctx.needs_input_grad[1] else None, None, None, *dparameters
 
-    class Gelu(Function):
-        @staticmethod
-        def forward(ctx, x):
-            out, slope = torch.empty_like(x), torch.empty_like(x)
-            native("gelu_forward", out, slope, x, x.numel())
-            ctx.save_for_backward(slope)
-            return out
-
-        @staticmethod
-        def backward(ctx, gradient):
-            return gradient * ctx.saved_tensors[0]
-
-    class LayerNorm(Function):
-        @staticmethod
-        def forward(ctx, x, weight, bias):
-            c, out = x.shape[-1], torch.empty_like(x)
-            moments = x.new_empty(x.numel() // c, 2)
-            native("layer_norm_forward", out, moments, x, weight, bias, len(moments), c)
-            ctx.save_for_backward(x, weight, moments)
-            return out
-
-        @staticmethod
-        def backward(ctx, gradient):
-            x, weight, moments = ctx.saved_tensors
-            out = torch.empty_like(x), torch.empty_like(weight), torch.empty_like(weight)
-            native("layer_norm_backward", *out, *plain(gradient), x, weight, moments, len(moments), x.shape[-1])
-            return out
-
     class Attention(Function):
         @staticmethod
         def forward(ctx, qkv, bias, window, outer, shift):
@@ -182,14 +166,21 @@ def install():
             native("attention_backward", *out, *plain(gradient), qkv, kept, *ctx.sizes)
             return *out, None, None, None
 
-    def linear(x, module, norm=None, activation="none", residual=None):
-        """A 1x1 layer of activation(norm(x)), added to a residual."""
+    def normed(x, norm, gelu=False):
+        """norm(x), then perhaps GELU."""
+        if fits(x.shape[-1]):
+            return Prologue.apply(*plain(x, norm.weight, norm.bias), gelu)
+        x = layer_norm(x, norm)
+        return operators.gelu(x) if gelu else x
+
+    def linear(x, module, norm=None, gelu=False, residual=None):
+        """A 1x1 layer of norm(x), or of GELU of that, added to a residual."""
         weight = module.weight.flatten(1)
         if fits(*weight.shape):
             gain, offset = (norm.weight, norm.bias) if norm else (None, None)
-            return Linear.apply(*plain(x, gain, offset, weight, module.bias, residual), ACTIVATIONS[activation])
-        x = operators.layer_norm(x, norm) if norm else x
-        x = {"none": lambda v: v, "gelu": operators.gelu, "relu": torch.relu}[activation](x)
+            return Linear.apply(*plain(x, gain, offset, weight, module.bias, residual), gelu)
+        x = layer_norm(x, norm) if norm else x
+        x = operators.gelu(x) if gelu else x
         y = F.linear(x, weight, module.bias)
         return y if residual is None else residual + y
 
@@ -206,7 +197,7 @@ def install():
         return linear(Attention.apply(*plain(linear(x, owner.qkv, norm), bias), window, outer, shift), owner.proj, residual=x)
 
     def perceptron(block, x):
-        return linear(linear(x, block.mlp.fc1, block.norm2), block.mlp.fc2, activation="gelu", residual=x)
+        return linear(linear(x, block.mlp.fc1, block.norm2), block.mlp.fc2, gelu=True, residual=x)
 
     def hab(block, x, plane):
         m = block.window
@@ -217,8 +208,8 @@ def install():
 
     def feature_extractor(block, x, style):
         a = linear(x, block.net1)
-        b = a + block.net2(operators.gelu(operators.layer_norm(a, block.norm1[0])), style)
-        y = operators.gelu(operators.layer_norm(b, block.norm2[0]))
+        b = a + block.net2(normed(a, block.norm1[0], gelu=True), style)
+        y = normed(b, block.norm2[0], gelu=True)
         excitation = block.net3[0].gate
         return linear(gated(y, excitation, excitation.parameters()), block.net3[1], residual=b)
 
@@ -233,12 +224,9 @@ def install():
         """With the relu that follows it."""
         v = involve(block.attn, linear(x, block.conv1, block.norm1.body), factor)
         x, ffn = linear(v, block.conv2, residual=x), block.ffn
-        y = linear(linear(x, ffn.conv1, block.norm2.body), ffn.conv2, activation="gelu")
+        y = linear(linear(x, ffn.conv1, block.norm2.body), ffn.conv2, gelu=True)
         return gated(y, ffn.gate, ffn.CA.parameters(), residual=x, relu=True)
 
     layers.Hab.forward, layers.Ocab.forward, layers.ModMbConv.forward = hab, ocab, feature_extractor
     upsampler.InvolutionBlock.forward = involution_block
-    gelu, norm = operators.gelu, operators.layer_norm
-    operators.gelu = lambda x: Gelu.apply(*plain(x)) if fits(x.numel()) else gelu(x)
-    operators.layer_norm = lambda x, module: (LayerNorm.apply(*plain(x, module.weight, module.bias))
-                                              if fits(x.shape[-1]) else norm(x, module))
+    layer_norm, operators.layer_norm = operators.layer_norm, normed

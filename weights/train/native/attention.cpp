@@ -188,7 +188,7 @@ extern "C" void attention_backward(float* dqkv, float* dbias, const float* gradi
   std::fill(dqkv, dqkv + b * h * w * s.pixel(), 0.f);
   const int64_t entries = s.heads * s.queries() * s.keys(), inside = s.windows() / b;
   threads = std::max<int64_t>(1, std::min(threads, b));
-  std::vector<float> biases(threads * entries);  // a part for each thread, added in turn
+  Parts biases(threads, entries);
   parallel(threads, threads, [&](int64_t share, int64_t) {
     Head part(s);
     std::vector<float> d(s.queries() * s.width()), ds(area), dq(d.size()),
@@ -216,7 +216,7 @@ extern "C" void attention_backward(float* dqkv, float* dbias, const float* gradi
           const float mean = sum(dot);
           for (int64_t j = 0; j < s.columns(); j += lanes)
             store(row + j, load(pr + j) * (load(row + j) - mean));
-          float* sums = biases.data() + share * entries + (head * s.queries() + i) * s.keys();
+          float* sums = biases.of(share) + (head * s.queries() + i) * s.keys();
           for (int64_t j = 0; j < s.keys(); ++j) sums[j] += row[j];
         }
         // queries: dQ = dS K / sqrt(d); keys: dK = dS^T Q, whose Q is divided already
@@ -230,7 +230,5 @@ extern "C" void attention_backward(float* dqkv, float* dbias, const float* gradi
       }
     }
   });
-  std::fill(dbias, dbias + entries, 0.f);
-  for (int64_t share = 0; share < threads; ++share)
-    for (int64_t i = 0; i < entries; ++i) dbias[i] += biases[share * entries + i];
+  biases.total(0, entries, dbias);
 }

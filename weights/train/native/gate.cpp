@@ -12,18 +12,16 @@ namespace {
 template <class Use>
 void channel_sums(float* sums, int64_t images, int64_t pixels, int64_t c, int64_t threads,
                   Use use) {
-  std::vector<float> parts(threads * images * c);
+  Parts parts(threads, images * c);
   parallel(threads, threads, [&](int64_t part, int64_t) {
     for (int64_t b = 0; b < images; ++b) {
-      float* total = parts.data() + (part * images + b) * c;
+      float* total = parts.of(part) + b * c;
       for (int64_t p = pixels * part / threads; p < pixels * (part + 1) / threads; ++p)
         for (int64_t i = 0; i < c; i += lanes)
           store(total + i, load(total + i) + use(b * pixels + p, i));
     }
   });
-  std::fill(sums, sums + images * c, 0.f);
-  for (int64_t part = 0; part < threads; ++part)
-    for (int64_t i = 0; i < images * c; ++i) sums[i] += parts[part * images * c + i];
+  parts.total(0, images * c, sums);
 }
 
 }  // namespace

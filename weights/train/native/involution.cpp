@@ -117,15 +117,15 @@ extern "C" void involution_backward(float* dz, float* dhidden, float* dweight, f
                                     const float* factor, int64_t images, int64_t h, int64_t w,
                                     int64_t groups, int64_t width, int64_t threads) {
   const Shape s{images, h, w, groups, width};
-  const int64_t c = s.channels(), row = w * c, rows = images * h,
-                kept = h * w * 9 + s.taps() * (width + 1) + 2 * row;
+  const int64_t c = s.channels(), row = w * c, rows = images * h, area = h * w * 9,
+                size = s.taps() * width;
   threads = std::max<int64_t>(1, std::min(threads, rows));
-  std::vector<float> sums(threads * kept);  // a part for each thread, added in turn
+  Parts sums(threads, 2 * row + area + size + s.taps());
   parallel(threads, threads, [&](int64_t part, int64_t) {
     Kernels kernels(s, weight, bias);
     std::vector<float> dk(w * s.columns());
-    float *before = sums.data() + part * kept, *behind = before + row, *df = behind + row,
-          *dw = df + h * w * 9, *db = dw + s.taps() * width;
+    float *before = sums.of(part), *behind = before + row, *df = behind + row, *dw = df + area,
+          *db = dw + size;
     const int64_t begin = rows * part / threads, end = rows * (part + 1) / threads;
     std::fill(dz + begin * row, dz + end * row, 0.f);
     for (int64_t n = begin; n < end; ++n) {
@@ -163,21 +163,19 @@ extern "C" void involution_backward(float* dz, float* dhidden, float* dweight, f
       for (int64_t i = 0; i < w * width; ++i) to[i] = kernels.hidden[i] > 0 ? to[i] : 0.f;
     }
   });
-  std::fill(dfactor, dfactor + h * w * 9, 0.f);
-  std::fill(dweight, dweight + s.taps() * width, 0.f);
-  std::fill(dbias, dbias + s.taps(), 0.f);
   for (int64_t part = 0; part < threads; ++part) {
-    const float *before = sums.data() + part * kept, *behind = before + row, *df = behind + row,
-                *dw = df + h * w * 9, *db = dw + s.taps() * width;
+    const float *before = sums.of(part), *behind = before + row;
     const int64_t begin = rows * part / threads, end = rows * (part + 1) / threads;
     for (int64_t i = 0; begin > 0 && i < row; ++i) dz[(begin - 1) * row + i] += before[i];
     for (int64_t i = 0; end < rows && i < row; ++i) dz[end * row + i] += behind[i];
-    for (int64_t i = 0; i < h * w * 9; ++i) dfactor[i] += df[i];
-    for (int64_t g = 0; g < groups; ++g)
-      for (int64_t q = 0; q < 9; ++q) {
-        dbias[g * 9 + q] += db[q * groups + g];
-        for (int64_t i = 0; i < width; ++i)
-          dweight[(g * 9 + q) * width + i] += dw[(q * groups + g) * width + i];
-      }
   }
+  std::vector<float> dw(size), db(s.taps());
+  sums.total(2 * row, area, dfactor);
+  sums.total(2 * row + area, size, dw.data());
+  sums.total(2 * row + area + size, s.taps(), db.data());
+  for (int64_t g = 0; g < groups; ++g)
+    for (int64_t q = 0; q < 9; ++q) {
+      dbias[g * 9 + q] = db[q * groups + g];
+      std::copy_n(dw.data() + (q * groups + g) * width, width, dweight + (g * 9 + q) * width);
+    }
 }

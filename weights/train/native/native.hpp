@@ -15,3 +15,23 @@ void parallel(int64_t n, int64_t threads, Use use) {
 #pragma omp parallel for num_threads(threads) if (threads > 1)
   for (int64_t t = 0; t < threads; ++t) use(n * t / threads, n * (t + 1) / threads);
 }
+
+// Sums of which each thread has a part; the parts are added in turn.
+class Parts {
+ public:
+  Parts(int64_t threads, int64_t size) : size_(size), values_(threads * size) {}
+
+  float* of(int64_t thread) { return values_.data() + thread * size_; }
+
+  // The totals of `count` sums from `first` on; nothing where `to` is null.
+  void total(int64_t first, int64_t count, float* to) const {
+    if (!to) return;
+    std::fill(to, to + count, 0.f);
+    for (size_t part = first; part < values_.size(); part += size_)
+      for (int64_t i = 0; i < count; ++i) to[i] += values_[part + i];
+  }
+
+ private:
+  int64_t size_;
+  std::vector<float> values_;
+};
