@@ -16,6 +16,19 @@ has_header() { # has_header NAME...: whether the compiler finds one of them
   return 1
 }
 
+# Prints the first of these compilers that accepts the libc++ that is installed, of which there can
+# be one only: its headers refuse an older clang.
+with_libcxx() { # with_libcxx COMPILER...
+  for compiler in "$@"; do
+    if echo "#include <string>" |
+      "$compiler" -stdlib=libc++ -std=c++20 -x c++ -fsyntax-only - 2>/dev/null; then
+      echo "$compiler"
+      return 0
+    fi
+  done
+  return 1
+}
+
 has_package() {
   case $1 in
     g++ | clang | cmake | doxygen | clang-format | python3 | git | valgrind | chromium)
@@ -44,9 +57,7 @@ has_package() {
     wine | wine64) command -v wine >/dev/null ;;
     emscripten) command -v em++ >/dev/null ;;
     nodejs) command -v node >/dev/null ;;
-    libc++-dev | libc++abi-dev)
-      echo "#include <version>" | clang++ -stdlib=libc++ -x c++ -fsyntax-only - 2>/dev/null
-      ;;
+    libc++-dev | libc++abi-dev) with_libcxx clang++ clang++-19 clang++-16 >/dev/null ;;
     *) return 1 ;;
   esac
 }

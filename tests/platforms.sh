@@ -13,6 +13,7 @@
 # system, with what is committed, in a folder that debootstrap fills, started by root.
 set -eu
 cd "$(dirname "$0")/.."
+. .ci/packages.sh
 
 usage() {
   sed -n '3,13s/^# \{0,1\}//p' "$0" >&2
@@ -183,8 +184,11 @@ for name in "$@"; do
   musl) platform $name "" $zig -target x86_64-linux-musl -static ;;
   macos) platform $name linked $zig -target aarch64-macos ;;
   macos-x86) platform $name linked $zig -target x86_64-macos ;;
-  libcxx) platform $name "" clang++ -stdlib=libc++ -pthread ;;
-  libcxx19) platform $name "" clang++-19 -stdlib=libc++ -pthread ;;
+  libcxx | libcxx19)
+    [ $name = libcxx ] && compilers="clang++ clang++-19 clang++-16" || compilers=clang++-19
+    compiler=$(with_libcxx $compilers) || compiler="a clang++ with its libc++"
+    platform $name "" "$compiler" -stdlib=libc++ -pthread
+    ;;
   clang16) platform $name "" clang++-16 -pthread ;;
   clang19) platform $name "" clang++-19 -pthread ;;
   web) page ;;
