@@ -23,6 +23,7 @@ import modes  # noqa: E402
 import state as states  # noqa: E402
 from device import DevicePatches, read_packed  # noqa: E402
 from evaluate import compare  # noqa: E402
+from muon import Muon  # noqa: E402
 from schedule import Schedule  # noqa: E402
 from train import LOSSES, initialise  # noqa: E402
 
@@ -39,8 +40,8 @@ class GpuTrainer:
         self.average = {n: p.detach().clone() for n, p in self.net.named_parameters()}
         self.rate = torch.zeros((), device=device)
         captured = device.type == "cuda"
-        self.adam = torch.optim.Adam(self.net.parameters(), lr=self.rate if captured else 0.0, betas=tuple(stage["betas"]),
-                                     fused=True, capturable=captured)
+        self.optimizer = Muon(self.net, lr=self.rate if captured else 0.0, betas=tuple(stage["betas"]), fused=True,
+                              capturable=captured)
         self.step = self.begun = 0
         self.patches = DevicePatches(photos, stage.get("degrade"), device)
         self.loss, self.error = LOSSES[stage.get("loss", "l1")], torch.zeros((), device=device)
@@ -54,9 +55,9 @@ class GpuTrainer:
         self.net.load_state_dict(state["net"])
         for name, value in self.average.items():
             value.copy_(state["average"][name])
-        kept = self.adam.state_dict()["param_groups"]
-        self.adam.load_state_dict({**state["adam"], "param_groups": kept})
-        for entry in self.adam.state.values():
+        kept = self.optimizer.state_dict()["param_groups"]
+        self.optimizer.load_state_dict({**state["optimizer"], "param_groups": kept})
+        for entry in self.optimizer.state.values():
             entry["step"] = entry["step"].to(self.device).float()
         self.step = self.begun = state["step"]
 
@@ -78,7 +79,7 @@ class GpuTrainer:
         factor = torch.where(torch.isfinite(norm), (stage["clip"] / (norm + 1e-6)).clamp(max=1.0), 0.0)
         for g in gradients:  # a step that is not finite changes nothing but the moments
             g.nan_to_num_(0.0, 0.0, 0.0).mul_(factor)
-        self.adam.step()
+        self.optimizer.step()
         torch._foreach_lerp_(list(self.average.values()), [q.detach() for q in self.net.parameters()], 1 - stage["ema"])
         for g in gradients:
             g.zero_()
@@ -103,7 +104,7 @@ class GpuTrainer:
     def update(self, rate):
         self.rate.fill_(rate)
         if not self.graphs:
-            self.adam.param_groups[0]["lr"] = rate
+            self.optimizer.param_groups[0]["lr"] = rate
         k = self.step * 5 % SETS  # all in turn, near ones apart
         self.graphs[k].replay() if self.graphs else self.once(self.sizes[k])
         self.step += 1
@@ -123,9 +124,9 @@ class GpuTrainer:
         return (time.time() - start) / steps
 
     def state(self, seconds, schedule):
-        groups = [{**g, "lr": 0.0} for g in self.adam.state_dict()["param_groups"]]
+        groups = [{**g, "lr": 0.0} for g in self.optimizer.state_dict()["param_groups"]]
         return {"net": self.net.state_dict(), "average": self.average,
-                "adam": {"state": self.adam.state_dict()["state"], "param_groups": groups}, "step": self.step, "begun": self.begun,
+                "optimizer": {"state": self.optimizer.state_dict()["state"], "param_groups": groups}, "step": self.step, "begun": self.begun,
                 "seconds": seconds, "stage": self.stage, "schedule": asdict(schedule), "mode": ["bfloat16-1-captured", "GPU"]}
 
     def validation(self, images):

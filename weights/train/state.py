@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """States of a training: whole ones, from which it goes on exactly, and rounded ones of half the size, to be kept.
 
-A rounded state holds the weights as they are; Adam's moments, and what the average differs from the weights by, are rounded
+A rounded state holds the weights as they are; the optimizer's moments, and what the average differs from the weights by, are rounded
 to bfloat16. Usage: state.py path/to/state.pt path/to/rounded.pt [--limit BYTES]
 """
 
@@ -25,22 +25,25 @@ def write(state, path):
 def read(path):
     """A state, be it whole or rounded, as a whole one on the CPU."""
     state = torch.load(path, map_location="cpu", weights_only=True)
+    if "adam" in state:
+        state["optimizer"] = state.pop("adam")  # of a training by Adam alone
     if not state.pop("rounded", False):
         return state
     average = {name: state["net"][name] + value.float() for name, value in state["average"].items()}
-    return {**state, "average": average, "adam": moments(state["adam"], torch.Tensor.float)}
+    return {**state, "average": average, "optimizer": moments(state["optimizer"], torch.Tensor.float)}
 
 
 def rounded(state):
     """What `write` keeps of a state in half the size."""
     average = {name: (value - state["net"][name]).bfloat16() for name, value in state["average"].items()}
-    return {**state, "rounded": True, "average": average, "adam": moments(state["adam"], torch.Tensor.bfloat16)}
+    return {**state, "rounded": True, "average": average, "optimizer": moments(state["optimizer"], torch.Tensor.bfloat16)}
 
 
-def moments(adam, change):
-    """Adam's state with its moments changed."""
-    entries = {number: {**entry, **{name: change(entry[name]) for name in MOMENTS}} for number, entry in adam["state"].items()}
-    return {**adam, "state": entries}
+def moments(optimizer, change):
+    """An optimizer's state with its moments changed."""
+    entries = {number: {**entry, **{name: change(entry[name]) for name in MOMENTS if name in entry}}
+               for number, entry in optimizer["state"].items()}
+    return {**optimizer, "state": entries}
 
 
 def main():

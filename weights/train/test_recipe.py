@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests of the recipe on a folder of noise: test_recipe.py (a minute on one core)."""
 
+import copy
+import functools
 import json
 import os
 import subprocess
@@ -21,6 +23,7 @@ sys.path.insert(0, str(HERE))
 import curve  # noqa: E402
 import modes  # noqa: E402
 import state as states  # noqa: E402
+from muon import Muon, orthogonal  # noqa: E402
 from photos import Batches, Patches, build_cache  # noqa: E402
 from resample import RESAMPLERS  # noqa: E402
 
@@ -166,16 +169,45 @@ class Recipe(unittest.TestCase):
         self.same(state["net"], rounded["net"])
         for name, value in state["average"].items():  # a rounded difference is much nearer than a rounded value
             self.assertLessEqual(float((rounded["average"][name] - value).abs().max()), float((value - state["net"][name]).abs().max()) / 256)
-        for number, entry in state["adam"]["state"].items():
-            for name in states.MOMENTS:
-                torch.testing.assert_close(rounded["adam"]["state"][number][name], entry[name], rtol=2 ** -8, atol=0)
-        self.assertEqual({**state, "net": 0, "average": 0, "adam": 0}, {**rounded, "net": 0, "average": 0, "adam": 0})
+        for number, entry in state["optimizer"]["state"].items():
+            self.assertIn("exp_avg", entry)
+            for name in entry.keys() & states.MOMENTS:
+                torch.testing.assert_close(rounded["optimizer"]["state"][number][name], entry[name], rtol=2 ** -8, atol=0)
+        self.assertEqual({**state, "net": 0, "average": 0, "optimizer": 0}, {**rounded, "net": 0, "average": 0, "optimizer": 0})
         run = subprocess.run([sys.executable, HERE / "state.py", work / "state.pt", work / "small.pt", "--limit", "1000"],
                              capture_output=True, text=True, check=False)
         self.assertIn("more than 1000", run.stderr)
         self.assertFalse((work / "small.pt").exists())
         code, said = self.train({}, "--work", self.folder / "on", "--initial", work / "rounded.pt", "--decay", "2")
         self.assertEqual(code, 0, said)
+
+    def test_muon(self):
+        """Two steps are those of the formula, and Adam's where it applies; matrices become nearly orthogonal."""
+        torch.manual_seed(1)
+        net = torch.nn.ModuleDict({"qkv": torch.nn.Linear(20, 60), "fc": torch.nn.Linear(20, 30), "to_rgb": torch.nn.Linear(20, 20),
+                                   "conv": torch.nn.Conv2d(12, 16, 3)})
+        plain = copy.deepcopy(net)
+        optimizer, adam = (make(lr=0.01, betas=(0.9, 0.99)) for make in (functools.partial(Muon, net),
+                                                                         functools.partial(torch.optim.Adam, plain.parameters())))
+        inner = {"qkv.weight": 3, "fc.weight": 1, "conv.weight": 1}
+        wanted, m = {n: net.get_parameter(n).detach().flatten(1).clone() for n in inner}, dict.fromkeys(inner, 0.0)
+        for _ in range(2):
+            for p, other in zip(net.parameters(), plain.parameters()):
+                p.grad = other.grad = torch.randn_like(p) * torch.logspace(0, -1, p.shape[-1])
+            for name, parts in inner.items():
+                gradient = net.get_parameter(name).grad.flatten(1)
+                m[name] = 0.95 * m[name] + 0.05 * gradient
+                for piece, target in zip((0.95 * m[name] + 0.05 * gradient).chunk(parts), wanted[name].chunk(parts)):
+                    turned = orthogonal(piece[None])[0]
+                    given, found = torch.linalg.svdvals(piece), torch.linalg.svdvals(turned)
+                    self.assertLess(float(found.max()), 1.3)
+                    self.assertGreaterEqual((found > 0.5).sum(), (given > 0.02 * given.norm()).sum())
+                    target -= 0.01 * 0.2 * max(piece.shape) ** 0.5 * turned
+            optimizer.step()
+            adam.step()
+        for (name, p), other in zip(net.named_parameters(), plain.parameters()):
+            torch.testing.assert_close(p, wanted[name].view_as(p) if name in inner else other, rtol=1e-4, atol=1e-6)
+            self.assertEqual("exp_avg_sq" in optimizer.state[p], name not in inner)
 
     def test_native(self):
         """The operations of native/ give the values and the gradients of PyTorch's."""

@@ -41,6 +41,7 @@ import eqsr  # noqa: E402
 import modes  # noqa: E402
 import state as states  # noqa: E402
 from evaluate import validate  # noqa: E402
+from muon import Muon  # noqa: E402
 from photos import Batches, Patches, Prefetch, build_cache  # noqa: E402
 from schedule import Schedule  # noqa: E402
 
@@ -84,8 +85,7 @@ class Trainer:
         initialise(self.net)
         self.net.to(self.device)
         self.average = {n: p.detach().clone() for n, p in self.net.named_parameters()}
-        self.adam = torch.optim.Adam(self.net.parameters(), lr=0.0, betas=tuple(stage["betas"]),
-                                     fused=True)
+        self.optimizer = Muon(self.net, lr=0.0, betas=tuple(stage["betas"]), fused=True)
         self.step, self.begun, self.seconds, self.stopping = 0, 0, 0.0, 0.0
         self.loss = LOSSES[stage.get("loss", "l1")]
         self.features, self.enlarge = (torch.compile(f, dynamic=True) if mode.code == "compiled" else f
@@ -95,7 +95,7 @@ class Trainer:
         self.stopping = 1.0
 
     def save(self, path):
-        states.write({"net": self.net.state_dict(), "average": self.average, "adam": self.adam.state_dict(),
+        states.write({"net": self.net.state_dict(), "average": self.average, "optimizer": self.optimizer.state_dict(),
                       "step": self.step, "begun": self.begun, "seconds": self.seconds, "stage": self.stage,
                       "schedule": asdict(self.schedule), "mode": [str(self.mode), modes.processor()]}, path)
 
@@ -103,7 +103,7 @@ class Trainer:
         """Goes on exactly where `state` was saved; a branch keeps its schedule, else the stage file's holds."""
         self.net.load_state_dict(state["net"])
         self.average = {n: p.to(self.device) for n, p in state["average"].items()}
-        self.adam.load_state_dict(state["adam"])
+        self.optimizer.load_state_dict(state["optimizer"])
         self.step, self.begun, self.seconds = state["step"], state["begun"], state["seconds"]
         kept = Schedule(**state["schedule"]) if "schedule" in state else self.schedule
         self.schedule = kept if kept.decay else self.schedule
@@ -112,10 +112,10 @@ class Trainer:
         """Begins this stage with the average and the moments of another one's state."""
         self.load({**state, "net": state["average"], "begun": state["step"], "seconds": 0.0,
                    "schedule": asdict(self.schedule)})
-        self.adam.param_groups[0]["betas"] = tuple(self.stage["betas"])
+        self.optimizer.param_groups[0]["betas"] = tuple(self.stage["betas"])
 
     def begin_weights(self, path):
-        """Begins from a weights file: the average starts there, Adam's moments start from nothing."""
+        """Begins from a weights file: the average starts there, moments start from nothing."""
         with safe_open(path, "pt") as file:
             self.net.load_state_dict({name: file.get_tensor(name).float() for name in file.keys()})
             self.step = self.begun = max(1, int((file.metadata() or {}).get("steps", 1)))
@@ -156,11 +156,11 @@ class Trainer:
         error = self.exchange(self.backward(batches))
         norm = torch.nn.utils.clip_grad_norm_(self.net.parameters(), self.stage["clip"])
         if torch.isfinite(norm):
-            self.adam.param_groups[0]["lr"] = self.schedule(self.step - self.begun)
-            self.adam.step()
+            self.optimizer.param_groups[0]["lr"] = self.schedule(self.step - self.begun)
+            self.optimizer.step()
             keep = average_weight(self.stage["ema"], self.schedule, self.step, self.begun)
             torch._foreach_lerp_(list(self.average.values()), [p.detach() for p in self.net.parameters()], 1 - keep)
-        self.adam.zero_grad()
+        self.optimizer.zero_grad()
         self.step += 1
         return error
 
