@@ -136,6 +136,13 @@ class Evaluate(unittest.TestCase):
             for measure in ("psnr_y", "ssim_y", "psnr_rgb", "ssim_rgb"):
                 self.assertGreater(ours[measure], bicubic[measure], f"{measure} x{scale}")
 
+    def test_symmetries(self):
+        alone, mean = (self.rows(self.set, "-s", "3x2", *more) for more in ((), ("--symmetries",)))
+        self.assertEqual(alone["set", "3x2", "bicubic"]["psnr_y"], mean["set", "3x2", "bicubic"]["psnr_y"])
+        gain = mean["set", "3x2", "eqsr-lite -x"]["psnr_y"] - alone["set", "3x2", "eqsr-lite"]["psnr_y"]
+        self.assertTrue(0 < gain < 0.5, gain)
+        self.run_tool(self.set, "--no-network", "-x", code=2)
+
     def test_formats(self):
         self.run_tool("--no-network", "-s", "2,3", "-o", "a.csv", "-o", "a.json", "-o", "a.md", "-o", "a.txt", self.set,
                       words=("PSNR Y", "bicubic"))

@@ -15,6 +15,7 @@
 #include "common/picture/read_picture.hpp"
 #include "common/picture_folder.hpp"
 #include "common/progress.hpp"
+#include "common/symmetries.hpp"
 #include "common/system.hpp"
 #include "common/weights.hpp"
 #include "options.hpp"
@@ -238,7 +239,8 @@ int run(EvaluateOptions options) {
   const auto evaluate = [&](const Network& network, const std::string& path) {
     Report report = new_report(options, Path(path).filename().string());
     for (const Set& set : sets)
-      evaluate_set(set, options, network, Path(path).stem().string(), report);
+      evaluate_set(set, options, network,
+                   Path(path).stem().string() + (options.symmetries ? " -x" : ""), report);
     return publish(std::move(report), sets, options);
   };
   if (options.no_network) return evaluate({}, "");
@@ -251,8 +253,12 @@ int run(EvaluateOptions options) {
     return with_configuration(eqsr::StateDict::open(path), path, [&]<eqsr::Config config>() {
       const auto net = eqsr::load<config>(ctx, path, {.on_note = note_about_weights});
       loaded = true;
+      const auto enlarge = [&](const eqsr::Image& low, eqsr::Size size) {
+        return eqsr::upscale(ctx, net, low, {.height = size.height, .width = size.width});
+      };
       const Network network = [&](const eqsr::Image& low, int height, int width) {
-        return eqsr::upscale(ctx, net, low, {.height = height, .width = width});
+        return options.symmetries ? mean_of_symmetries(low, {height, width}, enlarge)
+                                  : enlarge(low, {height, width});
       };
       return evaluate(network, path);
     });

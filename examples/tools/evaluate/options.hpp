@@ -28,7 +28,7 @@ struct EvaluateOptions {
   std::optional<int> border;
   std::vector<Degradation> degradations;
   std::uint64_t seed = 1;
-  bool grey_as_rgb = false, no_network = false, sweep = false, quiet = false;
+  bool grey_as_rgb = false, no_network = false, symmetries = false, sweep = false, quiet = false;
   int threads = 0;
   Path weights, save_inputs, save_results, plot;
   std::string network = "lite";
@@ -157,6 +157,9 @@ inline std::optional<int> parse(int argc, char** argv, EvaluateOptions& options)
   auto* m = app.add_option("-m,--weights", options.weights,
                            "A .safetensors or .pth file; a shipped one if not given");
   auto* n = add_network_option(app, options.network, m);
+  auto* x =
+      app.add_flag("-x,--symmetries", options.symmetries,
+                   "The mean over the eight turned and mirrored pictures: eight times the time");
   app.add_option("-f,--format", options.format, "What is printed: text, csv, json or markdown")
       ->check(CLI::IsMember(format_names()));
   app.add_option("-o,--output", options.outputs, "Also write .txt, .csv, .json or .md files")
@@ -174,7 +177,8 @@ inline std::optional<int> parse(int argc, char** argv, EvaluateOptions& options)
   app.add_flag("--overwrite", overwrites, "Replace tables, curves and pictures that are there");
   auto* j = app.add_option("-j,--threads", options.threads, "Threads; 0 takes every core")
                 ->check(CLI::Range(0, 4096));
-  app.add_flag("--no-network", options.no_network, "Bicubic interpolation only")->excludes(m, n, j);
+  app.add_flag("--no-network", options.no_network, "Bicubic interpolation only")
+      ->excludes(m, n, j, x);
   app.add_flag("-q,--quiet", options.quiet, "No progress");
 
   std::string about =

@@ -21,6 +21,7 @@
 #include "common/memory.hpp"
 #include "common/picture/read_picture.hpp"
 #include "common/progress.hpp"
+#include "common/symmetries.hpp"
 #include "files.hpp"
 #include "job_queue.hpp"
 #include "options.hpp"
@@ -350,23 +351,17 @@ class Work {
     });
   }
 
-  /// The mean over the eight symmetries of the square, each undone behind the network.
   eqsr::Image averaged(const eqsr::Image& image, eqsr::Size size) {
-    eqsr::Image sum;
     share_ = 1.0 / 8;
-    for (int way = 1; way <= 8; ++way, ++done_) {  // as Exif numbers them
-      const eqsr::Image low = eqsr::upright(image, way);
-      const int height = way < 5 ? size.height : size.width;
-      const int width = way < 5 ? size.width : size.height;
-      const eqsr::Image high{
-          height, width, image.channels,
-          upscaler_.run(low.pixels, {low.height, low.width, low.channels, height, width},
+    return mean_of_symmetries(image, size, [&](const eqsr::Image& low, eqsr::Size turned) {
+      eqsr::Image high{
+          turned.height, turned.width, low.channels,
+          upscaler_.run(low.pixels,
+                        {low.height, low.width, low.channels, turned.height, turned.width},
                         int(options_.alpha), shown_)};
-      const eqsr::Image one = eqsr::upright(high, way == 6 ? 8 : way == 8 ? 6 : way);
-      if (way == 1) sum = eqsr::blank_image(one.height, one.width, one.channels);
-      for (std::size_t i = 0; i < sum.pixels.size(); ++i) sum.pixels[i] += one.pixels[i] / 8;
-    }
-    return sum;
+      ++done_;
+      return high;
+    });
   }
 
   void finish(std::shared_ptr<Result> result, BackgroundWriter& writer) {
