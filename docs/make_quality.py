@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes docs/quality.md and its pictures with the evaluation tool; needs Pillow for the pictures.
 
-    docs/make_quality.py --data FOLDER [--photos FOLDER] [--evaluate TOOL] [--weights FILE] [--sets Set5 Set14 B100]
+    docs/make_quality.py --data FOLDER [--photos FOLDER] [--evaluate TOOL] [--weights FILE] [--photo-weights FILE]
+                         [--sets Set5 Set14 B100]
 
 FOLDER of --data holds the sets, one folder each; --photos holds kodim08.png and kodim23.png of the Kodak suite.
-What was measured for these weights lies in build/quality and is not measured again; --fresh forgets it.
+What was measured for weights lies in build/quality and is not measured again; --fresh forgets it. The part about
+degraded inputs needs the weights for them.
 """
 import argparse
 import csv
@@ -21,6 +23,7 @@ EVERY = ["2", "3", "4", "6", "8"]
 EARLIER = ["SRCNN", "VDSR", "EDSR-LIIF"]  # columns of published.csv that go with the first table
 CROPS = [("kodim08", "4", (280, 200)), ("kodim23", "3", (380, 80))]  # photo, scale, corner of the crop
 CROP = 128
+DEGRADED = [("jpeg:75", ["2", "4"]), ("jpeg:50", ["2"]), ("noise:5", ["2"]), ("blur:0.8", ["2"]), ("noise:3,jpeg:85", ["2"])]
 
 
 def published():
@@ -57,9 +60,8 @@ def flags(tool):
 class Measurements:
     """Runs the tool; keeps its JSON by the weights' hash."""
 
-    def __init__(self, args):
-        self.args = args
-        self.weights = args.weights
+    def __init__(self, args, weights, network="lite"):
+        self.args, self.weights, self.network = args, weights, network
         self.digest = hashlib.sha256(self.weights.read_bytes()).hexdigest()
         self.folder = ROOT / "build/quality" / self.digest[:16]
         if args.fresh:
@@ -70,13 +72,15 @@ class Measurements:
     def run(self, name, folder, *options, keep=()):
         report = self.folder / f"{name}.json"
         command = [str(folder), *options]
-        self.commands.append("evaluate " + " ".join([pathlib.Path(folder).name, *options]))
+        chosen = [] if self.network == "lite" else ["-n", self.network]
+        self.commands.append("evaluate " + " ".join([pathlib.Path(folder).name, *chosen, *options]))
         if not report.exists() or not all(pathlib.Path(path).exists() for path in keep):
             print("evaluate", *command, flush=True)
             subprocess.run([str(self.args.evaluate), *command, "--weights", str(self.weights), "-o",
                             str(report) + ".part.json"], check=True, stdout=subprocess.DEVNULL)
             pathlib.Path(str(report) + ".part.json").rename(report)
         read = json.loads(report.read_text())
+        self.degraded = read["degraded"]
         return ({(row["scale"], "bicubic" if row["method"] == "bicubic" else "ours"): row for row in read["rows"]},
                 read["trends"])
 
@@ -111,30 +115,82 @@ def table_one(measured, sets, theirs):
     return table(["", "bicubic", "ours", *(f"*{other}*" for other in (n.replace("*", "†") for n in names))], rows)
 
 
-def crops(measured, photos):
-    """Truth, bicubic and ours side by side, enlarged twice by repeated pixels."""
-    from PIL import Image, ImageDraw
-    kept, texts = measured.folder / "pictures", []
-    for photo, scale, (x, y) in CROPS:
-        one = measured.folder / photo
-        one.mkdir(exist_ok=True)
-        shutil.copy(photos / f"{photo}.png", one)
-        results = kept / photo / f"x{scale}"
-        rows, _ = measured.run(f"{photo}-x{scale}", one, "-s", scale, "--save-results", str(kept),
-                            keep=[results / f"{photo}.png"])
+def symmetries(measured, sets):
+    """What the mean over the eight symmetries gains."""
+    rows = []
+    for name in sets:
+        alone, _ = measured.run(f"{name}-basicsr", measured.args.data / name, "-s", ",".join(EVERY))
         measured.commands.pop()
-        panels = [("original", Image.open(one / f"{photo}.png")),
-                  (f"bicubic, {rows[scale, 'bicubic']['psnr_y']:.2f} dB", Image.open(results / f"{photo}_bicubic.png")),
-                  (f"ours, {rows[scale, 'ours']['psnr_y']:.2f} dB", Image.open(results / f"{photo}.png"))]
-        sheet = Image.new("RGB", (3 * (2 * CROP + 8) - 8, 2 * CROP + 16), "white")
-        for i, (title, image) in enumerate(panels):
-            crop = image.convert("RGB").crop((x, y, x + CROP, y + CROP)).resize((2 * CROP, 2 * CROP), Image.NEAREST)
-            sheet.paste(crop, (i * (2 * CROP + 8), 16))
-            ImageDraw.Draw(sheet).text((i * (2 * CROP + 8), 2), title, fill="black")
+        mean, _ = measured.run(f"{name}-symmetries", measured.args.data / name, "-x", "-s", "2,3,4")
+        for scale in ("2", "3", "4"):
+            one, eight = (of[scale, "ours"]["psnr_y"] for of in (alone, mean))
+            rows.append([f"{name} x{scale}", f"{one:.2f}", f"{eight:.2f}", f"{eight - one:+.2f}"])
+    return table(["", "ours", "ours, `-x`", "gain"], rows)
+
+
+def degraded(lite, photo, sets):
+    """Both networks on inputs as people have them, and what the one for them loses on clean ones."""
+    rows, encoder = [], None
+    for name in sets:
+        for kind, scales in [*DEGRADED, ("", ["2", "4"])]:
+            options = ["-s", ",".join(scales), *(["--degrade", kind] if kind else [])]
+            label = f"{name}-{kind.replace(':', '_').replace(',', '-') or 'clean'}"
+            (plain, _), (ours, _) = (of.run(label, of.args.data / name, *options) for of in (lite, photo))
+            encoder = re.search(r"\((.*?)\)", photo.degraded) or encoder
+            rows += [[f"{name} x{s}, {kind.replace(',', ', ') or 'clean'}", f"{plain[s, 'bicubic']['psnr_y']:.2f}",
+                      f"{plain[s, 'ours']['psnr_y']:.2f}", f"{ours[s, 'ours']['psnr_y']:.2f}",
+                      f"{ours[s, 'ours']['psnr_y'] - plain[s, 'bicubic']['psnr_y']:+.2f}",
+                      f"{ours[s, 'ours']['psnr_y'] - plain[s, 'ours']['psnr_y']:+.2f}"] for s in scales]
+    head = ["", "bicubic", "eqsr-lite", "eqsr-photo", "over bicubic", "over eqsr-lite"]
+    return table(head, rows) + f"\nJPEG by {encoder[1]}, 4:2:0.\n"
+
+
+def panels(sheets, titles, corner):
+    """Crops side by side, enlarged twice by repeated pixels."""
+    from PIL import Image, ImageDraw
+    x, y = corner
+    sheet = Image.new("RGB", (len(sheets) * (2 * CROP + 8) - 8, 2 * CROP + 16), "white")
+    for i, (title, path) in enumerate(zip(titles, sheets)):
+        crop = Image.open(path).convert("RGB").crop((x, y, x + CROP, y + CROP)).resize((2 * CROP, 2 * CROP), Image.NEAREST)
+        sheet.paste(crop, (i * (2 * CROP + 8), 16))
+        ImageDraw.Draw(sheet).text((i * (2 * CROP + 8), 2), title, fill="black")
+    return sheet
+
+
+def crops(measured, photos):
+    """Truth, bicubic and ours side by side."""
+    kept, texts = measured.folder / "pictures", []
+    for photo, scale, corner in CROPS:
+        rows, (truth, low, high) = enlarged(measured, photos, photo, scale, kept)
+        sheet = panels([truth, low, high], ["original", f"bicubic, {rows[scale, 'bicubic']['psnr_y']:.2f} dB",
+                                            f"ours, {rows[scale, 'ours']['psnr_y']:.2f} dB"], corner)
         sheet.save(ROOT / f"docs/images/quality_{photo}.png", optimize=True)
         texts.append(f"![{photo} x{scale}: original, bicubic, ours](images/quality_{photo}.png)\n\n"
                      f"*{photo}, reduced {scale} times and enlarged again; PSNR is that of the whole picture.*\n")
     return "\n".join(texts)
+
+
+def enlarged(measured, photos, photo, scale, kept, *options):
+    """The rows of one photo, and the paths of the truth, of bicubic's result and of ours."""
+    one, results = measured.folder / photo, kept / photo / f"x{scale}"
+    one.mkdir(exist_ok=True)
+    shutil.copy(photos / f"{photo}.png", one)
+    rows, _ = measured.run("-".join([photo, f"x{scale}", *options[1:]]).replace(":", "_"), one, "-s", scale, *options,
+                           "--save-results", str(kept), keep=[results / f"{photo}.png"])
+    measured.commands.pop()
+    return rows, (one / f"{photo}.png", results / f"{photo}_bicubic.png", results / f"{photo}.png")
+
+
+def compressed(lite, photo, photos):
+    """A compressed photo by bicubic and both networks."""
+    name, scale, corner = CROPS[0][0], "2", (300, 220)
+    found = [enlarged(of, photos, name, scale, of.folder / "compressed", "--degrade", "jpeg:75") for of in (lite, photo)]
+    (rows, (truth, low, high)), (better, (_, _, best)) = found
+    titles = ["original", f"bicubic, {rows[scale, 'bicubic']['psnr_y']:.2f} dB",
+              f"eqsr-lite, {rows[scale, 'ours']['psnr_y']:.2f} dB", f"eqsr-photo, {better[scale, 'ours']['psnr_y']:.2f} dB"]
+    panels([truth, low, high, best], titles, corner).save(ROOT / "docs/images/quality_compressed.png", optimize=True)
+    return (f"![{name} x{scale} from JPEG 75: original, bicubic, eqsr-lite, eqsr-photo](images/quality_compressed.png)\n\n"
+            f"*{name}, reduced {scale} times, compressed by JPEG at quality 75, and enlarged again.*\n")
 
 
 def sweep(measured, name):
@@ -155,11 +211,12 @@ def main():
     parser.add_argument("--photos", type=pathlib.Path)
     parser.add_argument("--evaluate", type=pathlib.Path, default=ROOT / "build/release/examples/evaluate")
     parser.add_argument("--weights", type=pathlib.Path, default=ROOT / "weights/eqsr-lite.safetensors")
+    parser.add_argument("--photo-weights", type=pathlib.Path, default=ROOT / "weights/eqsr-photo.safetensors")
     parser.add_argument("--sets", nargs="+", default=["Set5", "Set14", "B100"])
     parser.add_argument("--fresh", action="store_true")
     args = parser.parse_args()
     args.evaluate = args.evaluate.resolve()
-    measured = Measurements(args)
+    measured = Measurements(args, args.weights)
     notes, theirs = published()
     commit = command_output("git", "describe", "--always", "--dirty", "--abbrev=12")
     parts = ["# Quality\n", f"`docs/make_quality.py` wrote this page. Weights `{measured.weights.name}`, SHA-256\n"
@@ -168,16 +225,28 @@ def main():
              "Inputs by MATLAB's filter, results rounded to bytes, border = scale. PSNR and SSIM on Y of BT.601; the network\n"
              "was trained for factors up to 4, so 6 and 8 are extrapolation. *Columns in italics are their authors' numbers, not\n"
              "measured here.*\n", literature(measured, args.sets, theirs),
+             "## The mean over the eight symmetries\n",
+             "`-x`: the picture turned and mirrored, enlarged eight times, and averaged. Protocol `basicsr`.\n",
+             symmetries(measured, args.sets[:2]),
              "## Scales of EQSR's Table 1, beside published numbers\n",
              "Protocol `eqsr`: x2, x3, x4 from MATLAB's filter, other scales from Pillow's; border 4, or 6 at x6. *Columns in\n"
              "italics are their authors' numbers, not measured here*; those networks have 20 to 40 times the parameters.\n", table_one(measured, args.sets, theirs),
              "Sources of the published numbers: " + notes.replace("*", "†") + "\n", "## Quality against scale\n",
              "Protocol `basicsr`.\n", sweep(measured, args.sets[0])]
+    commands = measured.commands
+    if args.photo_weights.exists():
+        photo = Measurements(args, args.photo_weights, "photo")
+        parts += ["## Blurred, noisy and compressed inputs\n",
+                  f"`eqsr-photo`, SHA-256 `{photo.digest}`, is made for them. Degradations as `evaluate --degrade` names them,\n"
+                  "the same inputs for all; PSNR on Y, protocol `basicsr`.\n", degraded(measured, photo, args.sets[1:])]
+        if args.photos:
+            parts.append(compressed(measured, photo, args.photos))
+        commands = [*commands, *photo.commands]
     if args.photos:
         parts += ["## Pictures\n", crops(measured, args.photos),
                   "Pictures of the [Kodak Lossless True Color Image Suite](https://r0k.us/graphics/kodak/), released by Kodak for\n"
                   "unrestricted use; never trained on.\n"]
-    parts += ["## Again\n", "```sh\n" + "\n".join(measured.commands) + "\ndocs/make_quality.py --data FOLDER --photos FOLDER"
+    parts += ["## Again\n", "```sh\n" + "\n".join(commands) + "\ndocs/make_quality.py --data FOLDER --photos FOLDER"
               " # all of it\n```\n"]
     (ROOT / "docs/quality.md").write_text("\n".join(parts))
     print("wrote docs/quality.md")
