@@ -2,6 +2,7 @@
 """Publishes a training: its row in the model card, its log, the curve, and with --ship its weights.
 
     card.py decay path/to/work --evaluate build/release/examples/evaluate --data path/to/sets --ship
+    card.py photo path/to/work --ship  the log and weights of eqsr-photo, which docs/make_quality.py measures
     card.py stable path/to/work        the log alone: weights of the stable phase are not shipped
     card.py                            README.md and the curve again, from train/logs
 
@@ -24,7 +25,7 @@ sys.path.insert(0, str(HERE / "train"))
 import curve  # noqa: E402
 
 LOGS = HERE / "train/logs"
-WEIGHTS = HERE / "eqsr-lite.safetensors"
+WEIGHTS, PHOTO = HERE / "eqsr-lite.safetensors", HERE / "eqsr-photo.safetensors"
 SCALES = ("2", "3", "4")
 SETS = ("Set5", "Set14")
 GOALS = ("SRCNN", "VDSR", "EDSR-LIIF")  # columns of docs/published.csv: the least, the goal, and the goal with a GPU
@@ -47,13 +48,18 @@ def publish(name, work, args, rows):
     from export import export
     state, entries = states.read(work / "state.pt"), curve.read(work / "log.jsonl")
     index = [log for log in json.loads((LOGS / "index.json").read_text()) if log["file"] != f"{name}.jsonl"]
-    index.append({"file": f"{name}.jsonl", "batch": state["stage"]["batch"]})
+    if name != "photo":  # whose inputs are others: no part of the curve
+        index.append({"file": f"{name}.jsonl", "batch": state["stage"]["batch"]})
     kept = LOGS / f"{name}.jsonl"
     # A stable phase that went on from the kept state in a new folder has its beginning in the kept log.
     before = [line for line in kept.read_text().splitlines(True) if json.loads(line)["step"] < entries[0]["step"]] \
         if name == "stable" and kept.exists() else []
     kept.write_text("".join(before) + (work / "log.jsonl").read_text())
     (LOGS / "index.json").write_text(json.dumps(index, indent=1) + "\n")
+    if name == "photo" and args.ship:
+        export(state, PHOTO)
+        steps = state["step"] - state["begun"]
+        return [r for r in rows if r["name"] != name] + [{"name": name, "steps": steps, "patches": steps * state["stage"]["batch"]}]
     if name not in ROWS:
         return rows
     with tempfile.TemporaryDirectory() as folder:
@@ -65,7 +71,7 @@ def publish(name, work, args, rows):
            "hours": round(state["seconds"] / 3600, 2), "held_out": held_out, **measured,
            "mode": " on ".join(state["mode"]), "shipped": args.ship}
     rows = [{**r, "shipped": r.get("shipped") and not args.ship} for r in rows if r["name"] != name] + [row]
-    return sorted(rows, key=lambda r: list(ROWS).index(r["name"]))
+    return sorted(rows, key=lambda r: [*ROWS, "photo"].index(r["name"]))
 
 
 def published():
@@ -100,9 +106,10 @@ def quality_table(row):
             f"above: {' and '.join(reached) or 'neither'}. [Sources](../docs/published.csv).\n")
 
 
-def facts(row):
-    digest = hashlib.sha256(WEIGHTS.read_bytes()).hexdigest()
-    return (f"| training | {row['steps']} steps, {row['patches']} patches; {ROWS[row['name']]}; Adam, exponential average |\n"
+def facts(weights, row, stages):
+    digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+    return ("| | |\n|---|---|\n"
+            f"| training | {row['steps']} steps, {row['patches']} patches; {stages}; exponential average |\n"
             f"| SHA-256 | `{digest}` |\n")
 
 
@@ -117,11 +124,11 @@ def fill(text, name, content):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("name", nargs="?", choices=["stable", *list(ROWS)[1:]])
+    parser.add_argument("name", nargs="?", choices=["stable", *list(ROWS)[1:], "photo"])
     parser.add_argument("work", nargs="?", type=Path, help="work folder of train.py")
     parser.add_argument("--evaluate", type=Path, help="the evaluation tool")
     parser.add_argument("--data", type=Path, help="the folder that holds Set5 and Set14")
-    parser.add_argument("--ship", action="store_true", help="its weights become eqsr-lite.safetensors")
+    parser.add_argument("--ship", action="store_true", help="its weights become eqsr-lite.safetensors, or eqsr-photo.safetensors")
     args = parser.parse_args()
     rows = json.loads((LOGS / "rows.json").read_text())
     if args.name:
@@ -130,9 +137,12 @@ def main():
         rows = publish(args.name, args.work, args, rows)
         (LOGS / "rows.json").write_text(json.dumps(rows, indent=1) + "\n")
     shipped = next((row for row in rows if row.get("shipped")), rows[0])
+    photo = next((row for row in rows if row["name"] == "photo"), None)
     (HERE / "curve.svg").write_text(curve.draw(curve.load(LOGS)))
     card = HERE / "README.md"
-    text = fill(card.read_text(), "facts", "| | |\n|---|---|\n" + facts(shipped))
+    text = fill(card.read_text(), "facts", facts(WEIGHTS, shipped, ROWS[shipped["name"]]))
+    if photo:
+        text = fill(text, "photo", facts(PHOTO, photo, "from eqsr-lite"))
     text = fill(text, "stages", stage_table(rows))
     card.write_text(fill(text, "quality", quality_table(shipped)))
     print("wrote", card)
