@@ -55,7 +55,7 @@ class Recipe(unittest.TestCase):
                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         said = ""
         if interrupt:
-            while "parameters, from step" not in said and run.poll() is None:
+            while "validation" not in said and run.poll() is None:
                 said += run.stdout.readline()
             time.sleep(0.3)
             run.terminate()
@@ -129,8 +129,8 @@ class Recipe(unittest.TestCase):
                 self.assertIn("The schedule of 30 steps is over", said)
                 self.train(stage, "--work", parts, "--mode", mode, "--steps", "7")
                 self.assertEqual(states.read(parts / "state.pt")["step"], 7)
-                code, said = self.train(stage, "--work", parts, "--mode", mode, interrupt=True)
-                self.assertEqual(code, 0, said)
+                code, said = self.train({**stage, "validate_steps": 1}, "--work", parts, "--mode", mode, interrupt=True)
+                self.assertEqual(code, 0, said)  # though one process measures for most of the time
                 self.train(stage, "--work", parts, "--mode", mode)
                 self.same(states.read(whole / "state.pt"), states.read(parts / "state.pt"))
                 code, said = self.train(stage, "--work", parts, "--mode", mode)  # nothing is left to do

@@ -86,13 +86,14 @@ class Trainer:
         self.net.to(self.device)
         self.average = {n: p.detach().clone() for n, p in self.net.named_parameters()}
         self.optimizer = Muon(self.net, lr=0.0, betas=tuple(stage["betas"]), fused=True)
-        self.step, self.begun, self.seconds, self.stopping = 0, 0, 0.0, 0.0
+        self.step, self.begun, self.seconds = 0, 0, 0.0
+        self.asked = self.stopping = 0.0  # to stop: this process; all of them, which know it from an exchange
         self.loss = LOSSES[stage.get("loss", "l1")]
         self.features, self.enlarge = (torch.compile(f, dynamic=True) if mode.code == "compiled" else f
                                        for f in (self.net.features, self.net.enlarge))
 
     def stop(self, *_):
-        self.stopping = 1.0
+        self.asked = 1.0
 
     def save(self, path):
         states.write({"net": self.net.state_dict(), "average": self.average, "optimizer": self.optimizer.state_dict(),
@@ -142,9 +143,10 @@ class Trainer:
     def exchange(self, error):
         """Sums gradients and errors over the processes, which stop together."""
         if self.world == 1:
+            self.stopping = self.asked
             return error
         gradients = [p.grad for p in self.net.parameters()]
-        flat = torch.cat([g.flatten() for g in gradients] + [torch.tensor([error, self.stopping], device=self.device)])
+        flat = torch.cat([g.flatten() for g in gradients] + [torch.tensor([error, self.asked], device=self.device)])
         dist.all_reduce(flat)
         error, self.stopping = flat[-2:].tolist()
         for p, part in zip(gradients, flat[:-2].split([g.numel() for g in gradients])):
