@@ -25,8 +25,6 @@ def write(state, path):
 def read(path):
     """A state, be it whole or rounded, as a whole one on the CPU."""
     state = torch.load(path, map_location="cpu", weights_only=True)
-    if "adam" in state:
-        state["optimizer"] = state.pop("adam")  # of a training by Adam alone
     if not state.pop("rounded", False):
         return state
     average = {name: state["net"][name] + value.float() for name, value in state["average"].items()}
