@@ -90,10 +90,15 @@ def table(head, rows):
     return text + "".join("| " + " | ".join(row) + " |\n" for row in rows)
 
 
+def basicsr(measured, name):
+    """The rows of a set by the default protocol, clean, at every scale."""
+    return measured.run(f"{name}-basicsr", measured.args.data / name, "-s", ",".join(EVERY))[0]
+
+
 def literature(measured, sets, theirs):
     rows = []
     for name in sets:
-        rows_of, _ = measured.run(f"{name}-basicsr", measured.args.data / name, "-s", ",".join(EVERY))
+        rows_of = basicsr(measured, name)
         for scale in EVERY:
             low, high = rows_of[scale, "bicubic"], rows_of[scale, "ours"]
             rows.append([f"{name} x{scale}", f"{low['psnr_y']:.2f} / {low['ssim_y']:.4f}",
@@ -119,7 +124,7 @@ def symmetries(measured, sets):
     """What the mean over the eight symmetries gains."""
     rows = []
     for name in sets:
-        alone, _ = measured.run(f"{name}-basicsr", measured.args.data / name, "-s", ",".join(EVERY))
+        alone = basicsr(measured, name)
         measured.commands.pop()
         mean, _ = measured.run(f"{name}-symmetries", measured.args.data / name, "-x", "-s", "2,3,4")
         for scale in ("2", "3", "4"):

@@ -50,8 +50,7 @@ class Muon(torch.optim.Adam):
         for p, gradient in gradients.items():
             p.grad = gradient
             kept = self.state[p]
-            kept.pop("exp_avg_sq", None)  # of a state by Adam alone
-            if not kept:
+            if not kept:  # Adam looks for `step` in every entry that it loads
                 kept.update(step=torch.zeros(()), exp_avg=torch.zeros_like(p))
             kept["exp_avg"].lerp_(gradient, 1 - self.momentum)
             direction = gradient.lerp(kept["exp_avg"], self.momentum)

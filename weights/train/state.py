@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """States of a training: whole ones, from which it goes on exactly, and rounded ones of half the size, to be kept.
 
-A rounded state holds the weights as they are; the optimizer's moments, and what the average differs from the weights by, are rounded
-to bfloat16. Usage: state.py path/to/state.pt path/to/rounded.pt [--limit BYTES]
+A rounded state holds the weights as they are; the optimizer's moments, and what the average differs from the weights by, are
+rounded to bfloat16. Usage: state.py path/to/state.pt path/to/rounded.pt [--limit BYTES]
 """
 
 import argparse
