@@ -71,6 +71,10 @@ def install():
     def fits(*sizes):
         return all(size % lanes == 0 for size in sizes)
 
+    def rounded():
+        """Whether products take operands of bfloat16."""
+        return int(torch.is_autocast_enabled("cpu"))
+
     class Prologue(Function):
         @staticmethod
         def forward(ctx, x, gain, offset, gelu):
@@ -89,7 +93,7 @@ def install():
     class Linear(Function):
         @staticmethod
         def forward(ctx, x, gain, offset, weight, bias, residual, gelu):
-            ctx.sizes = x.numel() // x.shape[-1], weight.shape[1], weight.shape[0], int(gelu)
+            ctx.sizes = x.numel() // x.shape[-1], weight.shape[1], weight.shape[0], int(gelu), rounded()
             out = x.new_empty(*x.shape[:-1], len(weight))
             native("linear_forward", out, x, gain, offset, weight, bias, residual, *ctx.sizes)
             ctx.save_for_backward(x, gain, offset, weight, bias)
@@ -102,6 +106,23 @@ def install():
             out = like(ctx.saved_tensors)
             native("linear_backward", *out, gradient, x, gain, offset, weight, *ctx.sizes)
             return *out, gradient if ctx.needs_input_grad[5] else None, None
+
+    class Perceptron(Function):
+        """Two linear layers with GELU between them, of norm(x), perhaps added to x."""
+
+        @staticmethod
+        def forward(ctx, x, hidden, residual, *parameters):
+            ctx.sizes = x.numel() // x.shape[-1], x.shape[-1], hidden, int(residual), rounded()
+            out = torch.empty_like(x)
+            native("perceptron_forward", out, x, *parameters, *ctx.sizes)
+            ctx.save_for_backward(x, *parameters)
+            return out
+
+        @staticmethod
+        def backward(ctx, gradient):
+            out = like(ctx.saved_tensors)
+            native("perceptron_backward", *out, *plain(gradient), *ctx.saved_tensors, *ctx.sizes)
+            return out[0], None, None, *out[1:]
 
     class Involution(Function):
         @staticmethod
@@ -151,10 +172,10 @@ def install():
         @staticmethod
         def forward(ctx, qkv, bias, window, outer, shift):
             b, h, w, c = qkv.shape
-            heads, queries, keys = bias.shape
+            heads, queries, _ = bias.shape
             ctx.sizes = b, h, w, heads, c // (3 * heads), window, outer, shift
             out = qkv.new_empty(b, h, w, c // 3)
-            kept = qkv.new_empty(b * (h // window) * (w // window), heads, queries, -(-keys // lanes) * lanes)
+            kept = qkv.new_empty(b * (h // window) * (w // window), heads, 2, -(-queries // lanes) * lanes)
             native("attention_forward", out, kept, qkv, bias, *ctx.sizes)
             ctx.save_for_backward(qkv, bias, kept)
             return out
@@ -163,7 +184,7 @@ def install():
         def backward(ctx, gradient):
             qkv, bias, kept = ctx.saved_tensors
             out = torch.empty_like(qkv), torch.empty_like(bias)
-            native("attention_backward", *out, *plain(gradient), qkv, kept, *ctx.sizes)
+            native("attention_backward", *out, *plain(gradient), qkv, bias, kept, *ctx.sizes)
             return *out, None, None, None
 
     def normed(x, norm, gelu=False):
@@ -196,15 +217,21 @@ def install():
         bias = layers.table_bias(owner.relative_position_bias_table, index, window ** 2, outer ** 2)[0]
         return linear(Attention.apply(*plain(linear(x, owner.qkv, norm), bias), window, outer, shift), owner.proj, residual=x)
 
-    def perceptron(block, x):
-        return linear(linear(x, block.mlp.fc1, block.norm2), block.mlp.fc2, gelu=True, residual=x)
+    def perceptron(x, norm, first, second, residual):
+        """second(GELU(first(norm(x)))), perhaps added to x."""
+        if fits(*first.weight.shape[:2]):
+            parameters = (norm.weight, norm.bias, first.weight.flatten(1), first.bias, second.weight.flatten(1), second.bias)
+            return Perceptron.apply(*plain(x), len(first.weight), residual, *plain(*parameters))
+        return linear(linear(x, first, norm), second, gelu=True, residual=x if residual else None)
 
     def hab(block, x, plane):
         m = block.window
-        return perceptron(block, attend(block.attn, x, block.norm1, plane["bias_index"], m, m, block.shift))
+        x = attend(block.attn, x, block.norm1, plane["bias_index"], m, m, block.shift)
+        return perceptron(x, block.norm2, block.mlp.fc1, block.mlp.fc2, residual=True)
 
     def ocab(block, x, plane):
-        return perceptron(block, attend(block, x, block.norm1, plane["overlap_bias_index"], block.window, block.outer, 0))
+        x = attend(block, x, block.norm1, plane["overlap_bias_index"], block.window, block.outer, 0)
+        return perceptron(x, block.norm2, block.mlp.fc1, block.mlp.fc2, residual=True)
 
     def feature_extractor(block, x, style):
         a = linear(x, block.net1)
@@ -224,7 +251,7 @@ def install():
         """With the relu that follows it."""
         v = involve(block.attn, linear(x, block.conv1, block.norm1.body), factor)
         x, ffn = linear(v, block.conv2, residual=x), block.ffn
-        y = linear(linear(x, ffn.conv1, block.norm2.body), ffn.conv2, gelu=True)
+        y = perceptron(x, block.norm2.body, ffn.conv1, ffn.conv2, residual=False)
         return gated(y, ffn.gate, ffn.CA.parameters(), residual=x, relu=True)
 
     layers.Hab.forward, layers.Ocab.forward, layers.ModMbConv.forward = hab, ocab, feature_extractor

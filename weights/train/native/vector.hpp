@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 
 #ifdef __AVX512F__
 constexpr int lanes = 16, accumulators = 24, widest = 4;  // of 32 registers
@@ -70,6 +71,38 @@ inline vec normal(vec x, vec& bell) {
   return x > 0.f ? 1.f - tail : tail;
 }
 
+// One step of a transposition: blocks of Step x Step beside the diagonal change places.
+template <int Step>
+inline void exchange(vec* row) {
+  ivec upper, lower;
+  for (int j = 0; j < lanes; ++j) {
+    upper[j] = j & Step ? lanes + j - Step : j;
+    lower[j] = j & Step ? lanes + j : j + Step;
+  }
+#pragma GCC unroll 16
+  for (int i = 0; i < lanes; ++i)
+    if (!(i & Step)) {
+      const vec a = row[i], b = row[i + Step];
+      row[i] = __builtin_shuffle(a, b, upper);
+      row[i + Step] = __builtin_shuffle(a, b, lower);
+    }
+  if constexpr (2 * Step < lanes) exchange<2 * Step>(row);
+}
+
+// to [columns,rows] is the transpose of from [rows,columns]; both are multiples of `lanes`.
+inline void transpose(const float* from, int64_t rows, int64_t columns, int64_t ld, float* to,
+                      int64_t to_ld) {
+  for (int64_t r = 0; r < rows; r += lanes)
+    for (int64_t c = 0; c < columns; c += lanes) {
+      vec row[lanes];
+#pragma GCC unroll 16
+      for (int i = 0; i < lanes; ++i) row[i] = load(from + (r + i) * ld + c);
+      exchange<1>(row);
+#pragma GCC unroll 16
+      for (int i = 0; i < lanes; ++i) store(to + (c + i) * to_ld + r, row[i]);
+    }
+}
+
 // A matrix inside an array, by its rows or, transposed, by its columns, which lie `ld` apart.
 struct Rows {
   const float* p;
@@ -117,23 +150,31 @@ inline void product_panel(Left a, const float* b, int64_t ldb, int64_t rows, int
   for (; r < rows; ++r) product_tile<1, V>(a.from(r), b, ldb, depth, c + r * ldc, ldc, add);
 }
 
-// c[rows][columns] = or += a[rows][depth] b[depth][columns]; columns is a multiple of `lanes`.
-template <class Left>
-inline void product(Left a, const float* b, int64_t ldb, int64_t rows, int64_t columns,
-                    int64_t depth, float* c, int64_t ldc, bool add = false) {
+// Calls use(width, n) for the panels of `width` vectors, a constant, from column n on.
+template <class Use>
+inline void in_panels(int64_t columns, Use use) {
   for (int64_t n = 0; n < columns;) {
     const int64_t left = (columns - n) / lanes, width = left % widest == 0 ? widest
                                                         : left % 3 == 0    ? 3
                                                         : left > 1         ? 2
                                                                            : 1;
     if (width == widest)
-      product_panel<widest>(a, b + n, ldb, rows, depth, c + n, ldc, add);
+      use(std::integral_constant<int, widest>(), n);
     else if (width == 3)
-      product_panel<3>(a, b + n, ldb, rows, depth, c + n, ldc, add);
+      use(std::integral_constant<int, 3>(), n);
     else if (width == 2)
-      product_panel<2>(a, b + n, ldb, rows, depth, c + n, ldc, add);
+      use(std::integral_constant<int, 2>(), n);
     else
-      product_panel<1>(a, b + n, ldb, rows, depth, c + n, ldc, add);
+      use(std::integral_constant<int, 1>(), n);
     n += width * lanes;
   }
+}
+
+// c[rows][columns] = or += a[rows][depth] b[depth][columns]; columns is a multiple of `lanes`.
+template <class Left>
+inline void product(Left a, const float* b, int64_t ldb, int64_t rows, int64_t columns,
+                    int64_t depth, float* c, int64_t ldc, bool add = false) {
+  in_panels(columns, [&](auto width, int64_t n) {
+    product_panel<width>(a, b + n, ldb, rows, depth, c + n, ldc, add);
+  });
 }
