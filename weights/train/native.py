@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The operations of native/, which take a step's time beside its products, as differentiable functions of float32.
+"""The operations of native/, which take most of a step's time, as differentiable functions of float32.
 
 `install` compiles them for this processor (needs g++) and lets the reference network use them.
 """
