@@ -99,6 +99,7 @@ TEST_CASE("memory: the arena stays within the plan, with bands too") {
 TEST_CASE("memory: rows need less than the whole") {
   const auto net = filled_net<eqsr::tiny>();
   eqsr::Context<Cpu> ctx(2);
+  ctx.storage = Storage::both;  // whatever is free when each is planned
   const eqsr::Target target{.height = 4000, .width = 3000};
   const auto whole = eqsr::plan_upscale(ctx, net, 20, 30, target);
   const auto rows = eqsr::plan_upscale_rows(ctx, net, 20, 30, target);
