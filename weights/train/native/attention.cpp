@@ -154,52 +154,68 @@ struct Head {
             s.columns(), rows.data(), s.width());
   }
 
-  // Probabilities but for a factor; `bias` [keys,columns] is added to the scores. The largest score
-  // and the factor of each query are told, or else used.
-  void weigh(const Window& window, const float* bias, float* top, float* factor, bool known) {
+  // Probabilities but for a factor; `bias` [keys,columns] is added to the scores. Tells the largest
+  // score and the factor of each query.
+  void weigh(const Window& window, const float* bias, float* top, float* factor) {
     const int64_t columns = s.columns(), area = s.area();  // which stores would have read again
-    multiply(k, q, scores.data());
-    if (window.mixed) separate(window);
+    score(window);
     in_panels(columns, [&](auto width, int64_t i) {
       constexpr int V = width;
       float* p = scores.data() + i;
       const float* offset = bias + i;
-      vec most[V], part[V] = {};
+      vec most[V], total[V] = {};
 #pragma GCC unroll 4
-      for (int v = 0; v < V; ++v) {
-        most[v] =
-            known ? load(top + i + lanes * v) : load(p + lanes * v) + load(offset + lanes * v);
-        if (known) part[v] = load(factor + i + lanes * v);
-      }
-      if (known) {
-        for (int64_t j = 0; j < area; j += columns)
-#pragma GCC unroll 4
-          for (int v = 0; v < V; ++v) {
-            const int64_t k = j + lanes * v;
-            store(p + k, exp_nonpositive(load(p + k) + load(offset + k) - most[v]) * part[v]);
-          }
-        return;
-      }
+      for (int v = 0; v < V; ++v) most[v] = load(p + lanes * v) + load(offset + lanes * v);
       for (int64_t j = 0; j < area; j += columns)
 #pragma GCC unroll 4
         for (int v = 0; v < V; ++v) {
-          const vec score = load(p + j + lanes * v) + load(offset + j + lanes * v);
-          store(p + j + lanes * v, score);
+          const int64_t k = j + lanes * v;
+          const vec score = load(p + k) + load(offset + k);
+          store(p + k, score);
           most[v] = larger(most[v], score);
         }
       for (int64_t j = 0; j < area; j += columns)
 #pragma GCC unroll 4
         for (int v = 0; v < V; ++v) {
-          const vec e = exp_nonpositive(load(p + j + lanes * v) - most[v]);
-          store(p + j + lanes * v, e);
-          part[v] += e;
+          const int64_t k = j + lanes * v;
+          const vec e = exp_nonpositive(load(p + k) - most[v]);
+          store(p + k, e);
+          total[v] += e;
         }
 #pragma GCC unroll 4
       for (int v = 0; v < V; ++v) {
         store(top + i + lanes * v, most[v]);
-        store(factor + i + lanes * v, 1.f / part[v]);
+        store(factor + i + lanes * v, 1.f / total[v]);
       }
     });
+  }
+
+  // Probabilities, of what `weigh` told.
+  void weigh_again(const Window& window, const float* bias, const float* top, const float* factor) {
+    const int64_t columns = s.columns(), area = s.area();
+    score(window);
+    in_panels(columns, [&](auto width, int64_t i) {
+      constexpr int V = width;
+      float* p = scores.data() + i;
+      const float* offset = bias + i;
+      vec most[V], part[V];
+#pragma GCC unroll 4
+      for (int v = 0; v < V; ++v) {
+        most[v] = load(top + i + lanes * v);
+        part[v] = load(factor + i + lanes * v);
+      }
+      for (int64_t j = 0; j < area; j += columns)
+#pragma GCC unroll 4
+        for (int v = 0; v < V; ++v) {
+          const int64_t k = j + lanes * v;
+          store(p + k, exp_nonpositive(load(p + k) + load(offset + k) - most[v]) * part[v]);
+        }
+    });
+  }
+
+  void score(const Window& window) {
+    multiply(k, q, scores.data());
+    if (window.mixed) separate(window);
   }
 
   void separate(const Window& window) {
@@ -229,7 +245,7 @@ extern "C" void attention_forward(float* out, float* kept, const float* qkv, con
       for (int64_t head = 0; head < s.heads; ++head) {
         float *top = kept + (n * s.heads + head) * 2 * s.columns(), *factor = top + s.columns();
         part.read(window, qkv, head);
-        part.weigh(window, offsets.data() + head * s.area(), top, factor, false);
+        part.weigh(window, offsets.data() + head * s.area(), top, factor);
         part.gather_scores(part.scores, part.v, factor);
         for (int64_t i = 0; i < s.queries(); ++i)
           std::copy_n(part.rows.data() + i * s.width(), s.d,
@@ -242,9 +258,9 @@ extern "C" void attention_forward(float* out, float* kept, const float* qkv, con
 // Images are independent of each other; an image's windows go one after another, since their outer
 // windows overlap.
 extern "C" void attention_backward(float* dqkv, float* dbias, const float* gradient,
-                                   const float* qkv, const float* bias, float* kept, int64_t b,
-                                   int64_t h, int64_t w, int64_t heads, int64_t depth, int64_t m,
-                                   int64_t o, int64_t shift, int64_t threads) {
+                                   const float* qkv, const float* bias, const float* kept,
+                                   int64_t b, int64_t h, int64_t w, int64_t heads, int64_t depth,
+                                   int64_t m, int64_t o, int64_t shift, int64_t threads) {
   const Plan s{b, h, w, heads, depth, m, o, shift};
   const int64_t part_size = s.heads * s.d, inside = s.windows() / s.b,
                 image = s.h * s.w * s.pixel(), columns = s.columns(), area = s.area();
@@ -261,12 +277,13 @@ extern "C" void attention_backward(float* dqkv, float* dbias, const float* gradi
     for (int64_t n = first * inside; n < last * inside; ++n) {
       const Window window(s, n);
       for (int64_t head = 0; head < s.heads; ++head) {
-        float *top = kept + (n * s.heads + head) * 2 * s.columns(), *factor = top + s.columns();
+        const float *top = kept + (n * s.heads + head) * 2 * s.columns(),
+                    *factor = top + s.columns();
         float *dq = dqkv + head * s.d, *dk = dq + part_size, *dv = dk + part_size;
         part.read(window, qkv, head);
         gather({gradient + head * s.d, gradient + s.b * s.h * s.w * part_size, part_size}, s.d,
                window.query, d.data(), s.width());
-        part.weigh(window, offsets.data() + head * s.area(), top, factor, true);
+        part.weigh_again(window, offsets.data() + head * s.area(), top, factor);
         // values: dV = P^T dO
         part.spread_scores(part.scores, d);
         scatter(part.rows.data(), s.width(), s.d, window.key, dv, s.pixel(), end);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Products of bfloat16, by AMX where the processor has it and the system allows it, else by
-// AVX-512. Operands are words of two numbers that stand behind each other in the depth: left
-// [rows,depth/2], right [depth/2,columns]; behind the depth stand zeros up to a multiple of 32.
+// Products of bfloat16 by AMX. Operands are words of two numbers that stand behind each other in
+// the depth: left [rows,depth/2], right [depth/2,columns]; behind the depth stand zeros up to a
+// multiple of 32. (By AVX-512 they take longer than those of float32 on an Intel Xeon.)
 #pragma once
 #include <immintrin.h>
 #include <sys/syscall.h>
@@ -38,13 +38,14 @@ class Bfloat16 {
     Left(int64_t rows, int64_t depth)
         : words((rows + side - 1) / side * side * deep(depth)), between(rows * deep(depth)) {}
 
+    // Of a depth that is a multiple of 16.
     void pack(const float* from, int64_t rows, int64_t depth, int64_t ld) {
       this->rows = rows, this->depth = deep(depth);
       for (int64_t r = 0; r < rows; ++r)
         for (int64_t k = 0; k < this->depth; k += 16) {
           const float* p = from + r * ld + 2 * k;
-          const int64_t left = depth - 2 * k;
-          put(words.data + r * this->depth + k, pair(some(p, left), some(p + 16, left - 16)));
+          put(words.data + r * this->depth + k,
+              pair(load(p), 2 * k + 16 < depth ? load(p + 16) : vec{}));
         }
     }
 
@@ -72,21 +73,23 @@ class Bfloat16 {
     int64_t columns;
   };
 
+  // Whether the system lets this process use the registers, for which it has to be asked.
+  static bool available() {
+    static const bool allowed = syscall(SYS_arch_prctl, 0x1023, 18) == 0;
+    return allowed;
+  }
+
   Bfloat16() {
-    if (!amx()) return;
     struct alignas(64) {
       uint8_t palette = 1, start = 0, none[14] = {};
       uint16_t bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
       uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
     } layout;
-    load_layout(&layout);
+    _tile_loadconfig(&layout);
   }
-  ~Bfloat16() {
-    if (amx()) release();
-  }
+  ~Bfloat16() { _tile_release(); }
 
   void product(const Left& a, const Right& b, float* c, int64_t ldc, bool add = false) const {
-    if (!amx()) return vectors(a, b, c, ldc, add);
     int64_t r = 0;
     for (; r + 32 <= a.rows; r += 32) panel<2>(a, b, r, c + r * ldc, ldc, add);
     if (r + 16 <= a.rows) panel<1>(a, b, r, c + r * ldc, ldc, add), r += 16;
@@ -105,14 +108,6 @@ class Bfloat16 {
     return reinterpret_cast<words>(_mm512_cvtne2ps_pbh(high, low));
   }
   static void put(uint32_t* p, words v) { std::memcpy(p, &v, sizeof v); }
-  static words get(const uint32_t* p) {
-    words v;
-    std::memcpy(&v, p, sizeof v);
-    return v;
-  }
-  static vec some(const float* p, int64_t count) {
-    return count >= 16 ? load(p) : _mm512_maskz_loadu_ps(count > 0 ? (1u << count) - 1 : 0, p);
-  }
 
   // Rows of floats to rows of words, each of two rows' numbers.
   static void interleave(const float* from, int64_t rows, int64_t columns, int64_t ld,
@@ -129,56 +124,6 @@ class Bfloat16 {
                         __builtin_shuffle(reinterpret_cast<halves>(pair(low, high)), order)));
       }
   }
-
-  template <int R, int V>
-  static void vectors_tile(const uint32_t* a, int64_t depth, const uint32_t* b, int64_t ldb,
-                           float* c, int64_t ldc, bool add) {
-    vec sums[R][V];
-#pragma GCC unroll 8
-    for (int r = 0; r < R; ++r)
-#pragma GCC unroll 4
-      for (int v = 0; v < V; ++v) sums[r][v] = add ? load(c + r * ldc + lanes * v) : vec{};
-    for (int64_t k = 0; k < depth; ++k) {
-      words right[V];
-#pragma GCC unroll 4
-      for (int v = 0; v < V; ++v) right[v] = get(b + k * ldb + lanes * v);
-#pragma GCC unroll 8
-      for (int r = 0; r < R; ++r) {
-        const words left = words{} + a[r * depth + k];
-#pragma GCC unroll 4
-        for (int v = 0; v < V; ++v)
-          sums[r][v] = _mm512_dpbf16_ps(sums[r][v], reinterpret_cast<__m512bh>(left),
-                                        reinterpret_cast<__m512bh>(right[v]));
-      }
-    }
-#pragma GCC unroll 8
-    for (int r = 0; r < R; ++r)
-#pragma GCC unroll 4
-      for (int v = 0; v < V; ++v) store(c + r * ldc + lanes * v, sums[r][v]);
-  }
-  template <int V>
-  static void vectors_panel(const Left& a, const uint32_t* b, int64_t ldb, float* c, int64_t ldc,
-                            bool add) {
-    constexpr int R = std::min(8, accumulators / V);
-    int64_t r = 0;
-    for (; r + R <= a.rows; r += R)
-      vectors_tile<R, V>(a.words.data + r * a.depth, a.depth, b, ldb, c + r * ldc, ldc, add);
-    for (; r < a.rows; ++r)
-      vectors_tile<1, V>(a.words.data + r * a.depth, a.depth, b, ldb, c + r * ldc, ldc, add);
-  }
-  static void vectors(const Left& a, const Right& b, float* c, int64_t ldc, bool add) {
-    in_panels(b.columns, [&](auto width, int64_t n) {
-      vectors_panel<width>(a, b.words.data + n, b.columns, c + n, ldc, add);
-    });
-  }
-
-#ifdef __AMX_BF16__
-  static bool amx() {
-    static const bool allowed = syscall(SYS_arch_prctl, 0x1023, 18) == 0;  // ask for the registers
-    return allowed;
-  }
-  static void load_layout(const void* layout) { _tile_loadconfig(layout); }
-  static void release() { _tile_release(); }
 
   // 16 R rows of c.
   template <int R>
@@ -225,11 +170,4 @@ class Bfloat16 {
     if constexpr (R == 2) _tile_stored(2, below, 4 * ldc);
     if constexpr (R == 2 && C == 2) _tile_stored(3, below + side, 4 * ldc);
   }
-#else
-  static bool amx() { return false; }
-  static void load_layout(const void*) {}
-  static void release() {}
-  template <int R>
-  static void panel(const Left&, const Right&, int64_t, float*, int64_t, bool) {}
-#endif
 };

@@ -2,7 +2,8 @@
 // A linear layer of every pixel with what stands before it, and its gradients, over tiles of pixels
 // that stay in the cache: out = prologue(x) W^T + bias + residual; or the prologue alone. Bias and
 // residual may be left out. x [rows,in], weight [width,in], out and residual [rows,width]; `in` and
-// `width` are multiples of `lanes`. With `bfloat16` the products' operands are rounded to it.
+// `width` are multiples of `lanes`. With `bfloat16` the products' operands are rounded
+// to it where AMX multiplies them.
 #include "linear.hpp"
 #include "native.hpp"
 
@@ -102,7 +103,7 @@ extern "C" void linear_forward(float* out, const float* x, const float* gain, co
                                const float* weight, const float* bias, const float* residual,
                                int64_t rows, int64_t in, int64_t width, int64_t gelu,
                                int64_t bfloat16, int64_t threads) {
-  const auto run = bfloat16 ? forward<Bfloat16> : forward<Float32>;
+  const auto run = rounds(bfloat16) ? forward<Bfloat16> : forward<Float32>;
   run(out, x, {gain, offset, in, gelu != 0}, {weight, bias, rows, in, width}, residual, threads);
 }
 
@@ -110,7 +111,7 @@ extern "C" void linear_backward(float* dx, float* dgain, float* doffset, float* 
                                 float* dbias, const float* d, const float* x, const float* gain,
                                 const float* offset, const float* weight, int64_t rows, int64_t in,
                                 int64_t width, int64_t gelu, int64_t bfloat16, int64_t threads) {
-  const auto run = bfloat16 ? backward<Bfloat16> : backward<Float32>;
+  const auto run = rounds(bfloat16) ? backward<Bfloat16> : backward<Float32>;
   run(dx, dgain, doffset, dweight, dbias, d, x, {gain, offset, in, gelu != 0},
       {weight, nullptr, rows, in, width}, threads);
 }

@@ -40,7 +40,6 @@ void forward(float* out, const float* x, const Layers& s, int64_t threads) {
   });
 }
 
-// The gradients of gain, offset, first layer and second layer stand behind each other.
 template <class Math>
 void backward(float* dx, float* dgain, float* doffset, float* dweight1, float* dbias1,
               float* dweight2, float* dbias2, const float* d, const float* x, const Layers& s,
@@ -108,7 +107,7 @@ extern "C" void perceptron_forward(float* out, const float* x, const float* gain
                                    const float* weight2, const float* bias2, int64_t rows,
                                    int64_t c, int64_t hidden, int64_t residual, int64_t bfloat16,
                                    int64_t threads) {
-  const auto run = bfloat16 ? forward<Bfloat16> : forward<Float32>;
+  const auto run = rounds(bfloat16) ? forward<Bfloat16> : forward<Float32>;
   run(out, x, {gain, offset, weight1, bias1, weight2, bias2, rows, c, hidden, residual}, threads);
 }
 
@@ -118,7 +117,7 @@ extern "C" void perceptron_backward(float* dx, float* dgain, float* doffset, flo
                                     const float* weight1, const float* bias1, const float* weight2,
                                     const float* bias2, int64_t rows, int64_t c, int64_t hidden,
                                     int64_t residual, int64_t bfloat16, int64_t threads) {
-  const auto run = bfloat16 ? backward<Bfloat16> : backward<Float32>;
+  const auto run = rounds(bfloat16) ? backward<Bfloat16> : backward<Float32>;
   run(dx, dgain, doffset, dweight1, dbias1, dweight2, dbias2, d, x,
       {gain, offset, weight1, bias1, weight2, bias2, rows, c, hidden, residual}, threads);
 }

@@ -10,6 +10,8 @@
 struct Float32 {
   static constexpr int64_t tile = 48;  // of pixels that a linear layer takes together
 
+  static bool available() { return true; }
+
   class Left {
    public:
     Left(int64_t, int64_t) {}
@@ -47,8 +49,11 @@ struct Float32 {
   }
 };
 
-#ifdef __AVX512BF16__
+#if defined(__AMX_BF16__) && defined(__AVX512BF16__)
 #include "bfloat16.hpp"
 #else
-using Bfloat16 = Float32;  // processors without instructions for it
+using Bfloat16 = Float32;  // processors on which it would be no faster
 #endif
+
+// Whether products that may be of bfloat16 are.
+inline bool rounds(int64_t bfloat16) { return bfloat16 && Bfloat16::available(); }
