@@ -86,13 +86,16 @@ def fastest(command, device, say):
 
 
 def run(command, mode, stdout=None, stderr=None, patience=None):
-    """Runs `command` in as many processes as the mode has, and hands SIGTERM on to them; returns the first bad status."""
+    """Runs `command` in as many processes as the mode has, and hands SIGTERM on to them; returns the first bad status. With
+    `patience`, a trial: it is left after so many seconds, and SIGTERM is the end of all trials."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     workers = []
 
     def stop(*_):
+        if patience:
+            raise SystemExit("Stopped while modes were tried, before the first step.")
         for worker in workers:
             worker.terminate()
 

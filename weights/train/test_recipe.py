@@ -261,6 +261,18 @@ for threads in (1, 3):
         stdout.write(f"{modes.TRIAL} {1 / mode.processes + (mode.code != 'native') + (mode.precision != 'float32')}")
         return int(mode.code == "eager")
 
+    def test_trial_is_stopped(self):
+        """SIGTERM ends all trials, not the one that runs."""
+        said = self.folder / "said"
+        slow = f"import time; open({str(said)!r}, 'a').write('one '); time.sleep(60)"
+        tried = subprocess.Popen([sys.executable, "-c", f"import modes; modes.fastest(['-c', {slow!r}], 'cpu', print)"], cwd=HERE,
+                                 stderr=subprocess.PIPE, text=True)
+        while not said.exists() and tried.poll() is None:
+            time.sleep(0.1)
+        tried.terminate()
+        self.assertIn("Stopped while modes were tried", tried.communicate(timeout=30)[1])
+        self.assertLessEqual(said.read_text().count("one"), modes.cores())
+
     def test_curve_counts_patches(self):
         stable, branch = [{"step": 10}, {"step": 30}], [{"step": 20}, {"step": 25}]
         self.assertEqual([[n for n, _ in part] for part in curve.by_patches([(stable, 16), (branch, 8)])],
