@@ -158,6 +158,19 @@ def peers(programs, quick):
                 ("network", "size", "instruction sets", "eqsr", "PyTorch", *runtimes, "ours of gemm_rate"), rows))
 
 
+def older(programs, quick):
+    """The same where AVX2 is the newest set; nothing on another processor."""
+    flags = re.search(r"flags\s*:\s*(.*)", pathlib.Path("/proc/cpuinfo").read_text())[1].split()
+    if "avx512f" in flags or "avx2" not in flags:
+        return None
+    rows = []
+    for config in ("lite", "base"):
+        result = programs.beside(config, 64, 4)
+        rows.append((config, "64² to 256²", f"{result['ours']:.3f} s", f"{result['seconds']:.3f} s, **{result['ratio']:.2f}**"))
+    return ("PyTorch and ours as above, eager, on a processor that has no AVX-512. `gemm_rate` here: "
+            f"{programs.rate():.0f} GFLOP/s.\n\n" + table(("network", "size", "eqsr", "PyTorch"), rows))
+
+
 def breakdown(programs, quick):
     tables = run(programs.folder / "breakdown", 64, THREADS, 2 if quick else 8)
     return ("What each kind of work takes of the threads' time, and what its operations would take at the rate of the packed "
@@ -244,9 +257,9 @@ def portable(programs, quick):
             "compiled at plain `-O2`.\n\n" + table(("network", "-O3 -march=native", "-O2", "of the native speed"), rows))
 
 
-SECTIONS = {"peers": ("Beside others", peers), "breakdown": ("Where the time goes", breakdown),
-            "cores": ("More cores", cores), "policies": ("Storage policies", policies), "portable": ("Without -march=native", portable),
-            "sizes": ("Size", sizes), "large": ("Large results", large)}
+SECTIONS = {"peers": ("Beside others", peers), "older": ("Beside others with AVX2", older),
+            "breakdown": ("Where the time goes", breakdown), "cores": ("More cores", cores), "policies": ("Storage policies", policies),
+            "portable": ("Without -march=native", portable), "sizes": ("Size", sizes), "large": ("Large results", large)}
 
 
 def main():
@@ -261,8 +274,10 @@ def main():
     old = {part.split("\n")[0]: part for part in page.read_text().split("\n## ")[1:]}
     parts = [HEAD.rstrip()]
     for name, (title, measure) in SECTIONS.items():
-        if name in options.only and (name != "peers" or options.python):
-            parts.append(f"{title}\n\n{place(options)}\n{measure(programs, options.quick).strip()}\n")
+        wanted = name in options.only and (measure not in (peers, older) or options.python)
+        text = measure(programs, options.quick) if wanted else None
+        if text:
+            parts.append(f"{title}\n\n{place(options)}\n{text.strip()}\n")
         elif title in old:
             parts.append(old[title])
     page.write_text("\n## ".join(part.rstrip() + "\n" for part in parts))

@@ -27,6 +27,10 @@ struct Options {
   eqsr::Isa isa = eqsr::best_isa();
 };
 
+constexpr const char* usage =
+    "--config base|lite, --height, --width, --scale, --threads, --repeats, --isa "
+    "portable|avx2|avx512, --storage both|one|none and --max-memory MB";
+
 Options parsed(const std::vector<std::string>& arguments) {
   Options options;
   for (std::size_t i = 1; i < arguments.size(); i += 2) {
@@ -55,10 +59,7 @@ Options parsed(const std::vector<std::string>& arguments) {
                                          : eqsr::Storage::none;
     else
       eqsr::detail::fail("bad_argument",
-                         {"The option ", name, " ", value,
-                          " is unknown; there are --config base|lite, --height, --width, --scale, "
-                          "--threads, --repeats, --isa portable|avx2|avx512, --storage "
-                          "both|one|none and --max-memory MB."});
+                         {"The option ", name, " ", value, " is unknown; there are ", usage, "."});
   }
   EQSR_EXPECTS(options.repeats > 0, "bad_argument", "--repeats must be positive.");
   return options;
@@ -125,6 +126,10 @@ void time_net(const Options& options) {
 }  // namespace
 
 int main(int count, char** arguments) {
+  if (count == 2 && std::string(arguments[1]) == "--help") {
+    std::printf("time_net times a network with synthetic parameters. Its options are %s.\n", usage);
+    return 0;
+  }
   try {
     const Options options = parsed({arguments, arguments + count});
     if (options.config == "base")
