@@ -3,14 +3,16 @@
 """Writes docs/quality.md and its pictures with the evaluation tool; needs Pillow for the pictures.
 
     docs/make_quality.py --data FOLDER [--photos FOLDER] [--evaluate TOOL] [--weights FILE] [--photo-weights FILE]
-                         [--sets Set5 Set14 B100]
+                         [--sets Set5 Set14 B100] [--only SECTION ...]
 
 FOLDER of --data holds the sets, one folder each; --photos holds kodim08.png and kodim23.png of the Kodak suite.
-What was measured for weights lies in build/quality and is not measured again; --fresh forgets it. The part about
-degraded inputs needs the weights for them.
+What was measured for weights lies in build/quality and is not measured again; --fresh forgets it. --only measures some
+sections and leaves the others as they are; each says by what and when it was measured. The part about degraded inputs
+needs the weights for them, pictures need --photos.
 """
 import argparse
 import csv
+import datetime
 import hashlib
 import json
 import pathlib
@@ -24,6 +26,11 @@ EARLIER = ["SRCNN", "VDSR", "EDSR-LIIF"]  # columns of published.csv that go wit
 CROPS = [("kodim08", "4", (280, 200)), ("kodim23", "3", (380, 80))]  # photo, scale, corner of the crop
 CROP = 128
 DEGRADED = [("jpeg:75", ["2", "4"]), ("jpeg:50", ["2"]), ("noise:5", ["2"]), ("blur:0.8", ["2"]), ("noise:3,jpeg:85", ["2"])]
+HEAD = """# Quality
+
+`docs/make_quality.py --data FOLDER --photos FOLDER` wrote this page. PSNR in dB, means over pictures. Each section says
+by which weights, when and where it was measured, and how to measure it again.
+"""
 
 
 def published():
@@ -134,10 +141,10 @@ def symmetries(measured, sets):
 
 
 def degraded(lite, photo, sets):
-    """Both networks on inputs as people have them, and what the one for them loses on clean ones."""
+    """Both networks on inputs as people have them, and what the one for them loses on clean ones. Every kind on one set."""
     rows, encoder = [], None
     for name in sets:
-        for kind, scales in [*DEGRADED, ("", ["2", "4"])]:
+        for kind, scales in [*DEGRADED[:None if name == sets[0] else 1], ("", ["2", "4"])]:
             options = ["-s", ",".join(scales), *(["--degrade", kind] if kind else [])]
             label = f"{name}-{kind.replace(':', '_').replace(',', '-') or 'clean'}"
             (plain, _), (ours, _) = (of.run(label, of.args.data / name, *options) for of in (lite, photo))
@@ -210,6 +217,48 @@ def sweep(measured, name):
     return f"![PSNR against scale on {name}](images/sweep.svg)\n\n" + "; ".join(lines) + ".\n"
 
 
+def place(tool, used):
+    """The line that says by what a section was measured."""
+    weights = ", ".join(f"`{of.weights.name}` (SHA-256 {of.digest[:12]}…)" for of in used)
+    commit = command_output("git", "describe", "--always", "--dirty", "--abbrev=12")
+    return f"*{weights}; commit {commit}, {datetime.date.today()}; {machine()}; {flags(tool)}.*"
+
+
+def sections(args, lite, photo):
+    """The title of each section, what it says first, and what measures the rest, if that can be."""
+    notes, theirs = published()
+    return {
+        "literature": (
+            "By the protocol of the literature",
+            "Inputs by MATLAB's filter, results rounded to bytes, border = scale. PSNR and SSIM on Y of BT.601; the network\n"
+            "was trained for factors up to 4, so 6 and 8 are extrapolation. *Columns in italics are their authors' numbers, not\n"
+            "measured here.*", lambda: literature(lite, args.sets, theirs)),
+        "symmetries": (
+            "The mean over the eight symmetries",
+            "`-x`: the picture turned and mirrored, enlarged eight times, and averaged. Protocol `basicsr`.",
+            lambda: symmetries(lite, args.sets[:2])),
+        "table": (
+            "Scales of EQSR's Table 1, beside published numbers",
+            "Protocol `eqsr`: x2, x3, x4 from MATLAB's filter, other scales from Pillow's; border 4, or 6 at x6. *Columns in\n"
+            "italics are their authors' numbers, not measured here*; those networks have 20 to 40 times the parameters.",
+            lambda: table_one(lite, args.sets, theirs) + "\nSources of the published numbers: " + notes.replace("*", "†")),
+        "scales": ("Quality against scale", "Protocol `basicsr`.", lambda: sweep(lite, args.sets[0])),
+        "degraded": (
+            "Blurred, noisy and compressed inputs",
+            "`eqsr-photo` (`-n photo`) is made for them. Degradations as `evaluate --degrade` names them, the same inputs for\n"
+            "all; PSNR on Y, protocol `basicsr`.",
+            photo and (lambda: degraded(lite, photo, args.sets[1:])
+                       + ("\n" + compressed(lite, photo, args.photos) if args.photos else ""))),
+        "pictures": (
+            "Pictures",
+            "Of the [Kodak Lossless True Color Image Suite](https://r0k.us/graphics/kodak/), released by Kodak for\n"
+            "unrestricted use; never trained on.", args.photos and (lambda: crops(lite, args.photos))),
+    }
+
+
+NAMES = ["literature", "symmetries", "table", "scales", "degraded", "pictures"]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", type=pathlib.Path, required=True)
@@ -219,41 +268,26 @@ def main():
     parser.add_argument("--photo-weights", type=pathlib.Path, default=ROOT / "weights/eqsr-photo.safetensors")
     parser.add_argument("--sets", nargs="+", default=["Set5", "Set14", "B100"])
     parser.add_argument("--fresh", action="store_true")
+    parser.add_argument("--only", nargs="+", choices=NAMES, default=NAMES, help="the sections to measure")
     args = parser.parse_args()
     args.evaluate = args.evaluate.resolve()
-    measured = Measurements(args, args.weights)
-    notes, theirs = published()
-    commit = command_output("git", "describe", "--always", "--dirty", "--abbrev=12")
-    parts = ["# Quality\n", f"`docs/make_quality.py` wrote this page. Weights `{measured.weights.name}`, SHA-256\n"
-             f"`{measured.digest}`; commit {commit}; {machine()}; {flags(args.evaluate)}. PSNR in dB, means over pictures.\n",
-             "## By the protocol of the literature\n",
-             "Inputs by MATLAB's filter, results rounded to bytes, border = scale. PSNR and SSIM on Y of BT.601; the network\n"
-             "was trained for factors up to 4, so 6 and 8 are extrapolation. *Columns in italics are their authors' numbers, not\n"
-             "measured here.*\n", literature(measured, args.sets, theirs),
-             "## The mean over the eight symmetries\n",
-             "`-x`: the picture turned and mirrored, enlarged eight times, and averaged. Protocol `basicsr`.\n",
-             symmetries(measured, args.sets[:2]),
-             "## Scales of EQSR's Table 1, beside published numbers\n",
-             "Protocol `eqsr`: x2, x3, x4 from MATLAB's filter, other scales from Pillow's; border 4, or 6 at x6. *Columns in\n"
-             "italics are their authors' numbers, not measured here*; those networks have 20 to 40 times the parameters.\n", table_one(measured, args.sets, theirs),
-             "Sources of the published numbers: " + notes.replace("*", "†") + "\n", "## Quality against scale\n",
-             "Protocol `basicsr`.\n", sweep(measured, args.sets[0])]
-    commands = measured.commands
-    if args.photo_weights.exists():
-        photo = Measurements(args, args.photo_weights, "photo")
-        parts += ["## Blurred, noisy and compressed inputs\n",
-                  f"`eqsr-photo`, SHA-256 `{photo.digest}`, is made for them. Degradations as `evaluate --degrade` names them,\n"
-                  "the same inputs for all; PSNR on Y, protocol `basicsr`.\n", degraded(measured, photo, args.sets[1:])]
-        if args.photos:
-            parts.append(compressed(measured, photo, args.photos))
-        commands = [*commands, *photo.commands]
-    if args.photos:
-        parts += ["## Pictures\n", crops(measured, args.photos),
-                  "Pictures of the [Kodak Lossless True Color Image Suite](https://r0k.us/graphics/kodak/), released by Kodak for\n"
-                  "unrestricted use; never trained on.\n"]
-    parts += ["## Again\n", "```sh\n" + "\n".join(commands) + "\ndocs/make_quality.py --data FOLDER --photos FOLDER"
-              " # all of it\n```\n"]
-    (ROOT / "docs/quality.md").write_text("\n".join(parts))
+    lite = Measurements(args, args.weights)
+    photo = Measurements(args, args.photo_weights, "photo") if args.photo_weights.exists() else None
+    page = ROOT / "docs/quality.md"
+    old = {part.split("\n")[0]: part.rstrip() + "\n" for part in page.read_text().split("\n## ")[1:]}
+    parts = [HEAD]
+    for name, (title, about, measure) in sections(args, lite, photo).items():
+        if name in args.only and measure:
+            text = measure()
+            used = [of for of in (lite, photo) if of and of.commands]
+            commands = "\n".join(command for of in used for command in of.commands)
+            parts.append(f"{title}\n\n{place(args.evaluate, used or [lite])}\n\n{about}\n\n{text.strip()}\n"
+                         + (f"\n```sh\n{commands}\n```\n" if commands else ""))
+            for of in used:
+                of.commands.clear()
+        elif title in old:
+            parts.append(old[title])
+    page.write_text("\n## ".join(parts))
     print("wrote docs/quality.md")
 
 

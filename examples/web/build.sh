@@ -11,7 +11,7 @@ for name in eigen3 stb; do # in a folder of their own: /usr/include is of anothe
   ln -sfn "/usr/include/$name" "$objects/include/$name"
 done
 
-calls=engine_start,_engine_open,_engine_open_pixels,_engine_plan,_engine_enlarge
+calls=engine_start,_engine_load,_engine_open,_engine_open_pixels,_engine_plan,_engine_enlarge
 build() { # NAME FLAG...
   name=$1
   shift
@@ -30,4 +30,4 @@ build() { # NAME FLAG...
 build eqsr
 build eqsr-threads -pthread '-sPTHREAD_POOL_SIZE=navigator.hardwareConcurrency' \
   -Wno-pthreads-mem-growth
-cp examples/web/page/* examples/photo.png weights/eqsr-lite.safetensors "$out"
+cp examples/web/page/* examples/photo.png weights/eqsr-*.safetensors "$out"

@@ -33,6 +33,9 @@ class Engine {
     page_started(ctx_.threads(), eqsr::isa_name(ctx_.isa()));
   }
 
+  /// Another network of the same configuration; the picture stays.
+  void load(const std::string& weights) { net_ = eqsr::load<eqsr::lite>(ctx_, weights); }
+
   void open(const std::string& file) {
     picture_ = {};
     eqsr::ReadOptions read;
@@ -178,6 +181,9 @@ bool told(const char* name, const F& f) {
 extern "C" {
 bool engine_start(const char* weights) {
   return told(weights, [&] { engine = std::make_unique<Engine>(weights); });
+}
+bool engine_load(const char* weights) {
+  return told(weights, [&] { engine->load(weights); });
 }
 bool engine_open(const char* file) {
   return told(file, [&] { engine->open(file); });

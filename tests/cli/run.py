@@ -128,7 +128,9 @@ class Cli(unittest.TestCase):
         wanted = self.out.read_bytes()
         self.expect(0, *given, "-n", "lite", "--overwrite")
         self.assertEqual(self.out.read_bytes(), wanted)
-        self.expect(2, *given, "--network", "large", words=("\"large\"", "lite"))
+        self.expect(0, *given, "-n", "photo", "--overwrite")
+        self.assertNotEqual(self.out.read_bytes(), wanted)
+        self.expect(2, *given, "--network", "large", words=("\"large\"", "lite", "photo"))
         self.expect(2, *given, "-n", "lite", "-m", WEIGHTS)
         alone = shutil.copy(TOOL, self.folder / "upscale")  # no weights near it
         for code, arguments in ((3, ()), (2, ("-n", "lite"))):

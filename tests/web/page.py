@@ -125,10 +125,10 @@ class Page(unittest.TestCase):
             "fetch(url).then((r) => r.blob()).then((b) => reader.readAsDataURL(b));", url)
         return base64.b64decode(text.partition(",")[2])
 
-    def truth(self, path, *size):
+    def truth(self, path, *options):
         out = self.folder / "truth.png"
-        subprocess.run([UPSCALE, "-i", path, "-o", out, *map(str, size), "--overwrite"], check=True,
-                       stderr=subprocess.DEVNULL)
+        subprocess.run([UPSCALE, "-i", path, "-o", out, *map(str, options), "--overwrite"],
+                       check=True, stderr=subprocess.DEVNULL)
         return Png(out)
 
     def expect_same(self, data, truth):
@@ -190,6 +190,13 @@ class Common:
         truth = self.truth(path, "--scale", 2)
         self.assertEqual(truth.channels, 1)
         self.expect_same(self.enlarge(), truth)
+
+    def test_network(self):
+        path = self.open("faded.png", alpha_png())
+        for name in ("photo", "lite"):
+            self.browser.find_element(By.CSS_SELECTOR, f"[value={name}]").send_keys(Keys.SPACE)
+            self.until(lambda: self.element("enlarge").is_enabled())
+            self.expect_same(self.enlarge(), self.truth(path, "--scale", 2, "-n", name))
 
     def test_stop(self):
         self.element("sample").click()

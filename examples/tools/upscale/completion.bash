@@ -6,7 +6,7 @@ _upscale() {
   case $before in
     -i | --input | -o | --output | -m | --weights) COMPREPLY=($(compgen -f -- "$current")) ;;
     -f | --format) COMPREPLY=($(compgen -W "png jpg pfm" -- "$current")) ;;
-    -n | --network) COMPREPLY=($(compgen -W "lite" -- "$current")) ;;
+    -n | --network) COMPREPLY=($(compgen -W "lite photo" -- "$current")) ;;
     --alpha) COMPREPLY=($(compgen -W "network bicubic drop" -- "$current")) ;;
     --progress) COMPREPLY=($(compgen -W "none bar plain json" -- "$current")) ;;
     --encoding) COMPREPLY=($(compgen -W "division reciprocal" -- "$current")) ;;

@@ -35,9 +35,9 @@ export class Engine {
   plan(target) {
     return this.#with_picture({ kind: "plan", target });
   }
-  /** The result: `png`. `tell` may have functions `before` and `progress`. */
-  async enlarge(target, tell) {
-    const request = { kind: "enlarge", target };
+  /** The result by that network: `png`. `tell` may have functions `before` and `progress`. */
+  async enlarge(target, network, tell) {
+    const request = { kind: "enlarge", target, network };
     const used = this.#used;
     this.#used = true;
     try {

@@ -23,7 +23,7 @@ function set_state(state) {
   element("working").hidden = !running;
   element("download").hidden = state !== "done";
   element("download").classList.add("primary");
-  for (const id of ["how", "by-scale", "by-size", "other"]) element(id).disabled = running;
+  for (const id of ["network", "how", "by-scale", "by-size", "other"]) element(id).disabled = running;
 }
 /** Says in an empty page what it waits for; nothing ends that. */
 function set_busy(what) {
@@ -140,7 +140,7 @@ async function enlarge() {
   compare.show_one(picture.url, width, height);
   element("stop").focus({ preventScroll: true });
   try {
-    const { png } = await engine.enlarge(wish, {
+    const { png } = await engine.enlarge(wish, network(), {
       before: (data) => compare.show_before(url_of(png_blob(data.png))),
       progress: ({ done }) => show_progress(done, start),
     });
@@ -159,6 +159,7 @@ async function enlarge() {
     element("enlarge").focus({ preventScroll: true });
   }
 }
+const network = () => document.querySelector("[name=network]:checked").value;
 const png_blob = (bytes) => new Blob([bytes], { type: "image/png" });
 const megabytes = (bytes) =>
   bytes < 1e6 ? `${Math.ceil(bytes / 1e3)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
@@ -217,10 +218,12 @@ document.addEventListener("drop", (event) => {
   if (event.dataTransfer.files.length > 0) open(event.dataTransfer.files[0]);
 });
 let late; // a plan for what is typed waits until the typing rests
-target.on_change(() => {
+function wish_changed() {
   clearTimeout(late);
-  element("enlarge").hidden = false; // another size than that of the result
+  element("enlarge").hidden = false; // for another result than there is
   element("enlarge").disabled = true;
   element("download").classList.remove("primary");
   late = setTimeout(plan, 150);
-});
+}
+target.on_change(wish_changed);
+element("network").addEventListener("change", wish_changed);

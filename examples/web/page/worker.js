@@ -24,22 +24,37 @@ async function load(name) {
   return create({ page });
 }
 
+let network = "lite"; // the one that is loaded
+
+const file_of = (name) => `eqsr-${name}.safetensors`;
+async function weights_of(name) {
+  const response = await fetch(file_of(name));
+  if (!response.ok) throw new Error(`The weights ${file_of(name)} are not beside the page.`);
+  return new Uint8Array(await response.arrayBuffer());
+}
+
 /** The library with its weights. Threads share memory, which only isolated pages may. */
 async function start() {
-  const weights = fetch("eqsr-lite.safetensors").then((response) => {
-    if (!response.ok) throw new Error("The weights eqsr-lite.safetensors are not beside the page.");
-    return response.arrayBuffer();
-  });
+  const weights = weights_of(network);
   let library = null;
   if (self.crossOriginIsolated) library = await load("eqsr-threads").catch(() => null);
   library ??= await load("eqsr");
   library.FS.mkdir("/pictures"); // so that no name is taken
   library.FS.chdir("/pictures");
-  const file = "eqsr-lite.safetensors";
-  if (!with_file(library, file, new Uint8Array(await weights), () =>
-    call(library, "engine_start", ["string"], [file])))
-    throw new Error("The weights cannot be used; the page's folder may be damaged.");
+  give_weights(library, "engine_start", network, await weights);
   return library;
+}
+
+function give_weights(library, to, name, bytes) {
+  const file = file_of(name);
+  if (!with_file(library, file, bytes, () => call(library, to, ["string"], [file])))
+    throw new Error("The weights cannot be used; the page's folder may be damaged.");
+}
+
+async function use_network(library, name) {
+  if (name === network) return;
+  give_weights(library, "engine_load", name, await weights_of(name));
+  network = name;
 }
 
 /** Calls a function of engine.cpp. */
@@ -65,21 +80,25 @@ const kinds = {
       call(library, "engine_open_pixels", ["string", "number", "number"], [name, width, height])),
   plan: (library, { name, target: { scale = 0, width = 0, height = 0 } }) =>
     call(library, "engine_plan", sized, [scale, width, height, name]),
-  enlarge: (library, { name, target: { scale = 0, width = 0, height = 0 } }) =>
-    call(library, "engine_enlarge", sized, [scale, width, height, name]),
+  enlarge: async (library, { name, network, target: { scale = 0, width = 0, height = 0 } }) => {
+    await use_network(library, network);
+    call(library, "engine_enlarge", sized, [scale, width, height, name]);
+  },
 };
 
 const library = start();
 library.catch(() => {}); // each request says it
 
-self.onmessage = async ({ data }) => {
+async function answer(request) {
+  asked = request.id;
   try {
-    const ready = await library;
-    asked = data.id;
-    kinds[data.kind](ready, data);
+    await kinds[request.kind](await library, request);
     tell("done");
   } catch (error) {
-    asked = data.id;
     tell("failed", { code: "page", sentence: `${error.message ?? error}` });
   }
+}
+let before = Promise.resolve(); // requests are answered one after the other
+self.onmessage = ({ data }) => {
+  before = before.then(() => answer(data));
 };
