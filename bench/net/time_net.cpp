@@ -27,7 +27,7 @@ struct Options {
   eqsr::Isa isa = eqsr::best_isa();
 };
 
-constexpr const char* usage =
+constexpr const char* known_options =
     "--config base|lite, --height, --width, --scale, --threads, --repeats, --isa "
     "portable|avx2|avx512, --storage both|one|none and --max-memory MB";
 
@@ -58,8 +58,8 @@ Options parsed(const std::vector<std::string>& arguments) {
                         : value == "one" ? eqsr::Storage::one
                                          : eqsr::Storage::none;
     else
-      eqsr::detail::fail("bad_argument",
-                         {"The option ", name, " ", value, " is unknown; there are ", usage, "."});
+      eqsr::detail::fail("bad_argument", {"The option ", name, " ", value,
+                                          " is unknown; there are ", known_options, "."});
   }
   EQSR_EXPECTS(options.repeats > 0, "bad_argument", "--repeats must be positive.");
   return options;
@@ -127,7 +127,8 @@ void time_net(const Options& options) {
 
 int main(int count, char** arguments) {
   if (count == 2 && std::string(arguments[1]) == "--help") {
-    std::printf("time_net times a network with synthetic parameters. Its options are %s.\n", usage);
+    std::printf("time_net times a network with synthetic parameters. Its options are %s.\n",
+                known_options);
     return 0;
   }
   try {
