@@ -23,8 +23,9 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.dont_write_bytecode = True
-sys.path.insert(0, str(ROOT / "tests/corpus"))
+sys.path[:0] = [str(ROOT / "tests/corpus"), str(ROOT / "docs")]
 from builder import png  # noqa: E402
+from sections import rewrite  # noqa: E402
 
 THREADS = 2
 
@@ -127,6 +128,8 @@ CASES = [("lite", 64, None), ("base", 64, None), ("lite", 128, None), ("base", 1
 
 
 def peers(programs, quick):
+    if not programs.python:
+        return None
     rows, rate, version, runtimes = [], programs.rate(), "", []
     for config, size, isa in CASES:
         found = [programs.beside(config, size, 4, isa)]
@@ -161,7 +164,7 @@ def peers(programs, quick):
 def older(programs, quick):
     """The same where AVX2 is the newest set; nothing on another processor."""
     flags = re.search(r"flags\s*:\s*(.*)", pathlib.Path("/proc/cpuinfo").read_text())[1].split()
-    if "avx512f" in flags or "avx2" not in flags:
+    if not programs.python or "avx512f" in flags or "avx2" not in flags:
         return None
     rows = []
     for config in ("lite", "base"):
@@ -270,17 +273,13 @@ def main():
     parser.add_argument("--quick", action="store_true", help="fewer repetitions and sizes")
     options = parser.parse_args()
     programs = Programs(options)
-    page = ROOT / "docs/performance.md"
-    old = {part.split("\n")[0]: part for part in page.read_text().split("\n## ")[1:]}
-    parts = [HEAD.rstrip()]
+    sections = []
     for name, (title, measure) in SECTIONS.items():
-        wanted = name in options.only and (measure not in (peers, older) or options.python)
-        text = measure(programs, options.quick) if wanted else None
-        if text:
-            parts.append(f"{title}\n\n{place(options)}\n{text.strip()}\n")
-        elif title in old:
-            parts.append(old[title])
-    page.write_text("\n## ".join(part.rstrip() + "\n" for part in parts))
+        text = measure(programs, options.quick) if name in options.only else None  # None, too, if it cannot be measured here
+        if name in options.only and not text:
+            print(f"not measured here: {title}")
+        sections.append((title, text and f"{place(options)}\n{text.strip()}"))
+    rewrite(ROOT / "docs/performance.md", HEAD, sections)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,10 @@ import pathlib
 import re
 import shutil
 import subprocess
+import sys
+
+sys.dont_write_bytecode = True
+from sections import rewrite  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 EVERY = ["2", "3", "4", "6", "8"]
@@ -114,7 +118,7 @@ def literature(measured, sets, theirs):
     return table(["", "bicubic, Y", "ours, Y", "gain", "ours, RGB", *(f"*{of}, Y*" for of in EARLIER)], rows)
 
 
-def table_one(measured, sets, theirs):
+def table_one(measured, sets, notes, theirs):
     names = [of for of in next(iter(theirs.values())) if of not in EARLIER]
     rows = []
     for name in sets:
@@ -124,7 +128,8 @@ def table_one(measured, sets, theirs):
             rows.append([f"{name} x{scale}", f"{rows_of[scale, 'bicubic']['psnr_y']:.2f}",
                          f"{rows_of[scale, 'ours']['psnr_y']:.2f}",
                          *(theirs[name, scale][other] or "-" for other in names)])
-    return table(["", "bicubic", "ours", *(f"*{other}*" for other in (n.replace("*", "†") for n in names))], rows)
+    return (table(["", "bicubic", "ours", *(f"*{other}*" for other in (n.replace("*", "†") for n in names))], rows)
+            + "\nSources of the published numbers: " + notes.replace("*", "†"))
 
 
 def symmetries(measured, sets):
@@ -194,14 +199,16 @@ def enlarged(measured, photos, photo, scale, kept, *options):
 
 
 def compressed(lite, photo, photos):
-    """A compressed photo by bicubic and both networks."""
+    """A compressed photo by bicubic and both networks, if there are photos."""
+    if not photos:
+        return ""
     name, scale, corner = CROPS[0][0], "2", (300, 220)
     found = [enlarged(of, photos, name, scale, of.folder / "compressed", "--degrade", "jpeg:75") for of in (lite, photo)]
     (rows, (truth, low, high)), (better, (_, _, best)) = found
     titles = ["original", f"bicubic, {rows[scale, 'bicubic']['psnr_y']:.2f} dB",
               f"eqsr-lite, {rows[scale, 'ours']['psnr_y']:.2f} dB", f"eqsr-photo, {better[scale, 'ours']['psnr_y']:.2f} dB"]
     panels([truth, low, high, best], titles, corner).save(ROOT / "docs/images/quality_compressed.png", optimize=True)
-    return (f"![{name} x{scale} from JPEG 75: original, bicubic, eqsr-lite, eqsr-photo](images/quality_compressed.png)\n\n"
+    return (f"\n![{name} x{scale} from JPEG 75: original, bicubic, eqsr-lite, eqsr-photo](images/quality_compressed.png)\n\n"
             f"*{name}, reduced {scale} times, compressed by JPEG at quality 75, and enlarged again.*\n")
 
 
@@ -224,39 +231,33 @@ def place(tool, used):
     return f"*{weights}; commit {commit}, {datetime.date.today()}; {machine()}; {flags(tool)}.*"
 
 
-def sections(args, lite, photo):
-    """The title of each section, what it says first, and what measures the rest, if that can be."""
-    notes, theirs = published()
-    return {
-        "literature": (
-            "By the protocol of the literature",
-            "Inputs by MATLAB's filter, results rounded to bytes, border = scale. PSNR and SSIM on Y of BT.601; the network\n"
-            "was trained for factors up to 4, so 6 and 8 are extrapolation. *Columns in italics are their authors' numbers, not\n"
-            "measured here.*", lambda: literature(lite, args.sets, theirs)),
-        "symmetries": (
-            "The mean over the eight symmetries",
-            "`-x`: the picture turned and mirrored, enlarged eight times, and averaged. Protocol `basicsr`.",
-            lambda: symmetries(lite, args.sets[:2])),
-        "table": (
-            "Scales of EQSR's Table 1, beside published numbers",
-            "Protocol `eqsr`: x2, x3, x4 from MATLAB's filter, other scales from Pillow's; border 4, or 6 at x6. *Columns in\n"
-            "italics are their authors' numbers, not measured here*; those networks have 20 to 40 times the parameters.",
-            lambda: table_one(lite, args.sets, theirs) + "\nSources of the published numbers: " + notes.replace("*", "†")),
-        "scales": ("Quality against scale", "Protocol `basicsr`.", lambda: sweep(lite, args.sets[0])),
-        "degraded": (
-            "Blurred, noisy and compressed inputs",
-            "`eqsr-photo` (`-n photo`) is made for them. Degradations as `evaluate --degrade` names them, the same inputs for\n"
-            "all; PSNR on Y, protocol `basicsr`.",
-            photo and (lambda: degraded(lite, photo, args.sets[1:])
-                       + ("\n" + compressed(lite, photo, args.photos) if args.photos else ""))),
-        "pictures": (
-            "Pictures",
-            "Of the [Kodak Lossless True Color Image Suite](https://r0k.us/graphics/kodak/), released by Kodak for\n"
-            "unrestricted use; never trained on.", args.photos and (lambda: crops(lite, args.photos))),
-    }
-
-
-NAMES = ["literature", "symmetries", "table", "scales", "degraded", "pictures"]
+# The title of each section, what it says first, and what measures the rest: nothing where that cannot be done.
+SECTIONS = {
+    "literature": (
+        "By the protocol of the literature",
+        "Inputs by MATLAB's filter, results rounded to bytes, border = scale. PSNR and SSIM on Y of BT.601; the network\n"
+        "was trained for factors up to 4, so 6 and 8 are extrapolation. *Columns in italics are their authors' numbers, not\n"
+        "measured here.*", lambda args, lite, photo: literature(lite, args.sets, published()[1])),
+    "symmetries": (
+        "The mean over the eight symmetries",
+        "`-x`: the picture turned and mirrored, enlarged eight times, and averaged. Protocol `basicsr`.",
+        lambda args, lite, photo: symmetries(lite, args.sets[:2])),
+    "table": (
+        "Scales of EQSR's Table 1, beside published numbers",
+        "Protocol `eqsr`: x2, x3, x4 from MATLAB's filter, other scales from Pillow's; border 4, or 6 at x6. *Columns in\n"
+        "italics are their authors' numbers, not measured here*; those networks have 20 to 40 times the parameters.",
+        lambda args, lite, photo: table_one(lite, args.sets, *published())),
+    "scales": ("Quality against scale", "Protocol `basicsr`.", lambda args, lite, photo: sweep(lite, args.sets[0])),
+    "degraded": (
+        "Blurred, noisy and compressed inputs",
+        "`eqsr-photo` (`-n photo`) is made for them. Degradations as `evaluate --degrade` names them, the same inputs for\n"
+        "all; PSNR on Y, protocol `basicsr`.",
+        lambda args, lite, photo: photo and degraded(lite, photo, args.sets[1:]) + compressed(lite, photo, args.photos)),
+    "pictures": (
+        "Pictures",
+        "Of the [Kodak Lossless True Color Image Suite](https://r0k.us/graphics/kodak/), released by Kodak for\n"
+        "unrestricted use; never trained on.", lambda args, lite, photo: args.photos and crops(lite, args.photos)),
+}
 
 
 def main():
@@ -268,26 +269,23 @@ def main():
     parser.add_argument("--photo-weights", type=pathlib.Path, default=ROOT / "weights/eqsr-photo.safetensors")
     parser.add_argument("--sets", nargs="+", default=["Set5", "Set14", "B100"])
     parser.add_argument("--fresh", action="store_true")
-    parser.add_argument("--only", nargs="+", choices=NAMES, default=NAMES, help="the sections to measure")
+    parser.add_argument("--only", nargs="+", choices=SECTIONS, default=list(SECTIONS), help="the sections to measure")
     args = parser.parse_args()
     args.evaluate = args.evaluate.resolve()
     lite = Measurements(args, args.weights)
     photo = Measurements(args, args.photo_weights, "photo") if args.photo_weights.exists() else None
-    page = ROOT / "docs/quality.md"
-    old = {part.split("\n")[0]: part.rstrip() + "\n" for part in page.read_text().split("\n## ")[1:]}
-    parts = [HEAD]
-    for name, (title, about, measure) in sections(args, lite, photo).items():
-        if name in args.only and measure:
-            text = measure()
+    found = []
+    for name, (title, about, measure) in SECTIONS.items():
+        text = measure(args, lite, photo) if name in args.only else None
+        if text:
             used = [of for of in (lite, photo) if of and of.commands]
             commands = "\n".join(command for of in used for command in of.commands)
-            parts.append(f"{title}\n\n{place(args.evaluate, used or [lite])}\n\n{about}\n\n{text.strip()}\n"
-                         + (f"\n```sh\n{commands}\n```\n" if commands else ""))
+            text = (f"{place(args.evaluate, used or [lite])}\n\n{about}\n\n{text.strip()}\n"
+                    + (f"\n```sh\n{commands}\n```\n" if commands else ""))
             for of in used:
                 of.commands.clear()
-        elif title in old:
-            parts.append(old[title])
-    page.write_text("\n## ".join(parts))
+        found.append((title, text))
+    rewrite(ROOT / "docs/quality.md", HEAD, found)
     print("wrote docs/quality.md")
 
 

@@ -24,7 +24,7 @@ async function load(name) {
   return create({ page });
 }
 
-let network = "lite"; // the one that is loaded
+let loaded = "lite"; // the name of the network
 
 const file_of = (name) => `eqsr-${name}.safetensors`;
 async function weights_of(name) {
@@ -35,13 +35,13 @@ async function weights_of(name) {
 
 /** The library with its weights. Threads share memory, which only isolated pages may. */
 async function start() {
-  const weights = weights_of(network);
+  const weights = weights_of(loaded);
   let library = null;
   if (self.crossOriginIsolated) library = await load("eqsr-threads").catch(() => null);
   library ??= await load("eqsr");
   library.FS.mkdir("/pictures"); // so that no name is taken
   library.FS.chdir("/pictures");
-  give_weights(library, "engine_start", network, await weights);
+  give_weights(library, "engine_start", loaded, await weights);
   return library;
 }
 
@@ -52,9 +52,9 @@ function give_weights(library, to, name, bytes) {
 }
 
 async function use_network(library, name) {
-  if (name === network) return;
+  if (name === loaded) return;
   give_weights(library, "engine_load", name, await weights_of(name));
-  network = name;
+  loaded = name;
 }
 
 /** Calls a function of engine.cpp. */
@@ -98,7 +98,7 @@ async function answer(request) {
     tell("failed", { code: "page", sentence: `${error.message ?? error}` });
   }
 }
-let before = Promise.resolve(); // requests are answered one after the other
+let answered = Promise.resolve(); // requests, one after the other
 self.onmessage = ({ data }) => {
-  before = before.then(() => answer(data));
+  answered = answered.then(() => answer(data));
 };
