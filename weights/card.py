@@ -3,10 +3,11 @@
 
     card.py decay path/to/work --evaluate build/release/examples/evaluate --data path/to/sets --ship
     card.py photo path/to/work --ship  the log and weights of eqsr-photo, which docs/make_quality.py measures
-    card.py stable path/to/work        the log alone: weights of the stable phase are not shipped
+    card.py stable path/to/work        the log alone, where the stable phase goes on
     card.py                            README.md and the curve again, from train/logs
 
-Rows are named decay, second_l1, second_mse; one that is there already is replaced. Set5 and Set14 of --data are measured.
+Rows are named stable, decay, second_l1, second_mse; one that is there already is replaced. Set5 and Set14 of --data are
+measured.
 """
 
 import argparse
@@ -29,7 +30,8 @@ WEIGHTS, PHOTO = HERE / "eqsr-lite.safetensors", HERE / "eqsr-photo.safetensors"
 SCALES = ("2", "3", "4")
 SETS = ("Set5", "Set14")
 GOALS = ("SRCNN", "VDSR", "EDSR-LIIF")  # columns of docs/published.csv: the least, the goal, and the goal with a GPU
-ROWS = {"v1": "v1", "decay": "stable and decay", "second_l1": "second stage, L1", "second_mse": "second stage, squared error"}
+ROWS = {"v1": "v1", "stable": "stable phase", "decay": "stable and decay", "second_l1": "second stage, L1",
+        "second_mse": "second stage, squared error"}
 
 
 def measure(tool, folder, weights):
@@ -43,7 +45,7 @@ def measure(tool, folder, weights):
 
 
 def publish(name, work, args, rows):
-    """Keeps the log of a training, and with a row's name its figures."""
+    """Keeps the log of a training, and what is measured of it if that is asked for."""
     import state as states
     from export import export
     state, entries = states.read(work / "state.pt"), curve.read(work / "log.jsonl")
@@ -60,7 +62,7 @@ def publish(name, work, args, rows):
         export(state, PHOTO)
         steps = state["step"] - state["begun"]
         return [r for r in rows if r["name"] != name] + [{"name": name, "steps": steps, "patches": steps * state["stage"]["batch"]}]
-    if name not in ROWS:
+    if name == "photo" or not args.evaluate:
         return rows
     with tempfile.TemporaryDirectory() as folder:
         weights = WEIGHTS if args.ship else Path(folder) / "weights.safetensors"
@@ -124,7 +126,7 @@ def fill(text, name, content):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("name", nargs="?", choices=["stable", *list(ROWS)[1:], "photo"])
+    parser.add_argument("name", nargs="?", choices=[*list(ROWS)[1:], "photo"])
     parser.add_argument("work", nargs="?", type=Path, help="work folder of train.py")
     parser.add_argument("--evaluate", type=Path, help="the evaluation tool")
     parser.add_argument("--data", type=Path, help="the folder that holds Set5 and Set14")
@@ -132,7 +134,8 @@ def main():
     args = parser.parse_args()
     rows = json.loads((LOGS / "rows.json").read_text())
     if args.name:
-        if not args.work or (args.name in ROWS and not (args.evaluate and args.data)):
+        measured = args.name != "photo" and (args.name != "stable" or args.ship or args.evaluate)
+        if not args.work or (measured and not (args.evaluate and args.data)):
             parser.error("Name the work folder; for a row --evaluate and --data too, since it is measured.")
         rows = publish(args.name, args.work, args, rows)
         (LOGS / "rows.json").write_text(json.dumps(rows, indent=1) + "\n")

@@ -76,7 +76,7 @@ struct Observed : Simd {
 
   static void multiply(const eqsr::Operand& a, const eqsr::PackedMatrix& b, const eqsr::Output& y) {
     const Doing doing(Work::linear, 2.0 * double(a.rows) * b.depth * b.columns);
-    Simd::multiply(a, b, [&](const eqsr::Sums& sums) { finish(sums, y); });
+    Simd::multiply(a, b, y, [&](const eqsr::Sums& sums) { finish(sums, y); });
   }
   static void finish(const eqsr::Sums& sums, const eqsr::Output& y) {
     const bool bent = y.activation != eqsr::Activation::none;

@@ -29,12 +29,13 @@ class Error : public std::runtime_error {
 namespace detail {
 
 /// A part of a sentence: text or a number. One plain type, because sentences made of templates
-/// cost every user seconds of compile time.
+/// cost every user seconds of compile time; of two words, because each part of each sentence is
+/// code that stores them. Text is not copied: a part lives no longer than the call it is made for.
 class Part {
  public:
-  constexpr Part(const char* text) : Part(std::string_view(text)) {}
-  constexpr Part(std::string_view text) : kind_(Kind::text), text_(text) {}
-  Part(const std::string& text) : Part(std::string_view(text)) {}
+  constexpr Part(const char* text) : kind_(Kind::characters), characters_(text) {}
+  constexpr Part(const std::string_view& text) : kind_(Kind::view), view_(&text) {}
+  Part(const std::string& text) : kind_(Kind::string), string_(&text) {}
   constexpr Part(char character) : kind_(Kind::character), integer_(character) {}
   constexpr Part(int number) : Part(static_cast<long long>(number)) {}
   constexpr Part(long number) : Part(static_cast<long long>(number)) {}
@@ -47,8 +48,14 @@ class Part {
   [[gnu::noinline, gnu::cold]] void append_to(std::string& sentence) const {
     char digits[32];
     switch (kind_) {
-      case Kind::text:
-        sentence += text_;
+      case Kind::characters:
+        sentence += characters_;
+        return;
+      case Kind::view:
+        sentence += *view_;
+        return;
+      case Kind::string:
+        sentence += *string_;
         return;
       case Kind::character:
         sentence += static_cast<char>(integer_);
@@ -67,9 +74,11 @@ class Part {
   }
 
  private:
-  enum class Kind { text, character, integer, natural, real } kind_;
+  enum class Kind { characters, view, string, character, integer, natural, real } kind_;
   union {
-    std::string_view text_;
+    const char* characters_;
+    const std::string_view* view_;
+    const std::string* string_;
     long long integer_;
     unsigned long long natural_;
     double real_;

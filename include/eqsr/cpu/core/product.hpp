@@ -59,13 +59,12 @@ const PackedWeights* packed_linear(AnyContext auto& ctx, const auto& layer) {
 inline constexpr Index rows_per_task = 96;
 
 /// The rows [begin, begin + count) of an operand and its output.
-[[gnu::noinline]] inline void multiply_rows(Isa isa, Operand a, const PackedMatrix& b, Output y,
-                                            Index begin, Index count) {
+[[gnu::noinline]] inline void multiply_rows(Isa isa, Operand a, const PackedMatrix& b,
+                                            const Output& y, Index begin, Index count) {
   a.data += begin * a.row_stride;
   a.rows = count;
-  y.data += begin * y.row_stride;
-  if (y.residual) y.residual += begin * y.residual_stride;
-  with_isa(isa, [&](auto simd) { simd.multiply(a, b, y); });
+  const Output part = y.from(begin, 0);
+  with_isa(isa, [&](auto simd) { simd.multiply(a, b, part); });
 }
 
 /// Contiguous rows as the left side of a product, and as what becomes of one.

@@ -9,7 +9,7 @@
 #include <eqsr/cpu/core/observer.hpp>  // Observer
 #include <eqsr/layer/activation.hpp>   // Activation
 
-#include <algorithm>  // min
+#include <algorithm>  // max, min
 #include <cmath>      // sqrt
 #include <cstdint>    // int32_t
 #include <cstring>    // memcpy
@@ -70,6 +70,16 @@ struct Output {
   const float* residual = nullptr;      ///< rows like the output, or null
   Index residual_stride = 0;
   Activation activation = Activation::none;
+
+  /// From a row and a column on.
+  [[nodiscard]] Output from(Index row, int column) const {
+    Output part = *this;
+    part.data += row * row_stride + column;
+    if (bias) part.bias += column;
+    if (column_scale) part.column_scale += column;
+    if (residual) part.residual += row * residual_stride + column;
+    return part;
+  }
 };
 
 /// The sums of some rows and columns of a product.
