@@ -107,6 +107,17 @@ void break_down(const char* name, eqsr::Isa isa, const Options& options) {
   };
   for (std::size_t i = 0; i < kinds; ++i) row(names[i], seconds[i], operations[i]);
   row("**all, and the operations of products**", whole, products);
+
+  double computed = products / rate;
+  for (const auto work :
+       {Work::transforms, Work::activation, Work::norm, Work::softmax, Work::involution})
+    computed += seconds[static_cast<std::size_t>(work)];
+  std::printf(
+      "\nIf nothing else took time but products, at the rate of the packed one, and what is "
+      "computed "
+      "between them (transforms, activations, norms, softmax, involution), products would be "
+      "%.1f %%.\n",
+      products / rate / computed * 100);
 }
 
 }  // namespace
