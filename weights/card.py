@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Publishes a training: its row in the model card, its log, the curve, and with --ship its weights.
 
-    card.py decay path/to/work --evaluate build/release/examples/evaluate --data path/to/sets --ship
+    card.py stable path/to/work --evaluate build/release/examples/evaluate --data path/to/sets --ship
     card.py photo path/to/work --ship  the log and weights of eqsr-photo, which docs/make_quality.py measures
     card.py stable path/to/work        the log alone, where the stable phase goes on
     card.py                            README.md and the curve again, from train/logs

@@ -113,8 +113,7 @@ void break_down(const char* name, eqsr::Isa isa, const Options& options) {
        {Work::transforms, Work::activation, Work::norm, Work::softmax, Work::involution})
     computed += seconds[static_cast<std::size_t>(work)];
   std::printf(
-      "\nIf nothing else took time but products, at the rate of the packed one, and what is "
-      "computed "
+      "\nIf nothing took time but products, at the rate of the packed one, and what is computed "
       "between them (transforms, activations, norms, softmax, involution), products would be "
       "%.1f %%.\n",
       products / rate / computed * 100);
