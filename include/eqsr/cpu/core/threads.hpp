@@ -111,12 +111,14 @@ class ThreadPool {
     }
     start_.variable.notify_all();
     drain(0);
+    look_out([this] { return running_.load(std::memory_order_acquire) == 0; });
     std::unique_lock lock(mutex_);
     done_.variable.wait(lock, [this] { return running_ == 0; });
     if (failure_) std::rethrow_exception(failure_);
   }
   void work(int thread) {
     for (std::uint64_t seen = 0;;) {
+      look_out([&] { return round_.load(std::memory_order_acquire) != seen; });
       {
         std::unique_lock lock(mutex_);
         start_.variable.wait(lock, [&] { return closing_ || round_ != seen; });
@@ -127,6 +129,12 @@ class ThreadPool {
       const std::scoped_lock lock(mutex_);
       if (--running_ == 0) done_.variable.notify_one();
     }
+  }
+  /// Waits a little for what is about to happen: some tens of microseconds, which is what it takes
+  /// to fall asleep and be woken.
+  template <class Condition>
+  static void look_out(const Condition& has_happened) {
+    for (int looks = 0; looks < 300 && !has_happened(); ++looks) std::this_thread::yield();
   }
   void drain(int thread) {
     try {
@@ -147,8 +155,8 @@ class ThreadPool {
   Index count_ = 0;
   std::atomic<Index> next_{0};
   std::exception_ptr failure_;
-  int running_ = 0;
-  std::uint64_t round_ = 0;
+  std::atomic<int> running_{0};
+  std::atomic<std::uint64_t> round_{0};
   bool closing_ = false;
 };
 
