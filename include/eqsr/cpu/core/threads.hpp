@@ -130,8 +130,8 @@ class ThreadPool {
       if (--running_ == 0) done_.variable.notify_one();
     }
   }
-  /// Waits a little for what is about to happen: some tens of microseconds, which is what it takes
-  /// to fall asleep and be woken.
+  /// Looks for about a tenth of a millisecond whether it has happened: between the loops of a
+  /// network that is faster than to fall asleep and be woken.
   template <class Condition>
   static void look_out(const Condition& has_happened) {
     for (int looks = 0; looks < 300 && !has_happened(); ++looks) std::this_thread::yield();
