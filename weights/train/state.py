@@ -11,6 +11,7 @@ from pathlib import Path
 
 import torch
 
+PARTS = ("net", "average", "optimizer", "step", "begun", "seconds", "stage")
 MOMENTS = ("exp_avg", "exp_avg_sq")
 LIMIT = 6_000_000  # bytes of a state that is kept in the repository
 
@@ -25,6 +26,10 @@ def write(state, path):
 def read(path):
     """A state, be it whole or rounded, as a whole one on the CPU."""
     state = torch.load(path, map_location="cpu", weights_only=True)
+    missing = [name for name in PARTS if not isinstance(state, dict) or name not in state]
+    if missing:
+        raise ValueError(f"{path} is no state of this trainer: it lacks {', '.join(missing)}. Give one that train.py or state.py "
+                         "wrote; to begin from weights alone, give train.py a .safetensors file.")
     if not state.pop("rounded", False):
         return state
     average = {name: state["net"][name] + value.float() for name, value in state["average"].items()}
@@ -50,7 +55,10 @@ def main():
     parser.add_argument("rounded", type=Path)
     parser.add_argument("--limit", type=int, default=LIMIT, help=f"bytes, {LIMIT} if not told")
     args = parser.parse_args()
-    state = read(args.state)
+    try:
+        state = read(args.state)
+    except ValueError as error:
+        raise SystemExit(f"{error}") from None
     part = args.rounded.with_suffix(".tmp")
     write(rounded(state), part)
     size = part.stat().st_size

@@ -282,6 +282,11 @@ for threads in (1, 3):
         code, said = self.train({"sources": ["none"]}, "--work", self.folder / "w", "--steps", "1")
         self.assertNotEqual(code, 0)
         self.assertIn("sources", said)
+        torch.save({"net": {}, "adam": {}}, self.folder / "other.pt")
+        code, said = self.train({}, "--work", self.folder / "w", "--steps", "1", "--initial", self.folder / "other.pt")
+        self.assertNotEqual(code, 0)
+        self.assertIn("lacks average, optimizer", said)
+        self.assertNotIn("Traceback", said)
 
 
 if __name__ == "__main__":
