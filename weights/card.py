@@ -145,7 +145,7 @@ def main():
     card = HERE / "README.md"
     text = fill(card.read_text(), "facts", facts(WEIGHTS, shipped, ROWS[shipped["name"]]))
     if photo:
-        text = fill(text, "photo", facts(PHOTO, photo, "on top of the stable phase"))
+        text = fill(text, "photo", facts(PHOTO, photo, "on top of `eqsr-lite`"))
     text = fill(text, "stages", stage_table(rows))
     card.write_text(fill(text, "quality", quality_table(shipped)))
     print("wrote", card)
