@@ -53,9 +53,9 @@ def publish(name, work, args, rows):
     if name != "photo":  # whose inputs are others: no part of the curve
         index.append({"file": f"{name}.jsonl", "batch": state["stage"]["batch"]})
     kept = LOGS / f"{name}.jsonl"
-    # A stable phase that went on from the kept state in a new folder has its beginning in the kept log.
-    before = [line for line in kept.read_text().splitlines(True) if json.loads(line)["step"] < entries[0]["step"]] \
-        if name == "stable" and kept.exists() else []
+    # A stage that went on from a kept state in a new folder has its beginning in the kept log; a decay begins with its branch.
+    before = [line for line in kept.read_text().splitlines(True)
+              if state["begun"] <= json.loads(line)["step"] < entries[0]["step"]] if name != "decay" and kept.exists() else []
     kept.write_text("".join(before) + (work / "log.jsonl").read_text())
     (LOGS / "index.json").write_text(json.dumps(index, indent=1) + "\n")
     if name == "photo" and args.ship:

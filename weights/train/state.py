@@ -28,7 +28,7 @@ def read(path):
     state = torch.load(path, map_location="cpu", weights_only=True)
     missing = [name for name in PARTS if not isinstance(state, dict) or name not in state]
     if missing:
-        raise ValueError(f"{path} is no state of this trainer: it lacks {', '.join(missing)}. Give one that train.py or state.py "
+        raise SystemExit(f"{path} is no state of this trainer: it lacks {', '.join(missing)}. Give one that train.py or state.py "
                          "wrote; to begin from weights alone, give train.py a .safetensors file.")
     if not state.pop("rounded", False):
         return state
@@ -55,10 +55,7 @@ def main():
     parser.add_argument("rounded", type=Path)
     parser.add_argument("--limit", type=int, default=LIMIT, help=f"bytes, {LIMIT} if not told")
     args = parser.parse_args()
-    try:
-        state = read(args.state)
-    except ValueError as error:
-        raise SystemExit(f"{error}") from None
+    state = read(args.state)
     part = args.rounded.with_suffix(".tmp")
     write(rounded(state), part)
     size = part.stat().st_size
