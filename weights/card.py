@@ -2,12 +2,12 @@
 """Publishes a training: its row in the model card, its log, the curve, and with --ship its weights.
 
     card.py stable path/to/work --evaluate build/release/examples/evaluate --data path/to/sets --ship
-    card.py photo path/to/work --ship  the log and weights of eqsr-photo, which docs/make_quality.py measures
+    card.py photo_mse path/to/work --ship  the log and weights of eqsr-photo, which docs/make_quality.py measures
     card.py stable path/to/work        the log alone, where the stable phase goes on
     card.py                            README.md and the curve again, from train/logs
 
-Rows are named stable, decay, second_l1, second_mse; one that is there already is replaced. Set5 and Set14 of --data are
-measured.
+Rows are named stable, decay, second_l1, second_mse, and photo, photo_mse for eqsr-photo; one that is there already is
+replaced. Set5 and Set14 of --data are measured for eqsr-lite.
 """
 
 import argparse
@@ -32,6 +32,7 @@ SETS = ("Set5", "Set14")
 GOALS = ("SRCNN", "VDSR", "EDSR-LIIF")  # columns of docs/published.csv: the least, the goal, and the goal with a GPU
 ROWS = {"v1": "v1", "stable": "stable phase", "decay": "stable and decay", "second_l1": "second stage, L1",
         "second_mse": "second stage, squared error"}
+PHOTO_STAGES = ("photo", "photo_mse")
 
 
 def measure(tool, folder, weights):
@@ -50,7 +51,8 @@ def publish(name, work, args, rows):
     from export import export
     state, entries = states.read(work / "state.pt"), curve.read(work / "log.jsonl")
     index = [log for log in json.loads((LOGS / "index.json").read_text()) if log["file"] != f"{name}.jsonl"]
-    if name != "photo":  # whose inputs are others: no part of the curve
+    photo = name in PHOTO_STAGES
+    if not photo:  # whose inputs are others: no part of the curve
         index.append({"file": f"{name}.jsonl", "batch": state["stage"]["batch"]})
     kept = LOGS / f"{name}.jsonl"
     # A stage that went on from a kept state in a new folder has its beginning in the kept log; a decay begins with its branch.
@@ -58,11 +60,13 @@ def publish(name, work, args, rows):
               if state["begun"] <= json.loads(line)["step"] < entries[0]["step"]] if name != "decay" and kept.exists() else []
     kept.write_text("".join(before) + (work / "log.jsonl").read_text())
     (LOGS / "index.json").write_text(json.dumps(index, indent=1) + "\n")
-    if name == "photo" and args.ship:
-        export(state, PHOTO)
+    if photo:
+        if args.ship:
+            export(state, PHOTO)
         steps = state["step"] - state["begun"]
-        return [r for r in rows if r["name"] != name] + [{"name": name, "steps": steps, "patches": steps * state["stage"]["batch"]}]
-    if name == "photo" or not args.evaluate:
+        row = {"name": name, "steps": steps, "patches": steps * state["stage"]["batch"], "shipped": args.ship}
+        return [r for r in rows if r["name"] not in PHOTO_STAGES[PHOTO_STAGES.index(name):]] + [row]
+    if not args.evaluate:
         return rows
     with tempfile.TemporaryDirectory() as folder:
         weights = WEIGHTS if args.ship else Path(folder) / "weights.safetensors"
@@ -73,7 +77,7 @@ def publish(name, work, args, rows):
            "hours": round(state["seconds"] / 3600, 2), "held_out": held_out, **measured,
            "mode": " on ".join(state["mode"]), "shipped": args.ship}
     rows = [{**r, "shipped": r.get("shipped") and not args.ship} for r in rows if r["name"] != name] + [row]
-    return sorted(rows, key=lambda r: [*ROWS, "photo"].index(r["name"]))
+    return sorted(rows, key=lambda r: [*ROWS, *PHOTO_STAGES].index(r["name"]))
 
 
 def published():
@@ -126,7 +130,7 @@ def fill(text, name, content):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("name", nargs="?", choices=[*list(ROWS)[1:], "photo"])
+    parser.add_argument("name", nargs="?", choices=[*list(ROWS)[1:], *PHOTO_STAGES])
     parser.add_argument("work", nargs="?", type=Path, help="work folder of train.py")
     parser.add_argument("--evaluate", type=Path, help="the evaluation tool")
     parser.add_argument("--data", type=Path, help="the folder that holds Set5 and Set14")
@@ -134,18 +138,19 @@ def main():
     args = parser.parse_args()
     rows = json.loads((LOGS / "rows.json").read_text())
     if args.name:
-        measured = args.name != "photo" and (args.name != "stable" or args.ship or args.evaluate)
+        measured = args.name not in PHOTO_STAGES and (args.name != "stable" or args.ship or args.evaluate)
         if not args.work or (measured and not (args.evaluate and args.data)):
             parser.error("Name the work folder; for a row --evaluate and --data too, since it is measured.")
         rows = publish(args.name, args.work, args, rows)
         (LOGS / "rows.json").write_text(json.dumps(rows, indent=1) + "\n")
-    shipped = next((row for row in rows if row.get("shipped")), rows[0])
-    photo = next((row for row in rows if row["name"] == "photo"), None)
+    shipped = next((row for row in rows if row["name"] in ROWS and row.get("shipped")), rows[0])
+    photo = [row for row in rows if row["name"] in PHOTO_STAGES]
     (HERE / "curve.svg").write_text(curve.draw(curve.load(LOGS)))
     card = HERE / "README.md"
     text = fill(card.read_text(), "facts", facts(WEIGHTS, shipped, ROWS[shipped["name"]]))
-    if photo:
-        text = fill(text, "photo", facts(PHOTO, photo, "on top of `eqsr-lite`"))
+    if photo and photo[-1].get("shipped"):
+        seen = {key: sum(row[key] for row in photo) for key in ("steps", "patches")}
+        text = fill(text, "photo", facts(PHOTO, seen, "on top of `eqsr-lite`"))
     text = fill(text, "stages", stage_table(rows))
     card.write_text(fill(text, "quality", quality_table(shipped)))
     print("wrote", card)

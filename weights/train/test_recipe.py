@@ -27,6 +27,8 @@ import state as states  # noqa: E402
 from muon import Muon, orthogonal  # noqa: E402
 from photos import Batches, Patches, build_cache  # noqa: E402
 from resample import RESAMPLERS  # noqa: E402
+from schedule import Schedule  # noqa: E402
+from train import average_weight  # noqa: E402
 
 STORED = HERE.parent.parent / "tests/evaluate"
 SMALL = {"channels": 16, "depths": [2], "heads": 2, "window": 8, "overlap_ratio": 0.5, "mlp_ratio": 2, "squeeze_ratio": 0.25,
@@ -160,6 +162,18 @@ class Recipe(unittest.TestCase):
         self.assertNotEqual(code, 0)
         self.assertIn("a fifth", said)
         self.assertNotIn("Traceback", said)
+
+    def test_average_in_a_decay(self):
+        """A long decay forgets what came before it; a short one, which is no better than the average, does not."""
+        def kept(decay):
+            schedule, share = Schedule(1e-3, 0, 100, decay), 1.0
+            for step in range(50, 50 + schedule.steps):
+                share *= average_weight(0.999, schedule, step, 50) if step >= 150 else 1.0
+            return share
+
+        self.assertLess(kept(600), 0.001)
+        self.assertLess(kept(6000), 0.001)
+        self.assertAlmostEqual(kept(100), 0.999 ** 100)
 
     def test_rounded(self):
         work = self.folder / "work"

@@ -238,10 +238,12 @@ class Trainer:
 
 
 def average_weight(ema, schedule, step, begun):
-    """What a step keeps of the average: less at the very beginning and in a decay, whose early weights are worse."""
+    """What a step keeps of the average: less at the very beginning, and in a decay, whose early weights are worse. A decay of
+    less than half the steps that the average reaches back to ends no better than the average, and leaves it as it is."""
     if not begun:
         ema = min(ema, (1 + step) / (10 + step))
-    return min(ema, 1 - 10 / max(schedule.decay, 11)) if schedule.phase(step - begun) == "decay" else ema
+    long = 2 * schedule.decay * (1 - ema) >= 1 and schedule.phase(step - begun) == "decay"
+    return min(ema, 1 - 10 / max(schedule.decay, 11)) if long else ema
 
 
 def held_out():
