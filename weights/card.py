@@ -2,7 +2,8 @@
 """Publishes a training: its row in the model card, its log, the curve, and with --ship its weights.
 
     card.py stable path/to/work --evaluate build/release/examples/evaluate --data path/to/sets --ship
-    card.py photo_mse path/to/work --ship  the log and weights of eqsr-photo, which docs/make_quality.py measures
+    card.py photo_mse path/to/work --ship --mean path/to/photo
+                                       the log and weights of eqsr-photo, which docs/make_quality.py measures
     card.py stable path/to/work        the log alone, where the stable phase goes on
     card.py                            README.md and the curve again, from train/logs
 
@@ -48,7 +49,7 @@ def measure(tool, folder, weights):
 def publish(name, work, args, rows):
     """Keeps the log of a training, and what is measured of it if that is asked for."""
     import state as states
-    from export import export
+    from export import export, mean
     state, entries = states.read(work / "state.pt"), curve.read(work / "log.jsonl")
     index = [log for log in json.loads((LOGS / "index.json").read_text()) if log["file"] != f"{name}.jsonl"]
     photo = name in PHOTO_STAGES
@@ -62,9 +63,10 @@ def publish(name, work, args, rows):
     (LOGS / "index.json").write_text(json.dumps(index, indent=1) + "\n")
     if photo:
         if args.ship:
-            export(state, PHOTO)
+            export(mean(state, states.read(args.mean / "state.pt")) if args.mean else state, PHOTO)
         steps = state["step"] - state["begun"]
-        row = {"name": name, "steps": steps, "patches": steps * state["stage"]["batch"], "shipped": args.ship}
+        row = {"name": name, "steps": steps, "patches": steps * state["stage"]["batch"], "shipped": args.ship,
+               "mean": bool(args.mean)}
         return [r for r in rows if r["name"] not in PHOTO_STAGES[PHOTO_STAGES.index(name):]] + [row]
     if not args.evaluate:
         return rows
@@ -135,6 +137,7 @@ def main():
     parser.add_argument("--evaluate", type=Path, help="the evaluation tool")
     parser.add_argument("--data", type=Path, help="the folder that holds Set5 and Set14")
     parser.add_argument("--ship", action="store_true", help="its weights become eqsr-lite.safetensors, or eqsr-photo.safetensors")
+    parser.add_argument("--mean", type=Path, help="ship the mean of its weights and of those of this work folder, for eqsr-photo")
     args = parser.parse_args()
     rows = json.loads((LOGS / "rows.json").read_text())
     if args.name:
@@ -150,7 +153,8 @@ def main():
     text = fill(card.read_text(), "facts", facts(WEIGHTS, shipped, ROWS[shipped["name"]]))
     if photo and photo[-1].get("shipped"):
         seen = {key: sum(row[key] for row in photo) for key in ("steps", "patches")}
-        text = fill(text, "photo", facts(PHOTO, seen, "on top of `eqsr-lite`"))
+        means = "; mean of both stages" if photo[-1]["mean"] else ""
+        text = fill(text, "photo", facts(PHOTO, seen, "on top of `eqsr-lite`" + means))
     text = fill(text, "stages", stage_table(rows))
     card.write_text(fill(text, "quality", quality_table(shipped)))
     print("wrote", card)

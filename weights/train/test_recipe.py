@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
+from safetensors import safe_open
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
@@ -114,6 +115,14 @@ class Recipe(unittest.TestCase):
         weights = self.folder / "weights.safetensors"
         subprocess.run([sys.executable, HERE.parent / "export.py", two / "state.pt", weights],
                        check=True)
+        export = [sys.executable, HERE.parent / "export.py", two / "state.pt", self.folder / "mean.safetensors", "--mean"]
+        subprocess.run([*export, one / "state.pt"], check=True)
+        with safe_open(self.folder / "mean.safetensors", "pt") as file:
+            for name, value in first["average"].items():
+                torch.testing.assert_close(file.get_tensor(name), (value + second["average"][name]) / 2)
+        torch.save({**first, "stage": {**first["stage"], "configuration": {}}}, self.folder / "another.pt")
+        run = subprocess.run([*export, self.folder / "another.pt"], capture_output=True, text=True, check=False)
+        self.assertIn("different networks", run.stderr)
         code, said = self.train({}, "--work", three, "--initial", weights, "--steps", "1")
         self.assertEqual(code, 0, said)
         third = torch.load(three / "state.pt", weights_only=True)
