@@ -51,6 +51,8 @@ def publish(name, work, args, rows):
     import state as states
     from export import export, mean
     state, entries = states.read(work / "state.pt"), curve.read(work / "log.jsonl")
+    if args.mean:
+        state = mean(state, states.read(args.mean / "state.pt"))
     index = [log for log in json.loads((LOGS / "index.json").read_text()) if log["file"] != f"{name}.jsonl"]
     photo = name in PHOTO_STAGES
     if not photo:  # whose inputs are others: no part of the curve
@@ -63,11 +65,12 @@ def publish(name, work, args, rows):
     (LOGS / "index.json").write_text(json.dumps(index, indent=1) + "\n")
     if photo:
         if args.ship:
-            export(mean(state, states.read(args.mean / "state.pt")) if args.mean else state, PHOTO)
+            export(state, PHOTO)
         steps = state["step"] - state["begun"]
         row = {"name": name, "steps": steps, "patches": steps * state["stage"]["batch"], "shipped": args.ship,
                "mean": bool(args.mean)}
-        return [r for r in rows if r["name"] not in PHOTO_STAGES[PHOTO_STAGES.index(name):]] + [row]
+        again = PHOTO_STAGES[PHOTO_STAGES.index(name):]  # what went on from an earlier training of this stage is void
+        return [r for r in rows if r["name"] not in again] + [row]
     if not args.evaluate:
         return rows
     with tempfile.TemporaryDirectory() as folder:
@@ -144,6 +147,8 @@ def main():
         measured = args.name not in PHOTO_STAGES and (args.name != "stable" or args.ship or args.evaluate)
         if not args.work or (measured and not (args.evaluate and args.data)):
             parser.error("Name the work folder; for a row --evaluate and --data too, since it is measured.")
+        if args.mean and not (args.ship and args.name in PHOTO_STAGES):
+            parser.error("--mean is for weights of eqsr-photo that are shipped: give a stage of it, and --ship.")
         rows = publish(args.name, args.work, args, rows)
         (LOGS / "rows.json").write_text(json.dumps(rows, indent=1) + "\n")
     shipped = next((row for row in rows if row["name"] in ROWS and row.get("shipped")), rows[0])

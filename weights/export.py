@@ -36,8 +36,11 @@ def main():
     parser.add_argument("state")
     parser.add_argument("weights")
     parser.add_argument("--mean", metavar="STATE", help="write the mean of both states' averages")
+    parser.add_argument("--overwrite", action="store_true", help="replace a file that is there already")
     parser.add_argument("--note", nargs="*", default=[], metavar="NAME=VALUE", help="further metadata")
     args = parser.parse_args()
+    if Path(args.weights).exists() and not args.overwrite:
+        parser.error(f"{args.weights} is there already. Name another file, or add --overwrite.")
     state = states.read(args.state)
     if args.mean:
         state = mean(state, states.read(args.mean))

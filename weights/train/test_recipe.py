@@ -115,14 +115,17 @@ class Recipe(unittest.TestCase):
         weights = self.folder / "weights.safetensors"
         subprocess.run([sys.executable, HERE.parent / "export.py", two / "state.pt", weights],
                        check=True)
-        export = [sys.executable, HERE.parent / "export.py", two / "state.pt", self.folder / "mean.safetensors", "--mean"]
-        subprocess.run([*export, one / "state.pt"], check=True)
-        with safe_open(self.folder / "mean.safetensors", "pt") as file:
+        export, both = [sys.executable, HERE.parent / "export.py", two / "state.pt"], self.folder / "mean.safetensors"
+        subprocess.run([*export, both, "--mean", one / "state.pt"], check=True)
+        with safe_open(both, "pt") as file:
             for name, value in first["average"].items():
                 torch.testing.assert_close(file.get_tensor(name), (value + second["average"][name]) / 2)
         torch.save({**first, "stage": {**first["stage"], "configuration": {}}}, self.folder / "another.pt")
-        run = subprocess.run([*export, self.folder / "another.pt"], capture_output=True, text=True, check=False)
-        self.assertIn("different networks", run.stderr)
+        for arguments, sentence in (([both, "--overwrite", "--mean", self.folder / "another.pt"], "different networks"),
+                                    ([one / "state.pt"], "is there already")):  # the weights' name forgotten
+            run = subprocess.run([*export, *arguments], capture_output=True, text=True, check=False)
+            self.assertIn(sentence, run.stderr)
+        self.assertEqual(states.read(one / "state.pt")["step"], 4)
         code, said = self.train({}, "--work", three, "--initial", weights, "--steps", "1")
         self.assertEqual(code, 0, said)
         third = torch.load(three / "state.pt", weights_only=True)
