@@ -3,6 +3,8 @@
 #include <eqsr/cpu/core/product.hpp>        // Buffer, Panels
 #include <eqsr/layer/window_attention.hpp>  // shift_mask
 
+#include <cstring>  // memcpy
+
 namespace eqsr { inline namespace EQSR_ABI { namespace cpu {
 
 /// Scores are counted in powers of two, which is what the softmax takes: log2(e) times what the
@@ -162,14 +164,33 @@ class AttentionHead {
     queries_ = first;
     query_stride_ = stride;
   }
-  /// Keys that lie `offset` floats into their tokens, into panels [panel][c][16].
+  /// Keys that lie `offset` floats into their tokens, into panels [panel][c][16]: four channels of
+  /// four keys at a time.
   [[gnu::noinline]] void gather_keys(Index offset) {
     constexpr int width = Panels::width;
     const int d = shape_.d;
-    for (int j = 0; j < shape_.padded_keys(); ++j) {
-      const float* from = j < shape_.keys() ? key[j] : nullptr;
-      float* column = k_ + j / width * width * d + j % width;
-      for (int c = 0; c < d; ++c) column[c * width] = from ? from[offset + c] : 0.0f;
+    for (int first = 0; first < shape_.padded_keys(); first += 4) {
+      const float* from[4];
+      for (int i = 0; i < 4; ++i)
+        from[i] = first + i < shape_.keys() && key[first + i] ? key[first + i] + offset : nullptr;
+      float* column = k_ + first / width * width * d + first % width;
+      int c = 0;
+      for (; c + 4 <= d; c += 4) {
+        const Four rows[4] = {four(from[0], c), four(from[1], c), four(from[2], c),
+                              four(from[3], c)};
+        const Four low = __builtin_shufflevector(rows[0], rows[1], 0, 4, 1, 5);
+        const Four high = __builtin_shufflevector(rows[0], rows[1], 2, 6, 3, 7);
+        const Four low2 = __builtin_shufflevector(rows[2], rows[3], 0, 4, 1, 5);
+        const Four high2 = __builtin_shufflevector(rows[2], rows[3], 2, 6, 3, 7);
+        const Four columns[4] = {__builtin_shufflevector(low, low2, 0, 1, 4, 5),
+                                 __builtin_shufflevector(low, low2, 2, 3, 6, 7),
+                                 __builtin_shufflevector(high, high2, 0, 1, 4, 5),
+                                 __builtin_shufflevector(high, high2, 2, 3, 6, 7)};
+        for (int k = 0; k < 4; ++k)
+          std::memcpy(column + (c + k) * width, &columns[k], sizeof(Four));
+      }
+      for (; c < d; ++c)
+        for (int i = 0; i < 4; ++i) column[c * width + i] = from[i] ? from[i][c] : 0.0f;
     }
   }
   /// Values that lie `offset` floats into their tokens.
@@ -220,6 +241,12 @@ class AttentionHead {
   }
 
  private:
+  typedef float Four __attribute__((vector_size(16)));
+  static Four four(const float* from, int c) {
+    Four x{};
+    if (from) std::memcpy(&x, from + c, sizeof x);
+    return x;
+  }
   void add_mask(int i, float* scores) const {
     for (int j = 0; j < shape_.keys(); ++j)
       if (regions_[i] != regions_[j])

@@ -9,10 +9,11 @@
 #include <eqsr/cpu/core/observer.hpp>  // Observer
 #include <eqsr/layer/activation.hpp>   // Activation
 
-#include <algorithm>  // max, min
-#include <cmath>      // sqrt
-#include <cstdint>    // int32_t
-#include <cstring>    // memcpy
+#include <algorithm>    // max, min
+#include <cmath>        // sqrt
+#include <cstdint>      // int32_t
+#include <cstring>      // memcpy
+#include <type_traits>  // integral_constant
 #if defined(__x86_64__)
 #include <immintrin.h>
 #elif defined(__wasm_simd128__)
