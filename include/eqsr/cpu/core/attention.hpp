@@ -224,7 +224,9 @@ class AttentionHead {
           const int i = begin + r, side = shape_.key_window;
           float* scores = scores_ + r * padded_keys;
           simd.copy_rows(bias.first_row(head, i), bias.side(), side, side, scores);
-          if (masked_) add_mask(i, scores);
+          if (masked_)
+            simd.mask(regions_, regions_[i], keys,
+                      static_cast<float>(score_unit * double(shift_mask)), scores);
         }
         const Panels keys_t{k_, Panels::width, Index{Panels::width} * d};
         simd.accumulate(queries_ + begin * query_stride_, count, query_stride_, keys_t, d,
@@ -247,12 +249,6 @@ class AttentionHead {
     if (from) std::memcpy(&x, from + c, sizeof x);
     return x;
   }
-  void add_mask(int i, float* scores) const {
-    for (int j = 0; j < shape_.keys(); ++j)
-      if (regions_[i] != regions_[j])
-        scores[j] += static_cast<float>(score_unit * double(shift_mask));
-  }
-
   AttentionShape shape_;
   float *q_, *k_, *v_, *scores_, *values_;
   int* regions_;
