@@ -118,7 +118,9 @@ def place(options):
     cpu = re.search(r"model name\s*:\s*(.*)", pathlib.Path("/proc/cpuinfo").read_text())[1]
     cache = (options.build / "CMakeCache.txt").read_text()
     compiler = run(re.search(r"CMAKE_CXX_COMPILER:\w+=(.*)", cache)[1], "--version").splitlines()[0]
-    commit = run("git", "describe", "--always", "--dirty").strip()
+    commit = run("git", "describe", "--always").strip()
+    if run("git", "status", "--porcelain", "-uno", "--", ".", ":!docs").strip():
+        commit += "-dirty"
     return f"*{cpu}, {os.cpu_count()} cores; {compiler}; commit {commit}, {datetime.date.today()}.*\n"
 
 
