@@ -12,7 +12,7 @@ namespace cpu {
                                            Channels<float> y) {
   const Index height = x.extent<'h'>(), width = x.extent<'w'>();
   const int channels = static_cast<int>(x.extent<'c'>());
-  for_each_row(ctx, height, [&](Index h) {
+  for_each_row(ctx, height, [&](Index h, int) {
     with_isa(ctx.isa(), [&](auto simd) {
       simd.sum_pixels(x.data() + h * width * channels, width, channels, sums + h * channels);
     });

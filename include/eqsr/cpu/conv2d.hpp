@@ -36,7 +36,7 @@ ConvolutionScratch convolution_scratch(Scope<C>& memory, Plane<const float> x, i
 [[gnu::noinline]] inline void copy_with_halo(Context<Cpu>& ctx, const float* x, const Halo& halo,
                                              const float* scale, float* y) {
   const int channels = halo.channels;
-  for_each_row(ctx, halo.rows(), [&](Index row) {
+  for_each_row(ctx, halo.rows(), [&](Index row, int) {
     float* to = y + row * halo.pitch();
     const Index inside = row >= 1 && row <= halo.h ? halo.w * channels : 0;
     const Index before = inside > 0 ? channels : 0;

@@ -11,7 +11,7 @@ template <>
 struct Kernel<op::FrequencyEncoding, Cpu> {
   template <int K, int E>
   static void run(Context<Cpu>& ctx, Rows<const float, K> x, Encoding policy, Rows<float, E> y) {
-    cpu::for_each_row(ctx, extent<'m'>(x), [&](Index m) {
+    cpu::for_each_row(ctx, extent<'m'>(x), [&](Index m, int) {
       Kernel<op::FrequencyEncoding, Reference>::run(ctx, Rows<const float, K>(x.data() + m * K, 1),
                                                     policy, Rows<float, E>(y.data() + m * E, 1));
     });

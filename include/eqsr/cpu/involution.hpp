@@ -13,7 +13,7 @@ namespace cpu {
   const Index height = x.extent<'h'>(), width = x.extent<'w'>();
   const int channels = static_cast<int>(x.extent<'c'>());
   const int per_pixel = InvolutionShape{channels}.kernels();
-  for_each_row(ctx, height, [&](Index h) {
+  for_each_row(ctx, height, [&](Index h, int) {
     with_isa(ctx.isa(), [&](auto simd) {
       for (Index w = 0; w < width; ++w) {
         const float* neighbours[9];

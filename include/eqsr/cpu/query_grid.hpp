@@ -39,7 +39,7 @@ struct Kernel<op::DistanceFactor, Cpu> {
     cpu::distance_factors(rows, lengthscale(), down);
     cpu::distance_factors(columns, lengthscale(), across);
     const Index width = g.extent<'w'>();
-    cpu::for_each_row(ctx, g.extent<'h'>(), [&](Index h) {
+    cpu::for_each_row(ctx, g.extent<'h'>(), [&](Index h, int) {
       float* to = g.data() + h * width * 9;
       for (Index w = 0; w < width; ++w)
         for (int tap = 0; tap < 9; ++tap) *to++ = down[3 * h + tap / 3] * across[3 * w + tap % 3];

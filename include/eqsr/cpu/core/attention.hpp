@@ -175,20 +175,7 @@ class AttentionHead {
         from[i] = first + i < shape_.keys() && key[first + i] ? key[first + i] + offset : nullptr;
       float* column = k_ + first / width * width * d + first % width;
       int c = 0;
-      for (; c + 4 <= d; c += 4) {
-        const Four rows[4] = {four(from[0], c), four(from[1], c), four(from[2], c),
-                              four(from[3], c)};
-        const Four low = __builtin_shufflevector(rows[0], rows[1], 0, 4, 1, 5);
-        const Four high = __builtin_shufflevector(rows[0], rows[1], 2, 6, 3, 7);
-        const Four low2 = __builtin_shufflevector(rows[2], rows[3], 0, 4, 1, 5);
-        const Four high2 = __builtin_shufflevector(rows[2], rows[3], 2, 6, 3, 7);
-        const Four columns[4] = {__builtin_shufflevector(low, low2, 0, 1, 4, 5),
-                                 __builtin_shufflevector(low, low2, 2, 3, 6, 7),
-                                 __builtin_shufflevector(high, high2, 0, 1, 4, 5),
-                                 __builtin_shufflevector(high, high2, 2, 3, 6, 7)};
-        for (int k = 0; k < 4; ++k)
-          std::memcpy(column + (c + k) * width, &columns[k], sizeof(Four));
-      }
+      for (; c + 4 <= d; c += 4) transpose(from, c, column + c * width);
       for (; c < d; ++c)
         for (int i = 0; i < 4; ++i) column[c * width + i] = from[i] ? from[i][c] : 0.0f;
     }
@@ -249,6 +236,20 @@ class AttentionHead {
     if (from) std::memcpy(&x, from + c, sizeof x);
     return x;
   }
+  /// Four channels of four keys, from[i][c + k], to the panel's to[k][i].
+  static void transpose(const float* const (&from)[4], int c, float* to) {
+    const Four rows[4] = {four(from[0], c), four(from[1], c), four(from[2], c), four(from[3], c)};
+    const Four low = __builtin_shufflevector(rows[0], rows[1], 0, 4, 1, 5);
+    const Four high = __builtin_shufflevector(rows[0], rows[1], 2, 6, 3, 7);
+    const Four low2 = __builtin_shufflevector(rows[2], rows[3], 0, 4, 1, 5);
+    const Four high2 = __builtin_shufflevector(rows[2], rows[3], 2, 6, 3, 7);
+    const Four columns[4] = {__builtin_shufflevector(low, low2, 0, 1, 4, 5),
+                             __builtin_shufflevector(low, low2, 2, 3, 6, 7),
+                             __builtin_shufflevector(high, high2, 0, 1, 4, 5),
+                             __builtin_shufflevector(high, high2, 2, 3, 6, 7)};
+    for (int k = 0; k < 4; ++k) std::memcpy(to + k * Panels::width, &columns[k], sizeof(Four));
+  }
+
   AttentionShape shape_;
   float *q_, *k_, *v_, *scores_, *values_;
   int* regions_;

@@ -18,11 +18,11 @@ void for_each_chunk(Context<Cpu>& ctx, Index count, Index chunk, const Task& tas
   });
 }
 
-/// Runs `task(row)` for each row of an image, several rows at a time.
+/// Runs `task(row, thread)` for each row of an image, several rows at a time.
 template <class Task>
 void for_each_row(Context<Cpu>& ctx, Index rows, const Task& task) {
-  for_each_chunk(ctx, rows, 8, [&](Index first, Index count, int) {
-    for (Index row = first; row < first + count; ++row) task(row);
+  for_each_chunk(ctx, rows, 8, [&](Index first, Index count, int thread) {
+    for (Index row = first; row < first + count; ++row) task(row, thread);
   });
 }
 
