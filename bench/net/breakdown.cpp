@@ -98,7 +98,9 @@ void break_down(const char* name, eqsr::Isa isa, const Options& options) {
                      })});
   std::sort(turns.begin(), turns.end(),
             [](const Turn& a, const Turn& b) { return a.share() < b.share(); });
-  auto& [rate, found] = turns[turns.size() / 2];
+  Turn& middle = turns[turns.size() / 2];
+  const double rate = middle.rate;
+  Measured& found = middle.found;
   auto& [seconds, operations, loops] = found.sums;
   const double products = found.products(),
                wall = seconds[1] + list_schedule(loops, options.threads);
