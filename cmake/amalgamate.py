@@ -4,9 +4,9 @@
 
     amalgamate.py FOLDER
 
-makes FOLDER/eqsr_single.hpp of <eqsr/eqsr.hpp> and eqsr_single_image.hpp of
-<eqsr/io/image.hpp>, which includes the first and needs stb. The same headers always give the same
-bytes.
+makes FOLDER/eqsr_single.hpp of <eqsr/eqsr.hpp>, eqsr_single_image.hpp of <eqsr/io/image.hpp>, which
+needs stb, and eqsr_single_pth.hpp of <eqsr/io/weights/pth.hpp>; both include the first. The same
+headers always give the same bytes.
 """
 import pathlib
 import re
@@ -74,10 +74,11 @@ def main():
     core = Amalgamation()
     core.add("eqsr/eqsr.hpp")
     (folder / "eqsr_single.hpp").write_text(core.text("eqsr/eqsr.hpp", GUARD))
-    image = Amalgamation(core.done)
-    image.add("eqsr/io/image.hpp")
-    (folder / "eqsr_single_image.hpp").write_text(
-        image.text("eqsr/io/image.hpp", ['#include "eqsr_single.hpp"']))
+    for name, header in (("image", "eqsr/io/image.hpp"), ("pth", "eqsr/io/weights/pth.hpp")):
+        part = Amalgamation(core.done)
+        part.add(header)
+        (folder / f"eqsr_single_{name}.hpp").write_text(
+            part.text(header, ['#include "eqsr_single.hpp"']))
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@
 #include "edsr.hpp"
 
 #include <eqsr/io/image.hpp>
+#include <eqsr/io/weights/pth.hpp>
 
 #include <cstdio>
 

@@ -3,7 +3,7 @@
 /// Prints what a weight file holds: `inspect_weights FILE`. Nothing in the file is executed.
 /// Exit status: 0 the file is sound, 2 wrong usage, 3 the file cannot be read as weights.
 
-#include <eqsr/io/weights/state_dict.hpp>
+#include <eqsr/io/weights/pth.hpp>
 
 #include <cstdio>     // fputs
 #include <exception>  // exception

@@ -70,8 +70,8 @@ double product_rate(eqsr::Context<eqsr::Cpu>& ctx, double seconds) {
   std::vector<float> y(x.size() * static_cast<std::size_t>(ctx.threads()));
   const Measured found = measured(seconds, [&] {
     ctx.parallel_for(8 * ctx.threads(), [&](eqsr::Index, int thread) {
-      eqsr::cpu::dense(ctx.isa(), eqsr::Rows<const float>(x.data(), rows, n), weights,
-                       y.data() + thread * rows * n);
+      eqsr::cpu::dense(eqsr::loops_of(ctx.isa()), eqsr::Rows<const float>(x.data(), rows, n),
+                       weights, y.data() + thread * rows * n);
     });
   });
   return found.products() / found.busy();

@@ -34,9 +34,7 @@ inline std::string kernel_of(const std::type_info& task) {
 template <>
 struct eqsr::Observer<eqsr::Cpu> {
   template <class Simd>
-  static eqsr_bench::Observed<Simd> loops(Simd) {
-    return {};
-  }
+  using Loops = eqsr_bench::Observed<Simd>;
   template <class Task>
   static auto task(const Task& task) {
     static const std::string name = eqsr_bench::kernel_of(typeid(Task));
@@ -72,7 +70,6 @@ inline constexpr double softmax = 19, norm = 8, involution = 9 * 3, input_transf
 template <class Simd>
 struct Observed : Simd {
   using Index = eqsr::Index;
-  using Simd::involution;  // on whole planes, which networks do not use
 
   static void multiply(const eqsr::Operand& a, const eqsr::PackedMatrix& b, const eqsr::Output& y) {
     const Doing doing(Work::linear, 2.0 * double(a.rows) * b.depth * b.columns);
@@ -90,9 +87,10 @@ struct Observed : Simd {
     Simd::product(a, rows, b, c);
   }
   static void accumulate(const float* a, Index rows, Index row_stride, const eqsr::Panels& b,
-                         int depth, int columns, bool fresh, float* c, Index c_stride) {
+                         int depth, int columns, bool fresh, float* c, Index c_stride,
+                         const eqsr::Output* y) {
     const Doing doing(Work::attention, 2.0 * double(rows) * depth * columns);
-    Simd::accumulate(a, rows, row_stride, b, depth, columns, fresh, c, c_stride);
+    Simd::accumulate(a, rows, row_stride, b, depth, columns, fresh, c, c_stride, y);
   }
   static void transform_input(const float* patch, Index pitch, int channels, float* v,
                               Index stride) {

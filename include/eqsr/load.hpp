@@ -1,62 +1,62 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <eqsr/io/weights/load_into.hpp>  // load_into
+#include <eqsr/io/weights/settings.hpp>   // for_each_setting
 #include <eqsr/net/eqsr.hpp>              // Net
 
-#include <algorithm>  // for_each
-#include <map>        // map
-#include <string>     // string
-#include <vector>     // vector
+#include <algorithm>    // equal, for_each
+#include <string>       // string
+#include <string_view>  // string_view
+#include <utility>      // pair
+#include <vector>       // vector
 
 /// A ready network from a weight file.
 namespace eqsr { inline namespace EQSR_ABI {
 namespace detail {
 
-/// The settings as the metadata entry `configuration` writes them.
-inline std::map<std::string, JsonValue> settings_of(const Config& config) {
-  std::map<std::string, JsonValue> settings;
-  const auto number = [&](const char* name, double value) {
-    settings[name] = {.kind = JsonValue::Kind::number, .number = value};
-  };
-  const auto text = [&](const char* name, const char* value) {
-    settings[name] = {.kind = JsonValue::Kind::text, .text = value};
-  };
-  number("channels", config.channels);
-  settings["depths"] = {.kind = JsonValue::Kind::list,
-                        .list{config.depths.begin(), config.depths.begin() + config.groups()}};
-  number("heads", config.heads);
-  number("window", config.window);
-  number("overlap_ratio", config.overlap_ratio);
-  number("mlp_ratio", config.mlp_ratio);
-  number("squeeze_ratio", config.squeeze_ratio);
-  number("latent", config.latent);
-  number("frequencies", config.frequencies);
-  text("conditioning", config.conditioning == Conditioning::scale ? "scale" : "target_height");
-  number("training_patch", config.training_patch);
-  text("image_skip", config.image_skip == ImageSkip::bicubic ? "bicubic" : "none");
-  return settings;
+/// Whether a setting of the metadata entry `configuration` is one of `config`.
+[[gnu::cold]] inline bool has_setting(const Config& config, std::string_view name,
+                                      const JsonValue& value) {
+  const std::pair<std::string_view, double> numbers[] = {{"channels", config.channels},
+                                                         {"heads", config.heads},
+                                                         {"window", config.window},
+                                                         {"overlap_ratio", config.overlap_ratio},
+                                                         {"mlp_ratio", config.mlp_ratio},
+                                                         {"squeeze_ratio", config.squeeze_ratio},
+                                                         {"latent", config.latent},
+                                                         {"frequencies", config.frequencies},
+                                                         {"training_patch", config.training_patch}};
+  for (const auto& [known, number] : numbers)
+    if (name == known) return value.kind == JsonValue::Kind::number && value.number == number;
+  if (name == "depths")
+    return value.kind == JsonValue::Kind::list &&
+           std::equal(value.list.begin(), value.list.end(), config.depths.begin(),
+                      config.depths.begin() + config.groups());
+  if (value.kind != JsonValue::Kind::text) return false;
+  if (name == "conditioning")
+    return value.text == (config.conditioning == Conditioning::scale ? "scale" : "target_height");
+  return name == "image_skip" &&
+         value.text == (config.image_skip == ImageSkip::bicubic ? "bicubic" : "none");
 }
 
 /// A file with a configuration must have this one. Throws `bad_config`.
-inline void expect_configuration(const StateDict& dict, const Config& config) {
+[[gnu::cold]] inline void expect_configuration(const StateDict& dict, const Config& config) {
   const auto entry = dict.metadata().find("configuration");
   if (entry == dict.metadata().end()) return;
-  const auto expected = settings_of(config);
-  for (const auto& [name, value] :
-       parse_flat_json(entry->second, in_quotes(dict.source()) + ", configuration")) {
-    const auto found = expected.find(name);
-    EQSR_EXPECTS(found != expected.end() && found->second == value, "bad_config",
-                 in_quotes(dict.source()), ": The configuration of these weights has another ",
-                 in_quotes(name),
-                 " than the network they are loaded into. Load them with the configuration they "
-                 "were trained for; inspect_weights shows it.");
-  }
+  for_each_setting(entry->second, say(in_quotes(dict.source()), ", configuration"),
+                   [&](const std::string& name, const JsonValue& value) {
+                     EQSR_EXPECTS(
+                         has_setting(config, name, value), "bad_config", in_quotes(dict.source()),
+                         ": The configuration of these weights has another ", in_quotes(name),
+                         " than the network they are loaded into. Load them with the configuration "
+                         "they were trained for; inspect_weights shows it.");
+                   });
 }
 
 /// The buffers of relative positions that published checkpoints carry are recomputed here and never
 /// used as an index; a file whose buffers differ is damaged or of another network. Throws
 /// `bad_index`.
-inline void expect_derived_indices(const StateDict& dict, const Config& config) {
+[[gnu::cold]] inline void expect_derived_indices(const StateDict& dict, const Config& config) {
   const auto check = [&](const std::string& name, const StoredTensor& tensor, std::int64_t keys,
                          std::int64_t shift) {
     const std::int64_t M = config.window, side = M + keys - 1;

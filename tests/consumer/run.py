@@ -76,12 +76,13 @@ def single(options, work, command):
     script = options.source / "cmake/amalgamate.py"
     for folder in ("one", "again"):
         call(sys.executable, script, work / folder)
-    for file in ("eqsr_single.hpp", "eqsr_single_image.hpp"):
+    for file in ("eqsr_single.hpp", "eqsr_single_image.hpp", "eqsr_single_pth.hpp"):
         if (work / "one" / file).read_bytes() != (work / "again" / file).read_bytes():
             sys.exit(f"{file} differs from one run to the next")
     names = {"eqsr/eqsr.hpp": '"eqsr_single.hpp"',
              "eqsr/net/config.hpp": '"eqsr_single.hpp"',
-             "eqsr/io/image.hpp": '"eqsr_single_image.hpp"'}
+             "eqsr/io/image.hpp": '"eqsr_single_image.hpp"',
+             "eqsr/io/weights/pth.hpp": '"eqsr_single_pth.hpp"'}
     here = options.source / "tests/consumer"
     minimal = options.source / "examples/minimal.cpp"
     sources = [rewritten(source, work / "one", names)

@@ -3,6 +3,7 @@
 
 #include <eqsr/eqsr.hpp>
 #include <eqsr/io/image.hpp>
+#include <eqsr/io/weights/pth.hpp>
 
 // The program's own stb, with formats that eqsr leaves out and external linkage.
 #define STB_IMAGE_IMPLEMENTATION

@@ -3,6 +3,8 @@
 
 #include <eqsr/core/view.hpp>
 
+#include <array>
+
 using eqsr::Axis;
 using eqsr::Index;
 using eqsr::Plane;

@@ -2,7 +2,7 @@
 // Readers and writers when the n-th allocation or the n-th system call fails, for every n: an
 // exception, no leak, the old file or the new one, and the next attempt succeeds.
 #include <eqsr/io/image.hpp>
-#include <eqsr/io/weights/state_dict.hpp>
+#include <eqsr/io/weights/pth.hpp>
 
 #include <dirent.h>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The JSON reader alone: settings, and any value passed over. What is read is written and read
 // again.
-#include <eqsr/io/weights/json.hpp>
+#include <eqsr/io/weights/settings.hpp>
 
 #include "fuzz.hpp"
 

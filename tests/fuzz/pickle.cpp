@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The pickle machine alone: the bytes are the object pickle of an archive.
-#include <eqsr/io/weights/state_dict.hpp>
+#include <eqsr/io/weights/pth.hpp>
 
 #include "fuzz.hpp"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Whole weight files of any kind, as StateDict::open tells them apart; every element is read.
-#include <eqsr/io/weights/state_dict.hpp>
+#include <eqsr/io/weights/pth.hpp>
 
 #include "fuzz.hpp"
 

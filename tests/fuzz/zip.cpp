@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // PyTorch archives without their checksums, so that the fuzzer gets past them.
-#include <eqsr/io/weights/state_dict.hpp>
+#include <eqsr/io/weights/pth.hpp>
 
 #include "fuzz.hpp"
 

@@ -4,7 +4,7 @@
 /// Builds weight files byte by byte, sound ones and broken ones.
 
 #include <eqsr/io/output_file.hpp>
-#include <eqsr/io/weights/state_dict.hpp>
+#include <eqsr/io/weights/pth.hpp>
 
 #include <unistd.h>  // getpid
 

@@ -3,6 +3,8 @@
 
 #include <doctest/doctest.h>
 
+#include <eqsr/io/weights/settings.hpp>
+
 using eqsr_test::code_of;
 
 namespace {
@@ -37,12 +39,12 @@ std::string skip_code(std::string_view text) {
 TEST_CASE("a flat object of settings") {
   const auto object = eqsr::parse_flat_json(
       R"( {"channels": 180, "ratio": -2.5e-1, "depths":[5,5,-1], "on":true, "off":false,
-           "tiny":1e-400, "text":"a\n\u00e4\ud83d\ude00\/", "none":[]} )",
+           "tiny":1e-300, "text":"a\n\u00e4\ud83d\ude00\/", "none":[]} )",
       "settings");
   using Kind = eqsr::JsonValue::Kind;
   CHECK(object.at("channels") == eqsr::JsonValue{.kind = Kind::number, .number = 180});
   CHECK(object.at("ratio") == eqsr::JsonValue{.kind = Kind::number, .number = -0.25});
-  CHECK(object.at("tiny") == eqsr::JsonValue{.kind = Kind::number});
+  CHECK(object.at("tiny") == eqsr::JsonValue{.kind = Kind::number, .number = 1e-300});
   CHECK(object.at("depths") == eqsr::JsonValue{.kind = Kind::list, .list = {5, 5, -1}});
   CHECK(object.at("on") == eqsr::JsonValue{.number = 1});
   CHECK(object.at("off") == eqsr::JsonValue{});
@@ -63,6 +65,7 @@ TEST_CASE("settings that are refused") {
   CHECK(flat_code(R"({"a":["1"]})") == "bad_type");
   CHECK(flat_code(R"({"a":1,"\u0061":2})") == "duplicate_key");
   CHECK(flat_code(R"({"a":1e999})") == "bad_number");
+  CHECK(flat_code(R"({"a":1e-400})") == "bad_number");
   for (const char* number : {"01", "+1", "1.", ".5", "-", "1e", "1e+", "0x1", "--1", "1.2.3"}) {
     INFO(number);
     const std::string code = flat_code(std::string("{\"a\":") + number + "}");

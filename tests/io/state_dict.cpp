@@ -4,7 +4,8 @@
 
 #include <doctest/doctest.h>
 
-#include <thread>  // thread
+#include <thread>   // thread
+#include <utility>  // exchange
 
 using namespace eqsr_test;
 
@@ -61,6 +62,29 @@ TEST_CASE("A7: names and extensions do not count") {
           .bytes;
   CHECK(eqsr::StateDict::open(folder.write("a.pth", sound)).format() == "safetensors");
   CHECK(eqsr::StateDict::open(folder.write("a.safetensors", archive)).format() == "pytorch zip");
+}
+
+TEST_CASE("a program without the reader of PyTorch files says what to do") {
+  const TemporaryFolder folder;
+  namespace p = eqsr_test::pickle;
+  const std::string archive =
+      pth_zip(p::whole(p::dict(p::text("w") + p::tensor(p::storage("0", 1), 0, {1}, {1}))),
+              {{"0", floats({3})}})
+          .bytes;
+  const auto reader = std::exchange(eqsr::detail::pytorch_reader, nullptr);
+  for (const std::string& bytes : {archive, std::string("before") + archive, "\x80\x02" + sound}) {
+    try {
+      static_cast<void>(eqsr::StateDict::open(folder.write("w", bytes)));
+      FAIL_CHECK("no error");
+    } catch (const eqsr::Error& error) {
+      CHECK(error.code() == "unsupported_container");
+      CHECK(std::string(error.what()).find("include <eqsr/io/weights/pth.hpp>") !=
+            std::string::npos);
+    }
+  }
+  CHECK(open_code(sound) == "none");
+  eqsr::detail::pytorch_reader = reader;
+  CHECK(open_code(archive) == "none");
 }
 
 TEST_CASE("A8: a file that changes while it is read") {

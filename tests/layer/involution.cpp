@@ -91,5 +91,5 @@ TEST_CASE_TEMPLATE("involution: both shapes are named when they differ", Ctx, EQ
         "must be equal. Allocate the output for the input.");
   CHECK(error_of([&] { layer.forward(ctx, x.in(), wrong.in(), y.out()); }) ==
         "shape_mismatch: Involution: the input (h 3, w 2, c 8) and the distance factor (h 2, w 3, "
-        "c 9) must have the same height and width.");
+        "c 9) must have the same height and width. Allocate one for the other.");
 }

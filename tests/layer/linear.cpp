@@ -92,7 +92,7 @@ TEST_CASE_TEMPLATE("linear: both shapes are named when they differ", Ctx, EQSR_C
   Ctx ctx;
   CHECK(error_of([&] { layer.forward(ctx, x.in_rows(), y.out_rows()); }) ==
         "shape_mismatch: Linear: the input (m 3, c 4) and the output (m 2, c 5) must have the same "
-        "number of rows. Allocate the output for the input.");
+        "number of rows. Allocate one for the other.");
   Map<5> z(1, 3);
   CHECK(
       error_of([&] { layer.forward(ctx, x.in_rows(), z.out_rows(), {.residual = y.in_rows()}); }) ==

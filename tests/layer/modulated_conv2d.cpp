@@ -85,5 +85,5 @@ TEST_CASE_TEMPLATE("modulated conv2d: both shapes are named when they differ", C
   Ctx ctx;
   CHECK(error_of([&] { layer.forward(ctx, x.in(), style.in_channels(), y.out()); }) ==
         "shape_mismatch: ModulatedConv2d: the input (h 3, w 2, c 4) and the output (h 2, w 3, c "
-        "5) must have the same height and width.");
+        "5) must have the same height and width. Allocate one for the other.");
 }

@@ -100,6 +100,20 @@ TEST_CASE("plan: operations of the published network") {
   CHECK(upsampler / (3 * 256 * 256) == doctest::Approx(2 * pixel).epsilon(0.02));
 }
 
+/// The second context knows no backend, so it composes everything of its parts.
+TEST_CASE_TEMPLATE("plan: what composites say that they cost is what their parts cost", N,
+                   eqsr::Net<eqsr::tiny, Cpu>, eqsr::Net<eqsr::lite, Cpu>,
+                   eqsr::Net<eqsr::base, Cpu>) {
+  const N net;
+  const eqsr::Plane<const float, 3> x(nullptr, 40, 56);
+  const eqsr::Plane<float, 3> y(nullptr, 77, 131);
+  const eqsr::Cost said = eqsr::plan_on<Cpu>(2, Storage::both, net, x, y).cost;
+  eqsr::Context<eqsr::DryRun<void>> parts;
+  net.forward(parts, x, y);
+  CHECK(said.flops == parts.cost.flops);
+  CHECK(said.bytes == parts.cost.bytes);
+}
+
 TEST_CASE("plan: padding is paid for") {
   const eqsr::Net<eqsr::tiny, Cpu> net;
   const auto plan = [&](Index h) {

@@ -61,7 +61,7 @@ eqsr::Image read_ppm(const fs::path& path) {
   std::vector<unsigned char> bytes(std::size_t(width) * std::size_t(height) * 3);
   file.read(reinterpret_cast<char*>(bytes.data()), std::streamsize(bytes.size()));
   REQUIRE(file.gcount() == std::streamsize(bytes.size()));
-  return eqsr::detail::image_of(bytes.data(), height, width, 3);
+  return eqsr::detail::image_of(bytes.data(), height, width, 3, 3);
 }
 
 struct Case {

@@ -2,6 +2,7 @@
 // convert: weight files to safetensors, in another float type if wanted. `convert --help` shows
 // how. Nothing in the input is executed.
 #include <eqsr/io/weights/load_into.hpp>
+#include <eqsr/io/weights/pth.hpp>
 
 #include <CLI/CLI.hpp>
 

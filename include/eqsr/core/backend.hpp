@@ -49,7 +49,8 @@ struct Kernel {
 };
 
 /// Base of operators that are made of others, by a static `compose(context, arguments...)`: their
-/// specification. They state no cost of their own; it is that of their parts.
+/// specification. Their cost is that of their parts, which they may add up themselves: a dry run
+/// that composes them takes compilers longer.
 struct Composite {};
 
 /// Whether a backend runs a composite operator as one kernel instead of composing it from parts;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <eqsr/core/version.hpp>
+#include <eqsr/core/function_ref.hpp>  // FunctionRef
 
 #include <cstdio>            // snprintf
 #include <initializer_list>  // initializer_list
@@ -96,15 +96,20 @@ class Part {
   throw Error(code, joined(parts));
 }
 
-/// What `work()` returns; a failed allocation in it becomes the typed error.
-template <class Work>
-decltype(auto) with_typed_errors(const Work& work) {
+template <class R>
+[[gnu::noinline]] R call_with_typed_errors(FunctionRef<R()> work) {
   try {
     return work();
   } catch (const std::bad_alloc&) {
     fail("out_of_memory",
          {"An allocation failed. Free memory, or use a smaller image or memory budget."});
   }
+}
+/// What `work()` returns; a failed allocation in it becomes the typed error. Compilers do not see
+/// through this call: what calls it is not taken for as rare as `work` may be.
+template <class Work>
+auto with_typed_errors(const Work& work) {
+  return call_with_typed_errors<std::invoke_result_t<Work>>(work);
 }
 
 }  // namespace detail

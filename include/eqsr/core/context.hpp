@@ -63,7 +63,7 @@ class ContextBase {
  protected:
   /// The share of the whole work that is done where a checkpoint says `done`.
   [[nodiscard]] double overall(double done) const { return begin_ + done * (end_ - begin_); }
-  void report(double done, std::string_view stage) {
+  [[gnu::noinline]] void report(double done, std::string_view stage) {
     EQSR_EXPECTS(!stop.stop_requested(), "cancelled", "The run was cancelled during ", stage,
                  ". The network and the context can be used again.");
     if (on_progress) on_progress(done, stage);

@@ -86,8 +86,8 @@ template <class F>
 struct NamedWalk : DottedName {
   F& f;
   NamedWalk(F& function, std::string prefix) : DottedName(std::move(prefix)), f(function) {}
-  void tensor(auto& tensor) { f(text(), tensor); }
-  void operator()(const char* name, auto& child) {
+  [[gnu::cold]] void tensor(auto& tensor) { f(text(), tensor); }
+  [[gnu::cold]] void operator()(const char* name, auto& child) {
     const std::size_t mark = enter(name);
     visit_child(*this, child);
     leave(mark);

@@ -10,6 +10,7 @@ namespace eqsr { inline namespace EQSR_ABI {
 
 /// Operations and traffic of one or more kernels. One multiply-add counts as two operations. A
 /// composite's are those of its parts, also where a backend fuses them and moves fewer bytes.
+/// `X::of(sizes)` is the cost of operator X, for those who add up parts.
 struct Cost {
   double flops = 0;
   double bytes = 0;
@@ -18,6 +19,8 @@ struct Cost {
     bytes += other.bytes;
     return *this;
   }
+  friend Cost operator+(Cost a, const Cost& b) { return a += b; }
+  friend Cost operator*(double times, const Cost& a) { return {times * a.flops, times * a.bytes}; }
 };
 
 /// What every dry run has: it runs nothing, and counts operations, temporaries and prepared forms.
@@ -80,7 +83,7 @@ struct Kernel<Op, DryRun<B>> {
   static void run(Context<DryRun<B>>& context, const Arguments&... arguments) {
     Scope memory(context);
     if constexpr (HasScratch<Op, B>) (void)Kernel<Op, B>::scratch(memory, arguments...);
-    if constexpr (std::is_base_of_v<Composite, Op>) {
+    if constexpr (!requires { Op::cost(arguments...); }) {
       Context<DryRun<void>> parts;  // no backend, so nothing is fused
       Op::compose(parts, arguments...);
       context.cost += parts.cost;

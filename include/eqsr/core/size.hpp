@@ -38,10 +38,7 @@ inline int scaled_extent(int extent, double scale) {
                " pixels into ", scaled, "; at most 16777216 a side are supported.");
   return static_cast<int>(scaled);
 }
-}  // namespace detail
-
-/// The size of the result for an input of h x w pixels.
-inline Size resolve(const Target& target, int height, int width) {
+[[gnu::cold]] inline Size resolved(const Target& target, int height, int width) {
   const bool one = target.scale != 0;
   const bool two = target.scale_y != 0 || target.scale_x != 0;
   const bool size = target.height != 0 || target.width != 0;
@@ -50,12 +47,8 @@ inline Size resolve(const Target& target, int height, int width) {
                "width. Set one of them, for example Target{.scale = 2}.");
   EQSR_EXPECTS(height > 0 && width > 0, "bad_argument", "The image has ", height, " x ", width,
                " pixels; it needs at least one.");
-  if (one)
-    return {detail::scaled_extent(height, target.scale),
-            detail::scaled_extent(width, target.scale)};
-  if (two)
-    return {detail::scaled_extent(height, target.scale_y),
-            detail::scaled_extent(width, target.scale_x)};
+  if (one) return {scaled_extent(height, target.scale), scaled_extent(width, target.scale)};
+  if (two) return {scaled_extent(height, target.scale_y), scaled_extent(width, target.scale_x)};
   EQSR_EXPECTS(target.height > 0 && target.width > 0, "bad_argument", "A target of ", target.height,
                " x ", target.width,
                " pixels is no size. Set a positive height and a positive width.");
@@ -63,6 +56,12 @@ inline Size resolve(const Target& target, int height, int width) {
                "A target of ", target.height, " x ", target.width,
                " pixels is too large; at most 16777216 a side are supported.");
   return {target.height, target.width};
+}
+}  // namespace detail
+
+/// The size of the result for an input of h x w pixels.
+[[gnu::noinline]] inline Size resolve(const Target& target, int height, int width) {
+  return detail::resolved(target, height, width);
 }
 
 namespace detail {

@@ -2,7 +2,6 @@
 #pragma once
 #include <eqsr/core/check.hpp>  // EQSR_EXPECTS
 
-#include <array>        // array
 #include <cstddef>      // ptrdiff_t
 #include <type_traits>  // is_convertible
 
@@ -23,6 +22,24 @@ struct Axis {
   static constexpr int size = Size;
 };
 
+namespace detail {
+/// The extents of a view that are only known at run time.
+template <int Count>
+struct Extents {
+  Index at[Count];
+};
+template <>
+struct Extents<0> {
+  Index at[1];
+};
+
+/// Letters and extents of a view, for checks and messages.
+struct Shape {
+  const char* letters;
+  Index extents[4];
+};
+}  // namespace detail
+
 /// A non-owning, contiguous, row-major array with lettered axes.
 ///
 /// The constructor takes the run-time extents only, in the order of the axes:
@@ -33,26 +50,19 @@ class View {
  public:
   using value_type = T;
   static constexpr int rank = sizeof...(Axes);
-  static constexpr std::array<char, sizeof...(Axes)> letters{Axes::letter...};
-  static constexpr std::array<int, sizeof...(Axes)> sizes{Axes::size...};
+  static constexpr char letters[rank + 1] = {Axes::letter..., '\0'};
+  static constexpr int sizes[rank + 1] = {Axes::size..., 0};  // the zero: no array is empty
   static constexpr int dynamic_rank = (0 + ... + (Axes::size == dynamic ? 1 : 0));
 
   template <char Letter>
   static constexpr int axis_of() {
     constexpr int found = [] {
       int axis = 0;
-      for (const char letter : letters) {
-        if (letter == Letter) return axis;
-        ++axis;
-      }
-      return -1;
+      return ((Axes::letter == Letter || (++axis, false)) || ...) ? axis : -1;
     }();
     static_assert(found >= 0, "eqsr: this view has no axis of that letter.");
     return found;
   }
-
-  /// The size of an axis as a constant, `dynamic` if it has none.
-  static constexpr int size_at(int axis) { return sizes[static_cast<std::size_t>(axis)]; }
 
   constexpr View() = default;
 
@@ -67,33 +77,35 @@ class View {
            ((Axes::letter == Others::letter &&
              (Axes::size == Others::size || Axes::size == dynamic)) &&
             ...)) constexpr View(const View<U, Others...>& other)
-      : data_(other.data()) {
-    std::size_t next = 0;
-    for (int axis = 0; axis < rank; ++axis)
-      if (size_at(axis) == dynamic) extents_[next++] = other.extent_at(axis);
+      : data_(other.data_) {
+    if constexpr (View<U, Others...>::dynamic_rank == dynamic_rank)
+      extents_ = other.extents_;
+    else
+      for (int axis = 0; axis < rank; ++axis)
+        if (sizes[axis] == dynamic) extents_.at[slot_of(axis)] = other.extent_at(axis);
   }
 
   [[nodiscard]] constexpr T* data() const { return data_; }
   [[nodiscard]] constexpr bool empty() const { return data_ == nullptr; }
 
   [[nodiscard]] constexpr Index extent_at(int axis) const {
-    if (size_at(axis) != dynamic) return size_at(axis);
-    std::size_t slot = 0;
-    for (int before = 0; before < axis; ++before) slot += size_at(before) == dynamic;
-    return extents_[slot];
+    return sizes[axis] == dynamic ? extents_.at[slot_of(axis)] : sizes[axis];
   }
-
   template <char Letter>
   [[nodiscard]] constexpr Index extent() const {
-    return extent_at(axis_of<Letter>());
+    constexpr int axis = axis_of<Letter>(), slot = slot_of(axis);
+    if constexpr (sizes[axis] == dynamic)
+      return extents_.at[slot];
+    else
+      return sizes[axis];
   }
-
+  /// The size of an axis as a constant, `dynamic` if it has none.
   template <char Letter>
-  static constexpr int static_extent = View::size_at(View::template axis_of<Letter>());
+  static constexpr int static_extent = View::sizes[View::template axis_of<Letter>()];
 
   [[nodiscard]] constexpr Index size() const {
-    Index product = 1;
-    for (int axis = 0; axis < rank; ++axis) product *= extent_at(axis);
+    Index product = (Index{1} * ... * (Axes::size == dynamic ? 1 : Axes::size));
+    for (int slot = 0; slot < dynamic_rank; ++slot) product *= extents_.at[slot];
     return product;
   }
 
@@ -110,6 +122,10 @@ class View {
     return view;
   }
 
+  [[nodiscard]] constexpr detail::Shape shape() const {
+    return {letters, {extent<Axes::letter>()...}};
+  }
+
   template <class... Indices>
   requires(sizeof...(Indices) == rank) constexpr T& operator()(Indices... indices) const {
     Index offset = 0;
@@ -121,14 +137,22 @@ class View {
  private:
   template <class, class...>
   friend class View;
+
+  /// The place of an axis among the extents that are known at run time alone.
+  static constexpr int slot_of(int axis) {
+    int slot = 0;
+    for (int before = 0; before < axis; ++before) slot += sizes[before] == dynamic;
+    return slot;
+  }
+
   T* data_ = nullptr;
-  std::array<Index, std::size_t{dynamic_rank == 0 ? 1 : dynamic_rank}> extents_{};
+  detail::Extents<dynamic_rank> extents_{};
 };
 
 /// The size of an axis by its letter, `extent<'h'>(plane)`: the member without a word of grammar.
 template <char Letter, class T, class... Axes>
 [[nodiscard]] constexpr Index extent(const View<T, Axes...>& view) {
-  return view.extent_at(View<T, Axes...>::template axis_of<Letter>());
+  return view.template extent<Letter>();
 }
 
 /// Tokens: one row of C channels a pixel. Here and below no C stands for a number of channels that
@@ -148,31 +172,28 @@ constexpr Rows<T, C> rows(const Plane<T, C>& plane) {
 
 namespace detail {
 
-[[gnu::noinline, gnu::cold]] inline std::string shape_text(const char* letters,
-                                                           const Index* extents, int rank) {
+[[gnu::noinline, gnu::cold]] inline std::string text_of(const Shape& shape) {
   std::string text;
-  for (int axis = 0; axis < rank; ++axis)
-    text += say(axis ? ", " : "", letters[axis], ' ', extents[axis]);
+  for (int axis = 0; shape.letters[axis]; ++axis)
+    text += say(axis ? ", " : "", shape.letters[axis], ' ', shape.extents[axis]);
   return text;
 }
 
-/// Letters and extents of a view as plain arrays, for messages.
-template <class T, class... Axes>
-struct ShapeOf {
-  char letters[sizeof...(Axes) + 1] = {Axes::letter...};
-  Index extents[sizeof...(Axes) + 1];
-  explicit ShapeOf(const View<T, Axes...>& view) : extents{extent<Axes::letter>(view)...} {}
-  [[nodiscard]] std::string text() const {
-    return shape_text(letters, extents, int{sizeof...(Axes)});
-  }
-};
-
-[[gnu::noinline]] inline void expect_same(const char* letters, const Index* a, const Index* b,
-                                          int rank, const char* what) {
-  for (int axis = 0; axis < rank; ++axis)
-    EQSR_EXPECTS(a[axis] == b[axis], "shape_mismatch", what, ": the shapes (",
-                 shape_text(letters, a, rank), ") and (", shape_text(letters, b, rank),
+[[gnu::noinline]] inline void expect_same(const Shape& a, const Shape& b, const char* what) {
+  for (int axis = 0; a.letters[axis]; ++axis)
+    EQSR_EXPECTS(a.extents[axis] == b.extents[axis], "shape_mismatch", what, ": the shapes (",
+                 text_of(a), ") and (", text_of(b),
                  ") differ, but must be equal. Allocate the output for the input.");
+}
+
+/// `x` and `y` begin with the same axes: tokens, or height and width. Those must agree.
+[[gnu::noinline]] inline void expect_same_pixels(const Shape& a, const Shape& b, const char* what,
+                                                 const char* x, const char* y) {
+  for (int axis = 0; a.letters[axis + 1]; ++axis)
+    EQSR_EXPECTS(a.extents[axis] == b.extents[axis], "shape_mismatch", what, ": the ", x, " (",
+                 text_of(a), ") and the ", y, " (", text_of(b), ") must have the same ",
+                 a.letters[0] == 'm' ? "number of rows" : "height and width",
+                 ". Allocate one for the other.");
 }
 
 }  // namespace detail
@@ -180,7 +201,7 @@ struct ShapeOf {
 /// The shape as text, for messages: `m 256, c 64`.
 template <class T, class... Axes>
 std::string shape_text(const View<T, Axes...>& view) {
-  return detail::ShapeOf(view).text();
+  return detail::text_of(view.shape());
 }
 
 /// Throws `shape_mismatch` with both shapes unless the extents agree.
@@ -188,9 +209,15 @@ template <class T, class U, class... Axes, class... Others>
 void expect_same_shape(const View<T, Axes...>& a, const View<U, Others...>& b, const char* what) {
   static_assert(sizeof...(Axes) == sizeof...(Others) && ((Axes::letter == Others::letter) && ...),
                 "eqsr: these views have different axes.");
-  const detail::ShapeOf one(a);
-  const detail::ShapeOf two(b);
-  detail::expect_same(one.letters, one.extents, two.extents, int{sizeof...(Axes)}, what);
+  detail::expect_same(a.shape(), b.shape(), what);
+}
+
+/// The same for all extents but the last, the channels.
+template <class T, class U, class... Axes, class... Others>
+void expect_same_pixels(const View<T, Axes...>& a, const View<U, Others...>& b, const char* what,
+                        const char* a_is = "input", const char* b_is = "output") {
+  static_assert(sizeof...(Axes) == sizeof...(Others), "eqsr: these views have different axes.");
+  detail::expect_same_pixels(a.shape(), b.shape(), what, a_is, b_is);
 }
 
 }}  // namespace eqsr::EQSR_ABI

@@ -11,11 +11,10 @@ namespace cpu {
 [[gnu::noinline]] inline void activate(Context<Cpu>& ctx, Activation kind, Rows<const float> x,
                                        Rows<const float> addend, Rows<float> y) {
   constexpr Index block = 4096;  // a multiple of every vector's width
+  const Loops& loops = loops_of(ctx.isa());
   for_each_chunk(ctx, x.size(), block, [&](Index first, Index size, int) {
-    with_isa(ctx.isa(), [&](auto simd) {
-      simd.activate_row(x.data() + first, addend.empty() ? nullptr : addend.data() + first, size,
-                        kind, y.data() + first);
-    });
+    loops.activate_row(x.data() + first, addend.empty() ? nullptr : addend.data() + first, size,
+                       kind, y.data() + first);
   });
 }
 

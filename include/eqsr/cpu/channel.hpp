@@ -12,10 +12,9 @@ namespace cpu {
                                            Channels<float> y) {
   const Index height = x.extent<'h'>(), width = x.extent<'w'>();
   const int channels = static_cast<int>(x.extent<'c'>());
+  const Loops& loops = loops_of(ctx.isa());
   for_each_row(ctx, height, [&](Index h, int) {
-    with_isa(ctx.isa(), [&](auto simd) {
-      simd.sum_pixels(x.data() + h * width * channels, width, channels, sums + h * channels);
-    });
+    loops.sum_pixels(x.data() + h * width * channels, width, channels, sums + h * channels);
   });
   for (Index h = 1; h < height; ++h)
     for (int c = 0; c < channels; ++c) sums[c] += sums[h * channels + c];
@@ -28,13 +27,12 @@ namespace cpu {
                                             Channels<const float> gate, Rows<const float> residual,
                                             Rows<float> y) {
   const int channels = static_cast<int>(x.extent<'c'>());
+  const Loops& loops = loops_of(ctx.isa());
   for_each_chunk(ctx, x.extent<'m'>(), 64, [&](Index first, Index size, int) {
-    with_isa(ctx.isa(), [&](auto simd) {
-      for (Index m = first; m < first + size; ++m)
-        simd.scale_row(x.data() + m * channels, gate.data(),
-                       residual.empty() ? nullptr : residual.data() + m * channels, channels,
-                       y.data() + m * channels);
-    });
+    for (Index m = first; m < first + size; ++m)
+      loops.scale_row(x.data() + m * channels, gate.data(),
+                      residual.empty() ? nullptr : residual.data() + m * channels, channels,
+                      y.data() + m * channels);
   });
 }
 

@@ -74,8 +74,8 @@ ConvolutionScratch convolution_scratch(Scope<C>& memory, Plane<const float> x, i
       const Index row = tile / across * 2 + p / 2, column = tile % across * 2 + p % 2;
       return row < h && column < w ? row * w + column : Index{-1};
     };
-    WinogradTiles::run(ctx.isa(), weights, (std::min)(convolution_tiles, tiles - first), patch,
-                       halo.pitch(), y, place, scratch.tiles + thread * each);
+    WinogradTiles::run(loops_of(ctx.isa()), weights, (std::min)(convolution_tiles, tiles - first),
+                       patch, halo.pitch(), y, place, scratch.tiles + thread * each);
   });
 }
 

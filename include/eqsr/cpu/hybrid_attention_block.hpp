@@ -57,11 +57,11 @@ struct HybridScratch {
   const int width = 3 * padded * heads_at_once(shape);
   const Index each = WindowTask::scratch(shape, block.hidden, width);
   for_each_window(ctx, shape, shift, x, 1, [&](const Window& window, int, int thread) {
-    WindowTask task(ctx.isa(), block, width, scratch.windows + thread * each);
+    WindowTask task(loops_of(ctx.isa()), block, width, scratch.windows + thread * each);
     task.enter(window, x.data());
     int head = 0;
     for (const PackedWeights& qkv : scratch.weights->qkv) {
-      dense(ctx.isa(), task.rows(task.normed, tokens), qkv, task.projected);
+      dense(loops_of(ctx.isa()), task.rows(task.normed, tokens), qkv, task.projected);
       for (int i = 0; i < tokens; ++i) task.head.key[i] = task.projected + Index{i} * qkv.columns;
       for (int at = 0; at < qkv.columns; at += 3 * padded, ++head) {
         task.head.use_queries(task.projected + at, qkv.columns);

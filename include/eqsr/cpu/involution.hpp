@@ -13,20 +13,19 @@ namespace cpu {
   const Index height = x.extent<'h'>(), width = x.extent<'w'>();
   const int channels = static_cast<int>(x.extent<'c'>());
   const int per_pixel = InvolutionShape{channels}.kernels();
+  const Loops& loops = loops_of(ctx.isa());
   for_each_row(ctx, height, [&](Index h, int) {
-    with_isa(ctx.isa(), [&](auto simd) {
-      for (Index w = 0; w < width; ++w) {
-        const float* neighbours[9];
-        for (int tap = 0; tap < 9; ++tap) {
-          const Index row = h + tap / 3 - 1, column = w + tap % 3 - 1;
-          const bool outside = row < 0 || row >= height || column < 0 || column >= width;
-          neighbours[tap] = outside ? nullptr : x.data() + (row * width + column) * channels;
-        }
-        const Index pixel = h * width + w;
-        simd.involution(neighbours, kernels.data() + pixel * per_pixel, factors.data() + pixel * 9,
-                        channels, y.data() + pixel * channels);
+    for (Index w = 0; w < width; ++w) {
+      const float* neighbours[9];
+      for (int tap = 0; tap < 9; ++tap) {
+        const Index row = h + tap / 3 - 1, column = w + tap % 3 - 1;
+        const bool outside = row < 0 || row >= height || column < 0 || column >= width;
+        neighbours[tap] = outside ? nullptr : x.data() + (row * width + column) * channels;
       }
-    });
+      const Index pixel = h * width + w;
+      loops.involution_of(neighbours, kernels.data() + pixel * per_pixel,
+                          factors.data() + pixel * 9, channels, y.data() + pixel * channels);
+    }
   });
 }
 

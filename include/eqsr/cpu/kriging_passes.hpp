@@ -112,7 +112,8 @@ class KrigingPasses {
         const Index left = task % across_ * KrigingTile::width;
         const Rect rect{top, left, (std::min)(KrigingTile::height, y + rows - top),
                         (std::min)(KrigingTile::width, image_.W - left)};
-        KrigingTile tile(ctx_.isa(), image_, scratch_ + thread * KrigingTile::scratch(L_));
+        KrigingTile tile(loops_of(ctx_.isa()), image_,
+                         scratch_ + thread * KrigingTile::scratch(L_));
         work(tile, rect, [&](Index row) {
           return partial_ + ((row - y) * across_ + left / KrigingTile::width) * 2 * L_;
         });

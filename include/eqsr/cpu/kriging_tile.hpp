@@ -76,7 +76,8 @@ class KrigingTile {
            WinogradTiles::scratch(L, InvolutionShape{L}.reduced(), reduced_rows * most_columns / 4);
   }
 
-  KrigingTile(Isa isa, const KrigingImage& image, float* memory) : isa_(isa), image_(image) {
+  KrigingTile(const Loops& loops, const KrigingImage& image, float* memory)
+      : loops_(loops), image_(image) {
     const Index plane = most_rows * most_columns * image.L;
     const Index line = strip_rows * most_columns * image.L;
     u_ = memory;
@@ -145,7 +146,7 @@ class KrigingTile {
   }
 
   /// The hidden layer of a block's perceptron, GELU(expand(norm2(x))), for a strip.
-  void hidden(const BlockWeights& block, const PixelRows& x, const Rect& strip) {
+  [[gnu::noinline]] void hidden(const BlockWeights& block, const PixelRows& x, const Rect& strip) {
     for (Index i = 0; i < strip.h; ++i)
       normalise(x.at(strip.y + i, strip.x), strip.w, block.norm2, normed_ + i * strip.w * image_.L);
     dense(normed_, strip.h * strip.w, *block.expand, hidden_, Activation::gelu);
@@ -156,19 +157,17 @@ class KrigingTile {
       dense(hidden_row(strip, i), strip.w, *block.contract, z.at(strip.y + i, strip.x));
   }
   /// The same on scratch.
-  PixelRows contracted(const BlockWeights& block, const Rect& strip) const {
+  [[gnu::noinline]] PixelRows contracted(const BlockWeights& block, const Rect& strip) const {
     dense(hidden_, strip.h * strip.w, *block.contract, z_);
     return scratch_rows(z_, strip);
   }
 
   /// y = ReLU(x + gate z), then ReLU(y + u) unless that is null, pixel by pixel; y may be x.
-  void gated(const float* x, const float* z, const float* gate, Index count, float* y,
-             const float* u = nullptr) const {
+  [[gnu::noinline]] void gated(const float* x, const float* z, const float* gate, Index count,
+                               float* y, const float* u = nullptr) const {
     const int L = image_.L;
-    with_isa(isa_, [&](auto simd) {
-      for (Index p = 0; p < count * L; p += L)
-        simd.gate_row(z + p, gate, x + p, u ? u + p : nullptr, L, y + p);
-    });
+    for (Index p = 0; p < count * L; p += L)
+      loops_.gate_row(z + p, gate, x + p, u ? u + p : nullptr, L, y + p);
   }
 
   /// The colours of a row: to_rgb(ReLU(ReLU(x + gate z) + u)).
@@ -181,9 +180,7 @@ class KrigingTile {
 
   /// sums(c) = sum of the hidden layer of row i of the strip.
   void sum_hidden(const Rect& strip, Index i, double* sums) const {
-    with_isa(isa_, [&](auto simd) {
-      simd.sum_pixels(hidden_row(strip, i), strip.w, 2 * image_.L, sums);
-    });
+    loops_.sum_pixels(hidden_row(strip, i), strip.w, 2 * image_.L, sums);
   }
 
   /// The rectangle buffer for a block's result.
@@ -198,19 +195,19 @@ class KrigingTile {
     const int L = image_.L;
     const float* line =
         image_.features.data() + image_.rows.index(row) * image_.features.extent<'w'>() * L;
-    with_isa(isa_, [&](auto simd) {
-      for (Index c = x; c < x + count; ++c, u += L)
-        simd.relu_of_three(line + image_.columns.index(c) * L, image_.column_table.data() + c * L,
+    for (Index c = x; c < x + count; ++c, u += L)
+      loops_.relu_of_three(line + image_.columns.index(c) * L, image_.column_table.data() + c * L,
                            image_.row_table.data() + row * L, L, u);
-    });
   }
   void normalise(const float* x, Index count, const Norm& norm, float* y) const {
-    cpu::normalise(isa_, Rows<const float>(x, count, image_.L), norm, y);
+    cpu::normalise(loops_, Rows<const float>(x, count, image_.L), norm, y);
   }
   /// y = residual + activation(x w + bias) for `count` rows of as many channels as w is deep.
-  void dense(const float* x, Index count, const PackedWeights& weights, float* y,
-             Activation activation = Activation::none, const float* residual = nullptr) const {
-    cpu::dense(isa_, Rows<const float>(x, count, weights.depth), weights, y, activation, residual);
+  [[gnu::noinline]] void dense(const float* x, Index count, const PackedWeights& weights, float* y,
+                               Activation activation = Activation::none,
+                               const float* residual = nullptr) const {
+    cpu::dense(loops_, Rows<const float>(x, count, weights.depth), weights, y, activation,
+               residual);
   }
   /// ReLU of the 3x3 convolution that precedes the kernels, for an even number of rows of `count`
   /// pixels.
@@ -223,7 +220,7 @@ class KrigingTile {
                    .activation = Activation::relu};
     const Index across = count / 2;
     WinogradTiles::run(
-        isa_, *block.reduce, rows / 2 * across,
+        loops_, *block.reduce, rows / 2 * across,
         [&](Index t) { return a + 2 * (t / across * pitch + t % across * L); }, pitch, y,
         [&](Index t, int p) {
           return (2 * (t / across) + p / 2) * count + 2 * (t % across) + p % 2;
@@ -234,15 +231,13 @@ class KrigingTile {
   void involve(const float* a, Index pitch, const float* kernels, Index row, const Rect& r,
                float* y) const {
     const int L = image_.L, per_pixel = InvolutionShape{L}.kernels();
-    with_isa(isa_, [&](auto simd) {
-      const float* down = &image_.row_factor(row, 0);
-      for (Index c = 0; c < r.w; ++c) {
-        const float* across = &image_.column_factor(r.x + c, 0);
-        float factors[9];
-        for (int tap = 0; tap < 9; ++tap) factors[tap] = down[tap / 3] * across[tap % 3];
-        simd.involution(a + c * L, pitch, kernels + c * per_pixel, factors, L, y + c * L);
-      }
-    });
+    const float* down = &image_.row_factor(row, 0);
+    for (Index c = 0; c < r.w; ++c) {
+      const float* across = &image_.column_factor(r.x + c, 0);
+      float factors[9];
+      for (int tap = 0; tap < 9; ++tap) factors[tap] = down[tap / 3] * across[tap % 3];
+      loops_.involution(a + c * L, pitch, kernels + c * per_pixel, factors, L, y + c * L);
+    }
   }
   [[nodiscard]] PixelRows scratch_rows(float* data, const Rect& strip) const {
     return {data, strip.y, strip.x, strip.w, image_.L};
@@ -251,7 +246,7 @@ class KrigingTile {
     return hidden_ + i * strip.w * 2 * image_.L;
   }
 
-  Isa isa_;
+  const Loops& loops_;
   const KrigingImage& image_;
   float *u_, *a_, *r_, *normed_, *value_, *x_, *z_, *hidden_, *kernels_, *reduced_, *winograd_;
 };

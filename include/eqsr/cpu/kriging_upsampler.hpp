@@ -90,13 +90,12 @@ struct Kernel<op::KrigingHead, Cpu> {
     cpu::fill_head_tables(ctx, tables, *scratch.weights, eqsr::rows(x), encoded_rows,
                           encoded_columns);
     const Index source_width = extent<'w'>(x), width = extent<'w'>(u);
+    const Loops& loops = loops_of(ctx.isa());
     cpu::for_each_row(ctx, extent<'h'>(u), [&](Index h, int) {
-      with_isa(ctx.isa(), [&](auto simd) {
-        const float* line = tables.features + rows.index(h) * source_width * L;
-        for (Index w = 0; w < width; ++w)
-          simd.relu_of_three(line + columns.index(w) * L, tables.columns + w * L,
-                             tables.rows + h * L, L, u.data() + (h * width + w) * L);
-      });
+      const float* line = tables.features + rows.index(h) * source_width * L;
+      for (Index w = 0; w < width; ++w)
+        loops.relu_of_three(line + columns.index(w) * L, tables.columns + w * L,
+                            tables.rows + h * L, L, u.data() + (h * width + w) * L);
     });
   }
 };

@@ -11,8 +11,8 @@ namespace cpu {
                                          Activation activation, Rows<float> y) {
   const Index channels = x.extent<'c'>();
   for_each_chunk(ctx, x.extent<'m'>(), 64, [&](Index first, Index size, int) {
-    normalise(ctx.isa(), Rows<const float>(x.data() + first * channels, size, channels), norm,
-              y.data() + first * channels, activation);
+    normalise(loops_of(ctx.isa()), Rows<const float>(x.data() + first * channels, size, channels),
+              norm, y.data() + first * channels, activation);
   });
 }
 

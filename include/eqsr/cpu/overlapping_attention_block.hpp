@@ -34,20 +34,22 @@ struct OverlappingScratch {
   const AttentionShape& shape = block.shape;
   const int channels = block.channels(), padded = shape.padded_d(), width = shape.heads * padded;
   float* kv = scratch.kv;
-  for_each_chunk(
-      ctx, x.size() / channels, rows_per_task, [&](Index first, Index count, int thread) {
-        float* normed = scratch.normed + thread * rows_per_task * channels;
-        normalise(ctx.isa(), Rows<const float>(x.data() + first * channels, count, channels),
-                  block.norm1, normed);
-        dense(ctx.isa(), Rows<const float>(normed, count, channels), weights.key_value,
-              kv + first * 2 * channels);
-      });
+  for_each_chunk(ctx, x.size() / channels, rows_per_task,
+                 [&](Index first, Index count, int thread) {
+                   float* normed = scratch.normed + thread * rows_per_task * channels;
+                   normalise(loops_of(ctx.isa()),
+                             Rows<const float>(x.data() + first * channels, count, channels),
+                             block.norm1, normed);
+                   dense(loops_of(ctx.isa()), Rows<const float>(normed, count, channels),
+                         weights.key_value, kv + first * 2 * channels);
+                 });
 
   const Index each = WindowTask::scratch(shape, block.hidden, width);
   for_each_window(ctx, shape, 0, x, 1, [&](const Window& window, int, int thread) {
-    WindowTask task(ctx.isa(), block, width, scratch.windows + thread * each);
+    WindowTask task(loops_of(ctx.isa()), block, width, scratch.windows + thread * each);
     task.enter(window, x.data());
-    dense(ctx.isa(), task.rows(task.normed, shape.queries()), weights.query, task.projected);
+    dense(loops_of(ctx.isa()), task.rows(task.normed, shape.queries()), weights.query,
+          task.projected);
     for (int j = 0; j < shape.keys(); ++j) {
       const Index token = window.key(j);
       task.head.key[j] = token < 0 ? nullptr : kv + token * 2 * channels;

@@ -10,7 +10,9 @@
 #include <bit>          // endian
 #include <cstddef>      // size_t
 #include <cstdint>      // uint32_t
+#include <functional>   // less
 #include <limits>       // numeric_limits
+#include <map>          // map
 #include <string>       // string
 #include <string_view>  // string_view
 #include <type_traits>  // is_unsigned_v
@@ -61,7 +63,7 @@ void store_little(std::string& out, T value) {
 inline void put_big32(char* to, std::uint32_t value) {
   for (int shift = 24; shift >= 0; shift -= 8) *to++ = static_cast<char>((value >> shift) & 255U);
 }
-inline void store_big32(std::string& out, std::uint32_t value) {
+[[gnu::cold]] inline void store_big32(std::string& out, std::uint32_t value) {
   char bytes[4];
   put_big32(bytes, value);
   out.append(bytes, sizeof bytes);
@@ -111,6 +113,9 @@ namespace detail {
   return !name.empty() && name.size() <= 1024 && name.find('\0') == std::string_view::npos &&
          valid_utf8(name);
 }
+
+/// Names, each with a number. One type for all uses, and no hash: foreign names can collide.
+using NameIndex = std::map<std::string, std::size_t, std::less<>>;
 
 [[nodiscard]] inline std::string hex_byte(char byte) {
   constexpr std::string_view digits = "0123456789abcdef";

@@ -40,9 +40,7 @@ struct Epilogue {
 
   /// Throws `shape_mismatch` unless the residual, if there is one, has the output's rows.
   void expect_rows(Rows<const float, C> y, const char* layer) const {
-    EQSR_EXPECTS(residual.empty() || extent<'m'>(residual) == extent<'m'>(y), "shape_mismatch",
-                 layer, ": the residual (", shape_text(residual), ") and the output (",
-                 shape_text(y), ") must have the same number of rows.");
+    if (!residual.empty()) expect_same_pixels(residual, y, layer, "residual");
   }
 
   /// The specification of the epilogue, for one element.
@@ -60,8 +58,9 @@ namespace op {
 struct Activate {
   template <int C>
   static Cost cost(Activation, Rows<const float, C> x, Rows<const float, C>, Rows<float, C>) {
-    return {.flops = 2.0 * double(x.size()), .bytes = 12.0 * double(x.size())};
+    return of(double(x.size()));
   }
+  static Cost of(double numbers) { return {.flops = 2 * numbers, .bytes = 12 * numbers}; }
 };
 }  // namespace op
 

@@ -13,7 +13,7 @@ struct CubicTaps {
 };
 
 /// The taps of target position I of N on a source of n pixels, kernel a = -0.75, clamped edges.
-inline CubicTaps cubic_taps(Index I, Index N, Index n) {
+[[gnu::noinline]] inline CubicTaps cubic_taps(Index I, Index N, Index n) {
   const float centre = cell_centre(I, N);
   const float position = fl(fl(fl(fl(centre + 1.0f) * static_cast<float>(n)) - 1.0f) / 2.0f);
   const double whole = std::floor(double(position)), t = position - whole;

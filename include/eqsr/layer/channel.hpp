@@ -18,8 +18,9 @@ namespace op {
 struct ChannelMean {
   template <int C>
   static Cost cost(Plane<const float, C> x, Channels<float, C>) {
-    return {.flops = double(x.size()), .bytes = 4.0 * double(x.size())};
+    return of(double(x.size()));
   }
+  static Cost of(double numbers) { return {.flops = numbers, .bytes = 4 * numbers}; }
 };
 
 /// Gate.   y(m, c) = residual(m, c) + gate(c) x(m, c); y may be x or the residual.
@@ -27,8 +28,9 @@ struct ChannelScale {
   template <int C>
   static Cost cost(Rows<const float, C> x, Channels<const float, C>, Rows<float, C>,
                    Rows<const float, C>) {
-    return {.flops = 2.0 * double(x.size()), .bytes = 12.0 * double(x.size())};
+    return of(double(x.size()));
   }
+  static Cost of(double numbers) { return {.flops = 2 * numbers, .bytes = 12 * numbers}; }
 };
 
 /// Shift by constants.   y(m, c) = x(m, c) + shift(c); y may be x.

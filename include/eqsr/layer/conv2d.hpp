@@ -12,12 +12,12 @@ namespace op {
 /// Cost      18 h w c o operations; compute bound
 /// Source    `conv_first`, `conv`, `conv_after_body`, `attn.seblock.0` of the checkpoints
 struct Conv2d {
+  static Cost of(double pixels, double in, double out) {
+    return {.flops = 18 * pixels * in * out, .bytes = 4 * (pixels * (in + out) + 9 * in * out)};
+  }
   template <int In, int Out>
-  static Cost cost(Plane<const float, In> x, const auto&, Plane<float, Out> y,
-                   const Epilogue<Out>&) {
-    const double pixels = double(x.size()) / In;
-    return {.flops = 18.0 * pixels * In * Out,
-            .bytes = 4.0 * double(x.size() + y.size() + Index{9} * In * Out)};
+  static Cost cost(Plane<const float, In> x, const auto&, Plane<float, Out>, const Epilogue<Out>&) {
+    return of(double(x.size()) / In, In, Out);
   }
 };
 }  // namespace op
@@ -66,9 +66,7 @@ struct Conv2d {
     return View<const float, Axis<'o', Out>, Axis<'c', In>>(weight.data());
   }
   void forward(AnyContext auto& ctx, input x, output y, const Epilogue<Out>& epilogue = {}) const {
-    EQSR_EXPECTS(extent<'h'>(x) == extent<'h'>(y) && extent<'w'>(x) == extent<'w'>(y),
-                 "shape_mismatch", "Conv2d: the input (", shape_text(x), ") and the output (",
-                 shape_text(y), ") must have the same height and width.");
+    expect_same_pixels(x, y, "Conv2d");
     epilogue.expect_rows(rows(y), "Conv2d");
     if constexpr (Taps == 1)
       launch<op::Linear>(ctx, rows(x), *this, rows(y), epilogue);

@@ -22,7 +22,10 @@ namespace op {
 struct Eca {
   template <int C>
   static Cost cost(Channels<const float, C>, const auto&, Channels<float, C>) {
-    return {.flops = 2.0 * C * eca_taps(C), .bytes = 8.0 * C};
+    return of(C);
+  }
+  static Cost of(int channels) {
+    return {.flops = 2.0 * channels * eca_taps(channels), .bytes = 8.0 * channels};
   }
 };
 }  // namespace op

@@ -36,7 +36,10 @@ namespace op {
 struct FrequencyEncoding {
   template <int K, int E>
   static Cost cost(Rows<const float, K> x, Encoding, Rows<float, E> y) {
-    return {.flops = 20.0 * double(y.size()), .bytes = 4.0 * double(x.size() + y.size())};
+    return of(double(x.size()), double(y.size()));
+  }
+  static Cost of(double numbers, double encoded) {
+    return {.flops = 20 * encoded, .bytes = 4 * (numbers + encoded)};
   }
 };
 }  // namespace op

@@ -16,6 +16,10 @@ struct HybridAttentionBlock : Composite {
   static void compose(AnyContext auto& ctx, const auto& layer, const auto& x) {
     layer.compose(ctx, x);
   }
+  template <class L>
+  static Cost cost(const L&, const auto& x) {
+    return attention_block_cost<L>(double(x.size()) / L::channels, L::window * L::window);
+  }
 };
 }  // namespace op
 

@@ -31,11 +31,15 @@ namespace op {
 /// Cost      18 h w c operations; memory bound
 /// Source    `upsample.inv1.attn`, `upsample.inv2.attn`; paper section 3.4
 struct Involution {
+  static Cost of(double pixels, int channels) {
+    const int kernels = InvolutionShape{channels}.kernels();
+    return {.flops = pixels * (18.0 * channels + kernels),
+            .bytes = 4 * pixels * (2.0 * channels + kernels + 9)};
+  }
   template <int C, int K>
-  static Cost cost(Plane<const float, C> x, Plane<const float, K> k, Plane<const float, 9> g,
+  static Cost cost(Plane<const float, C> x, Plane<const float, K>, Plane<const float, 9>,
                    Plane<float, C>) {
-    return {.flops = 18.0 * double(x.size()) + double(k.size()),
-            .bytes = 4.0 * double(2 * x.size() + k.size() + g.size())};
+    return of(double(x.size()) / C, C);
   }
 };
 }  // namespace op
@@ -84,9 +88,7 @@ struct Involution {
   void forward(AnyContext auto& ctx, input x, On<B, Plane<const float, 9>> g, output y) const {
     const Index h = extent<'h'>(x), w = extent<'w'>(x);
     expect_same_shape(x, y, "Involution");
-    EQSR_EXPECTS(extent<'h'>(g) == h && extent<'w'>(g) == w, "shape_mismatch",
-                 "Involution: the input (", shape_text(x), ") and the distance factor (",
-                 shape_text(g), ") must have the same height and width.");
+    expect_same_pixels(x, g, "Involution", "input", "distance factor");
     Scope scope(ctx);
     const auto reduced = scope.template plane<Reduced>(h, w);
     const auto kernels = scope.template plane<Kernels>(h, w);

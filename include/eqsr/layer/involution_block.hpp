@@ -37,6 +37,17 @@ struct InvolutionBlock {
     v("ffn.CA", self.attention);
   }
 
+  /// What `forward` costs, for kernels that it is a part of.
+  static Cost cost(double pixels) {
+    constexpr int R = Involution<C, B>::Reduced, K = Involution<C, B>::Kernels;
+    const double numbers = pixels * C;
+    return 2 * op::LayerNorm::of(numbers) + 2 * op::Linear::of(pixels, C, C) +
+           op::Conv2d::of(pixels, C, R) + op::Linear::of(pixels, R, K) +
+           op::Involution::of(pixels, C) + op::Linear::of(pixels, C, 2 * C) +
+           op::Linear::of(pixels, 2 * C, C) + op::ChannelMean::of(numbers) + op::Eca::of(C) +
+           op::ChannelScale::of(numbers);
+  }
+
   void forward(AnyContext auto& ctx, input x, On<B, Plane<const float, 9>> g, output y) const {
     const Index h = extent<'h'>(x), w = extent<'w'>(x);
     Scope scope(ctx);

@@ -16,13 +16,16 @@ namespace op {
 /// Cost      2 o (c h w + e (H + W)) + 3 o H W operations; memory bound
 /// Source    `upsample.head.0`; paper section 3.4
 struct KrigingHead {
+  /// `source` and `encoded` numbers go in, `pixels` times `latent` come out.
+  static Cost of(double source, double encoded, double pixels, double latent) {
+    return {.flops = latent * (2 * (source + encoded) + 3 * pixels),
+            .bytes = 4 * (source + encoded + 2 * pixels * latent)};
+  }
   template <int C, int E, int L>
   static Cost cost(Plane<const float, C> x, ConstQueryAxis, ConstQueryAxis,
                    Rows<const float, E> rows, Rows<const float, E> columns, const auto&,
                    Plane<float, L> u) {
-    const double axes = double(rows.size() + columns.size());
-    return {.flops = 2.0 * L * (double(x.size()) + axes) + 3.0 * double(u.size()),
-            .bytes = 4.0 * (double(x.size()) + axes + 2.0 * double(u.size()))};
+    return of(double(x.size()), double(rows.size() + columns.size()), double(u.size()) / L, L);
   }
 };
 
@@ -32,6 +35,19 @@ struct KrigingUpsampler : Composite {
   static void compose(AnyContext auto& ctx, const auto& x, const auto& layer, const Bands& bands,
                       Encoding encoding) {
     layer.compose_bands(ctx, x, bands, encoding);
+  }
+  /// Hands on an image as the upsampler does, whose rows a dry run does not look at: what is done
+  /// with them, such as the skip, counts itself.
+  template <class L>
+  static Cost cost(const auto& x, const L&, const Bands& bands, Encoding) {
+    bands.finish(0, Plane<float, 3>(bands.whole, bands.height, bands.width));
+    const double axes = double(bands.height + bands.width);
+    const double pixels = double(bands.height) * double(bands.width), latent = L::latent;
+    return QueryGrid::of(axes) + DistanceFactor::of(9 * pixels) +
+           FrequencyEncoding::of(axes, axes * L::encoded) +
+           KrigingHead::of(double(x.size()), axes * L::encoded, pixels, latent) +
+           2 * L::Block::cost(pixels) + 3 * Activate::of(pixels * latent) +
+           Linear::of(pixels, latent, 3);
   }
 };
 }  // namespace op
@@ -69,11 +85,12 @@ struct KrigingUpsampler {
   using backend = B;
   using input = On<B, Plane<const float, C>>;
   using output = On<B, Plane<float, 3>>;
+  using Block = InvolutionBlock<Latent, B>;
   static constexpr bool computes_parts = eqsr::computes_parts<op::KrigingUpsampler, B>;
   static constexpr int channels = C, latent = Latent, encoded = encoding_size(Frequencies);
 
   Conv2d<C + 2 * encoded, Latent, 1, B> head;
-  InvolutionBlock<Latent, B> block1, block2;
+  Block block1, block2;
   Tensor<B, float> lengthscale;
   Conv2d<Latent, 3, 1, B> to_rgb;
 

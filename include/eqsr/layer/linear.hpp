@@ -18,11 +18,12 @@ namespace op {
 /// Cost      2 m c o operations; compute bound
 /// Source    `qkv`, `proj`, `mlp.fc1`, `mlp.fc2` and every 1x1 convolution of the checkpoints
 struct Linear {
+  static Cost of(double m, double in, double out) {
+    return {.flops = 2 * m * in * out, .bytes = 4 * (m * (in + out) + in * out)};
+  }
   template <int In, int Out>
-  static Cost cost(Rows<const float, In> x, const auto&, Rows<float, Out> y, const Epilogue<Out>&) {
-    const double m = double(extent<'m'>(x));
-    return {.flops = 2.0 * m * In * Out,
-            .bytes = 4.0 * double(x.size() + y.size() + Index{In} * Out)};
+  static Cost cost(Rows<const float, In> x, const auto&, Rows<float, Out>, const Epilogue<Out>&) {
+    return of(double(extent<'m'>(x)), In, Out);
   }
 };
 }  // namespace op
@@ -61,9 +62,7 @@ struct Linear {
     return weight.view();
   }
   void forward(AnyContext auto& ctx, input x, output y, const Epilogue<Out>& epilogue = {}) const {
-    EQSR_EXPECTS(extent<'m'>(x) == extent<'m'>(y), "shape_mismatch", "Linear: the input (",
-                 shape_text(x), ") and the output (", shape_text(y),
-                 ") must have the same number of rows. Allocate the output for the input.");
+    expect_same_pixels(x, y, "Linear");
     epilogue.expect_rows(y, "Linear");
     launch<op::Linear>(ctx, x, *this, y, epilogue);
   }

@@ -74,9 +74,7 @@ struct ModulatedConv2d {
   }
   void forward(AnyContext auto& ctx, input x, On<B, Channels<const float, Style>> style, output y,
                const Epilogue<Out>& epilogue = {}) const {
-    EQSR_EXPECTS(extent<'h'>(x) == extent<'h'>(y) && extent<'w'>(x) == extent<'w'>(y),
-                 "shape_mismatch", "ModulatedConv2d: the input (", shape_text(x),
-                 ") and the output (", shape_text(y), ") must have the same height and width.");
+    expect_same_pixels(x, y, "ModulatedConv2d");
     epilogue.expect_rows(rows(y), "ModulatedConv2d");
     Scope scope(ctx);
     const auto modulation = scope.template rows<In>(1);

@@ -51,9 +51,8 @@ namespace op {
 /// Rounding  float32 in exactly this order (cell_centre, nearest_source, relative_offset)
 /// Source    paper section 3.4; the two axes are independent
 struct QueryGrid {
-  static Cost cost(Index, QueryAxis axis) {
-    return {.flops = 24.0 * double(axis.index.size()), .bytes = 20.0 * double(axis.index.size())};
-  }
+  static Cost cost(Index, QueryAxis axis) { return of(double(axis.index.size())); }
+  static Cost of(double positions) { return {.flops = 24 * positions, .bytes = 20 * positions}; }
 };
 
 /// How much a neighbour's pixel counts, from its distance.
@@ -63,8 +62,9 @@ struct QueryGrid {
 /// Source    `upsample.rbf1`; paper section 3.4
 struct DistanceFactor {
   static Cost cost(ConstQueryAxis, ConstQueryAxis, const auto&, Plane<float, 9> g) {
-    return {.flops = 2.0 * double(g.size()), .bytes = 4.0 * double(g.size())};
+    return of(double(g.size()));
   }
+  static Cost of(double numbers) { return {.flops = 2 * numbers, .bytes = 4 * numbers}; }
 };
 }  // namespace op
 

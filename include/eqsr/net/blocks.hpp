@@ -30,7 +30,7 @@ struct Group {
   Conv2d<C, C, 3, B> conv;
 
   /// `depth` counts the blocks and the overlapping attention.
-  explicit Group(int depth) : blocks(static_cast<std::size_t>(depth - 1)) {
+  [[gnu::cold]] explicit Group(int depth) : blocks(static_cast<std::size_t>(depth - 1)) {
     for (std::size_t k = 0; k < blocks.size(); ++k)
       blocks[k].shift = k % 2 == 1 ? config.window / 2 : 0;
   }
@@ -41,8 +41,9 @@ struct Group {
     v("conv", self.conv);
   }
   /// y may be x.
-  void forward(AnyContext auto& ctx, Plane<const float, C> x,
-               Channels<const float, config.encoded()> style, Plane<float, C> y) const {
+  [[gnu::cold]] void forward(AnyContext auto& ctx, Plane<const float, C> x,
+                             Channels<const float, config.encoded()> style,
+                             Plane<float, C> y) const {
     Scope scope(ctx);
     const auto t = scope.template plane<C>(extent<'h'>(x), extent<'w'>(x));
     const double steps = double(blocks.size()) + 3;

@@ -56,14 +56,14 @@ struct Net {
   }
 
   /// The target image from the trunk's features of image x.
-  void reconstruct(AnyContext auto& ctx, input x, Plane<const float, C> f,
-                   const Bands& bands) const {
+  [[gnu::cold]] void reconstruct(AnyContext auto& ctx, input x, Plane<const float, C> f,
+                                 const Bands& bands) const {
     upsampler.forward_bands(ctx, f, with_skip<Skip>(ctx, x, bands), encoding);
   }
 
   /// The trunk: image (h, w, 3) to features (h, w, c), conditioned by t.
   template <AnyContext Ctx>
-  void features(Ctx& ctx, input x, float t, Plane<float, C> f) const {
+  [[gnu::cold]] void features(Ctx& ctx, input x, float t, Plane<float, C> f) const {
     const Index h = round_up(extent<'h'>(x), config.window);
     const Index w = round_up(extent<'w'>(x), config.window);
     Scope scope(ctx);

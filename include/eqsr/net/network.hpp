@@ -34,8 +34,8 @@ concept Network = Module<N> &&
 /// The network from image to result, band by band. The condition t follows from the sizes unless it
 /// is given.
 template <AnyContext C, Network N>
-void forward_bands(C& ctx, const N& net, Plane<const float, 3> x, const Bands& bands,
-                   std::optional<float> t = {}) {
+[[gnu::noinline]] void forward_bands(C& ctx, const N& net, Plane<const float, 3> x,
+                                     const Bands& bands, std::optional<float> t = {}) {
   const Index h = extent<'h'>(x), w = extent<'w'>(x);
   Scope scope(ctx);
   const auto f = scope.template plane<N::channels>(h, w);

@@ -201,32 +201,30 @@ class AttentionHead {
     masked_ = window.is_cut();
     for (int i = 0; masked_ && i < shape_.queries(); ++i) regions_[i] = window.region(i);
   }
-  [[gnu::noinline]] void attend(Isa isa, const BiasTable& bias, int head) {
-    with_isa(isa, [&](auto simd) {
-      const int d = shape_.d, padded_d = shape_.padded_d();
-      const int keys = shape_.keys(), padded_keys = shape_.padded_keys();
-      for (int begin = 0; begin < shape_.queries(); begin += AttentionShape::rows) {
-        const int count = (std::min)(AttentionShape::rows, shape_.queries() - begin);
-        for (int r = 0; r < count; ++r) {
-          const int i = begin + r, side = shape_.key_window;
-          float* scores = scores_ + r * padded_keys;
-          simd.copy_rows(bias.first_row(head, i), bias.side(), side, side, scores);
-          if (masked_)
-            simd.mask(regions_, regions_[i], keys,
-                      static_cast<float>(score_unit * double(shift_mask)), scores);
-        }
-        const Panels keys_t{k_, Panels::width, Index{Panels::width} * d};
-        simd.accumulate(queries_ + begin * query_stride_, count, query_stride_, keys_t, d,
-                        padded_keys, false, scores_, padded_keys);
-        float inverse[AttentionShape::rows];
-        for (int r = 0; r < count; ++r) inverse[r] = simd.softmax(scores_ + r * padded_keys, keys);
-        const Panels values{value_rows_, value_stride_, Panels::width};
-        simd.accumulate(scores_, count, padded_keys, values, keys, padded_d, true, values_,
-                        padded_d);
-        for (int r = 0; r < count; ++r)
-          simd.scale(values_ + r * padded_d, inverse[r], d, target[begin + r]);
+  [[gnu::noinline]] void attend(const Loops& loops, const BiasTable& bias, int head) {
+    const int d = shape_.d, padded_d = shape_.padded_d();
+    const int keys = shape_.keys(), padded_keys = shape_.padded_keys();
+    for (int begin = 0; begin < shape_.queries(); begin += AttentionShape::rows) {
+      const int count = (std::min)(AttentionShape::rows, shape_.queries() - begin);
+      for (int r = 0; r < count; ++r) {
+        const int i = begin + r, side = shape_.key_window;
+        float* scores = scores_ + r * padded_keys;
+        loops.copy_rows(bias.first_row(head, i), bias.side(), side, side, scores);
+        if (masked_)
+          loops.mask(regions_, regions_[i], keys,
+                     static_cast<float>(score_unit * double(shift_mask)), scores);
       }
-    });
+      const Panels keys_t{k_, Panels::width, Index{Panels::width} * d};
+      loops.accumulate(queries_ + begin * query_stride_, count, query_stride_, keys_t, d,
+                       padded_keys, false, scores_, padded_keys, nullptr);
+      float inverse[AttentionShape::rows];
+      for (int r = 0; r < count; ++r) inverse[r] = loops.softmax(scores_ + r * padded_keys, keys);
+      const Panels values{value_rows_, value_stride_, Panels::width};
+      loops.accumulate(scores_, count, padded_keys, values, keys, padded_d, true, values_, padded_d,
+                       nullptr);
+      for (int r = 0; r < count; ++r)
+        loops.scale(values_ + r * padded_d, inverse[r], d, target[begin + r]);
+    }
   }
 
  private:
@@ -296,7 +294,7 @@ AttentionScratch attention_scratch(Scope<C>& memory, const Attention& layer) {
                     head.gather_keys(channels);
                     head.gather_values(2 * channels);
                     head.mask(window);
-                    head.attend(ctx.isa(), *scratch.bias, h);
+                    head.attend(loops_of(ctx.isa()), *scratch.bias, h);
                   });
 }
 

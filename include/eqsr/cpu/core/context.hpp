@@ -28,7 +28,8 @@ template <>
 class Context<Cpu> : public ContextBase<Cpu> {
  public:
   /// `threads` = 0 takes every core that this process may use.
-  explicit Context(int threads = 0) : pool_(threads > 0 ? threads : available_cores()) {}
+  [[gnu::noinline]] explicit Context(int threads = 0)
+      : pool_(threads > 0 ? threads : available_cores()) {}
 
   [[nodiscard]] int threads() const { return pool_.size(); }
   [[nodiscard]] Isa isa() const { return isa_; }
@@ -47,18 +48,16 @@ class Context<Cpu> : public ContextBase<Cpu> {
   /// `cancelled` between two tasks when a stop is requested; tasks take milliseconds.
   template <class Task>
   void parallel_for(Index count, const Task& task) {
-    const auto& observed = Observer<Cpu>::task(task);
-    pool_.run(count, [&](Index index, int thread) {
-      if (stop.stop_requested()) [[unlikely]]
-        expect_running();
-      observed(index, thread);
-    });
+    run(count, Observer<Cpu>::task(task));
   }
 
  private:
-  [[gnu::cold, gnu::noinline]] void expect_running() const {
-    EQSR_EXPECTS(!stop.stop_requested(), "cancelled",
-                 "The run was cancelled. The network and the context can be used again.");
+  [[gnu::noinline]] void run(Index count, FunctionRef<void(Index, int)> task) {
+    pool_.run(count, [&](Index index, int thread) {
+      EQSR_EXPECTS(!stop.stop_requested(), "cancelled",
+                   "The run was cancelled. The network and the context can be used again.");
+      task(index, thread);
+    });
   }
   ThreadPool pool_;
   Isa isa_ = best_isa();

@@ -9,11 +9,9 @@ namespace eqsr { inline namespace EQSR_ABI {
 /// bench/net/breakdown.cpp.
 template <class Backend>
 struct Observer {
-  /// The hot loops that `with_isa` calls with.
+  /// The hot loops that the kernels call, for those of an instruction set.
   template <class Simd>
-  static Simd loops(Simd simd) {
-    return simd;
-  }
+  using Loops = Simd;
   /// The task that a parallel loop calls.
   template <class Task>
   static const Task& task(const Task& task) {

@@ -59,12 +59,12 @@ const PackedWeights* packed_linear(AnyContext auto& ctx, const auto& layer) {
 inline constexpr Index rows_per_task = 96;
 
 /// The rows [begin, begin + count) of an operand and its output.
-[[gnu::noinline]] inline void multiply_rows(Isa isa, Operand a, const PackedMatrix& b,
+[[gnu::noinline]] inline void multiply_rows(const Loops& loops, Operand a, const PackedMatrix& b,
                                             const Output& y, Index begin, Index count) {
   a.data += begin * a.row_stride;
   a.rows = count;
   const Output part = y.from(begin, 0);
-  with_isa(isa, [&](auto simd) { simd.multiply(a, b, part); });
+  loops.multiply(a, b, part);
 }
 
 /// Contiguous rows as the left side of a product, and as what becomes of one.
@@ -82,9 +82,9 @@ inline Output output(float* y, const PackedWeights& weights,
 }
 
 /// y = residual + activation(x w + bias) on one thread.
-inline void dense(Isa isa, Rows<const float> x, const PackedWeights& weights, float* y,
+inline void dense(const Loops& loops, Rows<const float> x, const PackedWeights& weights, float* y,
                   Activation activation = Activation::none, const float* residual = nullptr) {
-  multiply_rows(isa, operand(x), weights.matrix(), output(y, weights, activation, residual), 0,
+  multiply_rows(loops, operand(x), weights.matrix(), output(y, weights, activation, residual), 0,
                 x.extent<'m'>());
 }
 
@@ -92,7 +92,7 @@ inline void dense(Isa isa, Rows<const float> x, const PackedWeights& weights, fl
 [[gnu::noinline]] inline void product(Context<Cpu>& ctx, const Operand& a, const PackedMatrix& b,
                                       const Output& y) {
   for_each_chunk(ctx, a.rows, rows_per_task, [&](Index first, Index count, int) {
-    multiply_rows(ctx.isa(), a, b, y, first, count);
+    multiply_rows(loops_of(ctx.isa()), a, b, y, first, count);
   });
 }
 

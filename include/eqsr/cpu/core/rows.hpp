@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <eqsr/cpu/core/context.hpp>  // Context<Cpu>
-#include <eqsr/cpu/core/simd.hpp>     // with_isa
+#include <eqsr/cpu/core/simd.hpp>     // Loops
 #include <eqsr/layer/layer_norm.hpp>  // layer_norm_epsilon
 
 #include <algorithm>  // min
@@ -33,14 +33,12 @@ struct Norm {
 Norm norm_of(const auto& layer) { return {layer.weight.data(), layer.bias.data()}; }
 
 /// y = activation(layer_norm(x)) on one thread.
-inline void normalise(Isa isa, Rows<const float> x, const Norm& norm, float* y,
+inline void normalise(const Loops& loops, Rows<const float> x, const Norm& norm, float* y,
                       Activation activation = Activation::none) {
   const Index rows = x.extent<'m'>();
   const int channels = static_cast<int>(x.extent<'c'>());
-  with_isa(isa, [&](auto simd) {
-    simd.layer_norm(x.data(), rows, channels, norm.weight, norm.bias,
-                    static_cast<float>(layer_norm_epsilon), activation, y);
-  });
+  loops.layer_norm(x.data(), rows, channels, norm.weight, norm.bias,
+                   static_cast<float>(layer_norm_epsilon), activation, y);
 }
 
 }}}  // namespace eqsr::EQSR_ABI::cpu

@@ -23,8 +23,8 @@
 /// The hot loops, compiled once for each instruction set.
 ///
 /// The files in `simd/` have no include guard: each is included once per instruction set, inside a
-/// region whose functions carry that target, into a namespace of its own. `with_isa(isa, f)` calls
-/// `f(Simd)` with the struct of static functions for that set.
+/// region whose functions carry that target, into a namespace of its own. `loops_of(isa)` is the
+/// table of the loops of a set.
 namespace eqsr { inline namespace EQSR_ABI {
 
 /// The right side of a product, 16 columns side by side: element (k, n) lies
@@ -91,6 +91,63 @@ struct Sums {
   int left, columns;  ///< the same of columns
 };
 
+/// The hot loops of an instruction set; what each computes stands at its definition in `simd/`.
+/// Pointers, so that kernels are compiled once instead of once a set: none of the loops could be
+/// compiled into a kernel anyway, which has another target.
+struct Loops {
+  // multiply.inc
+  void (*multiply)(const Operand& a, const PackedMatrix& b, const Output& y);
+  void (*product)(const float* a, Index rows, const PackedMatrix& b, float* c);
+  void (*accumulate)(const float* a, Index rows, Index row_stride, const Panels& b, int depth,
+                     int columns, bool fresh, float* c, Index c_stride, const Output* y);
+  void (*finish)(const Sums& sums, const Output& y);
+  // winograd.inc
+  void (*transform_input)(const float* patch, Index pitch, int channels, float* v, Index stride);
+  void (*transform_output)(const float* m, Index stride, int columns, float* sums);
+  // attention.inc
+  float (*softmax)(float* scores, int count);
+  void (*copy_rows)(const float* from, Index stride, int rows, int columns, float* to);
+  void (*mask)(const int* regions, int region, int count, float addend, float* scores);
+  void (*scale)(const float* x, float factor, int count, float* y);
+  // involution.inc
+  void (*involution)(const float* first, Index pitch, const float* kernels, const float* factors,
+                     int channels, float* y);
+  void (*involution_of)(const float* const* neighbours, const float* kernels, const float* factors,
+                        int channels, float* y);
+  // rows.inc
+  void (*layer_norm)(const float* x, Index rows, int channels, const float* weight,
+                     const float* bias, float epsilon, Activation activation, float* y);
+  void (*activate_row)(const float* x, const float* addend, Index count, Activation activation,
+                       float* y);
+  void (*scale_row)(const float* x, const float* gate, const float* residual, int channels,
+                    float* y);
+  void (*gate_row)(const float* z, const float* gate, const float* x, const float* addend,
+                   int channels, float* y);
+  void (*relu_of_three)(const float* a, const float* b, const float* c, int channels, float* y);
+  void (*sum_pixels)(const float* x, Index pixels, int channels, double* sums);
+};
+
+/// The table of a set `S` of static functions.
+template <class S>
+inline constexpr Loops table_of{.multiply = &S::multiply,
+                                .product = &S::product,
+                                .accumulate = &S::accumulate,
+                                .finish = &S::finish,
+                                .transform_input = &S::transform_input,
+                                .transform_output = &S::transform_output,
+                                .softmax = &S::softmax,
+                                .copy_rows = &S::copy_rows,
+                                .mask = &S::mask,
+                                .scale = &S::scale,
+                                .involution = &S::involution,
+                                .involution_of = &S::involution_of,
+                                .layer_norm = &S::layer_norm,
+                                .activate_row = &S::activate_row,
+                                .scale_row = &S::scale_row,
+                                .gate_row = &S::gate_row,
+                                .relu_of_three = &S::relu_of_three,
+                                .sum_pixels = &S::sum_pixels};
+
 }}  // namespace eqsr::EQSR_ABI
 
 #if defined(__GNUC__) && !defined(__clang__)
@@ -145,17 +202,19 @@ struct Sums {
 
 namespace eqsr { inline namespace EQSR_ABI {
 
-/// Calls `f` with the hot loops of an instruction set: `f(simd)`, `simd.multiply(...)`.
-template <class F, class Seen = Observer<Cpu>>
-void with_isa([[maybe_unused]] Isa isa, const F& f) {
-#if defined(__x86_64__)
-  if (isa == Isa::avx512) return f(Seen::loops(simd::avx512::Simd{}));
-#if EQSR_TARGET <= 1
-  if (isa == Isa::avx2) return f(Seen::loops(simd::avx2::Simd{}));
-#endif
-#endif
+/// The hot loops of an instruction set that this program has.
+template <class Seen = Observer<Cpu>>
+const Loops& loops_of([[maybe_unused]] Isa isa) {
+#if !defined(__x86_64__)
+  return table_of<typename Seen::template Loops<simd::portable::Simd>>;
+#else
 #if EQSR_TARGET == 0
-  f(Seen::loops(simd::portable::Simd{}));
+  if (isa == Isa::portable) return table_of<typename Seen::template Loops<simd::portable::Simd>>;
+#endif
+#if EQSR_TARGET <= 1
+  if (isa == Isa::avx2) return table_of<typename Seen::template Loops<simd::avx2::Simd>>;
+#endif
+  return table_of<typename Seen::template Loops<simd::avx512::Simd>>;
 #endif
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <eqsr/core/control_groups.hpp>  // group_cores
+#include <eqsr/core/function_ref.hpp>    // FunctionRef
 #include <eqsr/core/system.hpp>          // process_id
 #include <eqsr/core/view.hpp>            // Index
 
@@ -20,7 +21,7 @@ namespace eqsr { inline namespace EQSR_ABI {
 /// The cores that this process may run on: those of its affinity, or fewer where a control group
 /// grants less processor time (a quota of one and a half cores keeps two threads busy). `root` is
 /// for tests: it stands in front of the paths below /proc and /sys.
-inline int available_cores(const std::string& root = "") {
+[[gnu::noinline]] inline int available_cores(const std::string& root = "") {
   std::size_t cores = detail::system::cores_by_affinity();
   if (cores == 0) cores = std::thread::hardware_concurrency();
   if (const std::size_t quota = detail::group_cores(root); quota > 0)
@@ -43,7 +44,7 @@ union Signal {
 class ThreadPool {
  public:
   /// Throws `out_of_memory` if the system refuses a thread.
-  explicit ThreadPool(int size) {
+  [[gnu::cold]] explicit ThreadPool(int size) {
     try {
       for (int t = 1; t < size; ++t) workers_.emplace_back([this, t] { work(t); });
     } catch (const std::exception&) {
@@ -69,11 +70,29 @@ class ThreadPool {
 
   /// Runs `task(index, thread)` for every index. Threads take indices one by one, so uneven tasks
   /// balance. The first exception of a task is thrown here when all threads have stopped.
-  template <class Task>
-  void run(Index count, const Task& task) {
-    run_call(count, &task, [](const void* context, Index index, int thread) {
-      (*static_cast<const Task*>(context))(index, thread);
-    });
+  [[gnu::noinline]] void run(Index count, FunctionRef<void(Index, int)> task) {
+    EQSR_EXPECTS(!is_forked(), "forked",
+                 "This context belongs to the parent process: fork() copies no threads. Make a "
+                 "context of its own in the child.");
+    if (workers_.empty() || count <= 1) {
+      for (Index i = 0; i < count; ++i) task(i, 0);
+      return;
+    }
+    {
+      const std::scoped_lock lock(mutex_);
+      task_ = &task;
+      count_ = count;
+      next_.store(0, std::memory_order_relaxed);
+      failure_ = nullptr;
+      running_ = static_cast<int>(workers_.size());
+      ++round_;
+    }
+    start_.variable.notify_all();
+    drain(0);
+    look_out([this] { return running_.load(std::memory_order_acquire) == 0; });
+    std::unique_lock lock(mutex_);
+    done_.variable.wait(lock, [this] { return running_ == 0; });
+    if (failure_) std::rethrow_exception(failure_);
   }
 
  private:
@@ -87,34 +106,6 @@ class ThreadPool {
     }
     start_.variable.notify_all();
     for (std::thread& worker : workers_) worker.join();
-  }
-
-  using Call = void (*)(const void* context, Index index, int thread);
-
-  [[gnu::noinline]] void run_call(Index count, const void* context, Call call) {
-    EQSR_EXPECTS(!is_forked(), "forked",
-                 "This context belongs to the parent process: fork() copies no threads. Make a "
-                 "context of its own in the child.");
-    if (workers_.empty() || count <= 1) {
-      for (Index i = 0; i < count; ++i) call(context, i, 0);
-      return;
-    }
-    {
-      const std::scoped_lock lock(mutex_);
-      call_ = call;
-      context_ = context;
-      count_ = count;
-      next_.store(0, std::memory_order_relaxed);
-      failure_ = nullptr;
-      running_ = static_cast<int>(workers_.size());
-      ++round_;
-    }
-    start_.variable.notify_all();
-    drain(0);
-    look_out([this] { return running_.load(std::memory_order_acquire) == 0; });
-    std::unique_lock lock(mutex_);
-    done_.variable.wait(lock, [this] { return running_ == 0; });
-    if (failure_) std::rethrow_exception(failure_);
   }
   void work(int thread) {
     for (std::uint64_t seen = 0;;) {
@@ -139,7 +130,7 @@ class ThreadPool {
   void drain(int thread) {
     try {
       for (Index i; (i = next_.fetch_add(1, std::memory_order_relaxed)) < count_;)
-        call_(context_, i, thread);
+        (*task_)(i, thread);
     } catch (...) {
       next_.store(count_, std::memory_order_relaxed);
       const std::scoped_lock lock(mutex_);
@@ -150,8 +141,7 @@ class ThreadPool {
   std::vector<std::thread> workers_;
   std::mutex mutex_;
   Signal start_, done_;
-  Call call_ = nullptr;
-  const void* context_ = nullptr;
+  const FunctionRef<void(Index, int)>* task_ = nullptr;
   Index count_ = 0;
   std::atomic<Index> next_{0};
   std::exception_ptr failure_;

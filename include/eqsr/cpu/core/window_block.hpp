@@ -58,13 +58,13 @@ class WindowTask {
   float *x, *normed, *projected, *attended;
   AttentionHead head;
 
-  WindowTask(Isa isa, const WindowBlock& block, int projected_width, float* memory)
+  WindowTask(const Loops& loops, const WindowBlock& block, int projected_width, float* memory)
       : x(memory + block.shape.scratch()),
         normed(x + plane(block)),
         projected(normed + plane(block)),
         attended(projected + Index{block.shape.queries()} * projected_width),
         head(block.shape, memory),
-        isa_(isa),
+        loops_(loops),
         block_(block),
         hidden_(attended + plane(block)) {}
 
@@ -74,25 +74,25 @@ class WindowTask {
     for (int i = 0; i < block_.shape.queries(); ++i)
       std::copy_n(image + window.query(i) * channels, channels, x + Index{i} * channels);
     head.mask(window);
-    normalise(isa_, rows(x, block_.shape.queries()), block_.norm1, normed);
+    normalise(loops_, rows(x, block_.shape.queries()), block_.norm1, normed);
   }
   /// Attends with head h; its result joins the others in `attended`.
   void attend(int h) {
     const int channels = block_.channels();
     for (int i = 0; i < block_.shape.queries(); ++i)
       head.target[i] = attended + Index{i} * channels + h * block_.shape.d;
-    head.attend(isa_, *block_.bias, h);
+    head.attend(loops_, *block_.bias, h);
   }
   /// x += proj(attended), x += mlp(norm2(x)), and back to the image.
   void leave(const Window& window, float* image) {
     const int channels = block_.channels(), tokens = block_.shape.queries();
-    dense(isa_, rows(attended, tokens), *block_.forms.proj, x, Activation::none, x);
+    dense(loops_, rows(attended, tokens), *block_.forms.proj, x, Activation::none, x);
     for (Index begin = 0; begin < tokens; begin += mlp_rows) {
       const Index count = std::min<Index>(mlp_rows, tokens - begin);
       float* some = x + begin * channels;
-      normalise(isa_, rows(some, count), block_.norm2, normed);
-      dense(isa_, rows(normed, count), *block_.forms.fc1, hidden_, Activation::gelu);
-      dense(isa_, Rows<const float>(hidden_, count, block_.hidden), *block_.forms.fc2, some,
+      normalise(loops_, rows(some, count), block_.norm2, normed);
+      dense(loops_, rows(normed, count), *block_.forms.fc1, hidden_, Activation::gelu);
+      dense(loops_, Rows<const float>(hidden_, count, block_.hidden), *block_.forms.fc2, some,
             Activation::none, some);
     }
     for (int i = 0; i < tokens; ++i)
@@ -108,7 +108,7 @@ class WindowTask {
   static Index plane(const WindowBlock& block) {
     return Index{block.shape.queries()} * block.channels();
   }
-  Isa isa_;
+  const Loops& loops_;
   const WindowBlock& block_;
   float* hidden_;
 };

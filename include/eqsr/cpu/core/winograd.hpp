@@ -66,24 +66,23 @@ class WinogradTiles {
   /// `patch(t)` is where the 4 x 4 inputs of tile t begin, in rows that are `pitch` floats apart;
   /// `place(t, p)` is the row of `y` that pixel p = 2 y + x of tile t goes to, or negative.
   template <class Patch, class Place>
-  static void run(Isa isa, const WinogradWeights& weights, Index tiles, const Patch& patch,
-                  Index pitch, const Output& y, const Place& place, float* memory) {
+  static void run(const Loops& loops, const WinogradWeights& weights, Index tiles,
+                  const Patch& patch, Index pitch, const Output& y, const Place& place,
+                  float* memory) {
     const int inputs = weights.inputs, columns = weights.columns();
     const Index v_stride = stride(tiles, inputs), m_stride = stride(tiles, columns);
     float *v = memory, *m = v + 16 * v_stride, *sums = m + 16 * m_stride;
-    with_isa(isa, [&](auto simd) {
-      for (Index t = 0; t < tiles; ++t)
-        simd.transform_input(patch(t), pitch, inputs, v + t * inputs, v_stride);
-      for (int position = 0; position < 16; ++position)
-        simd.product(v + position * v_stride, tiles, weights.matrix(position),
-                     m + position * m_stride);
-      for (Index t = 0; t < tiles; ++t) {
-        simd.transform_output(m + t * columns, m_stride, columns, sums);
-        for (int p = 0; p < 4; ++p)
-          if (const Index row = place(t, p); row >= 0)
-            simd.finish(Sums{sums + p * columns, columns, row, 1, 0, weights.outputs}, y);
-      }
-    });
+    for (Index t = 0; t < tiles; ++t)
+      loops.transform_input(patch(t), pitch, inputs, v + t * inputs, v_stride);
+    for (int position = 0; position < 16; ++position)
+      loops.product(v + position * v_stride, tiles, weights.matrix(position),
+                    m + position * m_stride);
+    for (Index t = 0; t < tiles; ++t) {
+      loops.transform_output(m + t * columns, m_stride, columns, sums);
+      for (int p = 0; p < 4; ++p)
+        if (const Index row = place(t, p); row >= 0)
+          loops.finish(Sums{sums + p * columns, columns, row, 1, 0, weights.outputs}, y);
+    }
   }
 
  private:

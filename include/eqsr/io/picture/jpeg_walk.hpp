@@ -102,7 +102,7 @@ class JpegWalk : public ImageBytes {
     return false;
   }
 
-  void read_body(unsigned marker, std::size_t at, std::string_view body) {
+  [[gnu::cold]] void read_body(unsigned marker, std::size_t at, std::string_view body) {
     using namespace std::string_view_literals;
     const std::string_view segment = bytes_.substr(at - 4, body.size() + 4);
     const bool frame = marker >= 0xc0 && marker <= 0xcf && marker != 0xc4 && marker != 0xcc;

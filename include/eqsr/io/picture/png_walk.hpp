@@ -209,7 +209,7 @@ class PngWalk : public ImageBytes {
     }
   }
 
-  void read_data(std::string_view body) {
+  [[gnu::cold]] void read_data(std::string_view body) {
     if (!data_ended_) {
       if (colour_ == 3 && palette_.empty()) corrupt({"it has no palette"});
       if (!has_data_) begin_data();

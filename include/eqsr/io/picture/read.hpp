@@ -68,11 +68,16 @@ inline Image upright(const Image& from, int orientation) {
 
 namespace detail {
 
-/// Samples as an image in [0,1].
+/// Samples of one (grey) to four channels as an image in [0,1] of three, or of four with alpha.
 template <class Sample>
-Image image_of(const Sample* samples, int height, int width, int channels) {
+Image image_of(const Sample* samples, int height, int width, int stored, int channels) {
   Image image = blank_image(height, width, channels);
-  std::transform(samples, samples + image.pixels.size(), image.pixels.begin(), to_float<Sample>);
+  const bool grey = stored <= 2, alpha = stored % 2 == 0;
+  const auto step = static_cast<std::size_t>(channels);
+  for (std::size_t i = 0; i < image.pixels.size(); i += step, samples += stored) {
+    for (std::size_t c = 0; c < 3; ++c) image.pixels[i + c] = to_float(samples[grey ? 0 : c]);
+    if (channels == 4) image.pixels[i + 3] = alpha ? to_float(samples[stored - 1]) : 1.0f;
+  }
   return image;
 }
 
@@ -129,14 +134,16 @@ inline Image decoded_png(std::string_view essence, const PictureHeader& header, 
   stb::stbi__result_info result{};
   int width = 0, height = 0, stored = 0;
   const std::unique_ptr<void, void (*)(void*)> samples(
-      stb::stbi__png_load(&source, &width, &height, &stored, channels, &result), stb_release);
+      stb::stbi__png_load(&source, &width, &height, &stored, 0, &result), stb_release);
   if (samples == nullptr || static_cast<std::uint32_t>(width) != header.width ||
       static_cast<std::uint32_t>(height) != header.height ||
       (result.bits_per_channel == 16) != (header.bits == 16))
     return {};
-  return header.bits == 16
-             ? image_of(static_cast<const std::uint16_t*>(samples.get()), height, width, channels)
-             : image_of(static_cast<const std::uint8_t*>(samples.get()), height, width, channels);
+  const auto made = [&](const auto* first) {
+    return image_of(first, height, width, stored, channels);
+  };
+  return header.bits == 16 ? made(static_cast<const std::uint16_t*>(samples.get()))
+                           : made(static_cast<const std::uint8_t*>(samples.get()));
 }
 
 }  // namespace detail
@@ -267,9 +274,13 @@ inline void expect_small(std::string_view bytes, const std::string& name) {
 
 }  // namespace detail
 
+// The doors are not inlined: g++ takes what calls a cold function for cold itself, and that has to
+// end before the caller's code.
+
 /// The bytes of a picture file, `most` at the beginning. Throws `io_error`, and `image_limit` for
 /// more than 2 GiB.
-inline std::string read_picture_bytes(const std::string& path, std::size_t most = SIZE_MAX) {
+[[gnu::noinline]] inline std::string read_picture_bytes(const std::string& path,
+                                                        std::size_t most = SIZE_MAX) {
   const detail::InputFile file(path);
   EQSR_EXPECTS((std::min<std::uint64_t>)(file.size(), most) < (std::uint64_t{1} << 31),
                "image_limit", path,
@@ -284,14 +295,16 @@ inline std::string read_picture_bytes(const std::string& path, std::size_t most 
 /// pixel is missing is never returned; what is wrong beside the pixels is dropped with a note.
 /// Errors: `image_truncated`, `image_corrupt`, `image_limit`, `image_unsupported`, `memory_budget`
 /// and `out_of_memory`.
-inline Picture decode_picture(std::string_view bytes, const ReadOptions& options = {},
-                              const std::string& name = "picture") {
+[[gnu::noinline]] inline Picture decode_picture(std::string_view bytes,
+                                                const ReadOptions& options = {},
+                                                const std::string& name = "picture") {
   detail::expect_small(bytes, name);
   return detail::decode(bytes, options, name, true);
 }
 
 /// Reads a PNG or JPEG file as `decode_picture` does.
-inline Picture read_picture(const std::string& path, const ReadOptions& options = {}) {
+[[gnu::noinline]] inline Picture read_picture(const std::string& path,
+                                              const ReadOptions& options = {}) {
   return detail::decode(read_picture_bytes(path), options, path, true);
 }
 
@@ -299,8 +312,9 @@ inline Picture read_picture(const std::string& path, const ReadOptions& options 
 /// as WebP: `header` is what it announces, `options.decoder` decodes `bytes`. The size is compared
 /// with what is allowed, the header's notes are told, the result is upright, and the metadata that
 /// are not sound are dropped with a note.
-inline Picture decode_picture(std::string_view bytes, PictureHeader header,
-                              const ReadOptions& options, const std::string& name) {
+[[gnu::noinline]] inline Picture decode_picture(std::string_view bytes, PictureHeader header,
+                                                const ReadOptions& options,
+                                                const std::string& name) {
   const PictureErrors errors(name, bytes.size());
   const auto note = detail::notes_to(options, name);
   try {
@@ -313,8 +327,8 @@ inline Picture decode_picture(std::string_view bytes, PictureHeader header,
 }
 
 /// The same as plain RGB: alpha and what the file says beside the pixels are dropped.
-inline Image decode_image(std::string_view bytes, const ReadOptions& options = {},
-                          const std::string& name = "picture") {
+[[gnu::noinline]] inline Image decode_image(std::string_view bytes, const ReadOptions& options = {},
+                                            const std::string& name = "picture") {
   detail::expect_small(bytes, name);
   Picture picture = detail::decode(bytes, options, name, false);
   if (!picture.metadata.icc_profile.empty() || !picture.metadata.colour.empty())
@@ -324,7 +338,8 @@ inline Image decode_image(std::string_view bytes, const ReadOptions& options = {
 }
 
 /// Reads a PNG or JPEG file as `decode_image` does.
-inline Image read_image(const std::string& path, const ReadOptions& options = {}) {
+[[gnu::noinline]] inline Image read_image(const std::string& path,
+                                          const ReadOptions& options = {}) {
   return decode_image(read_picture_bytes(path), options, path);
 }
 

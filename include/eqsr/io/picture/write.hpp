@@ -95,7 +95,8 @@ inline std::string zlib_compressed(std::vector<unsigned char>& bytes) {
 namespace detail {
 
 /// A PNG of one (grey), two (grey, alpha), three (RGB) or four channels (RGB, alpha).
-inline std::string encode_png(const Image& image, int bits, const ImageMetadata& metadata) {
+[[gnu::cold]] inline std::string encode_png(const Image& image, int bits,
+                                            const ImageMetadata& metadata) {
   const auto channels = static_cast<std::size_t>(image.channels);
   const auto samples = static_cast<std::size_t>(image.width) * channels;
   const std::size_t deep = bits == 16 ? 2 : 1;
@@ -199,7 +200,7 @@ inline std::string encode_pfm(const Image& image) {
 }
 
 /// The part of a file name from the last dot on, in lower case; empty without a dot.
-inline std::string extension_of(const std::string& name) {
+[[gnu::cold]] inline std::string extension_of(const std::string& name) {
   std::string extension = name.substr((std::min)(name.rfind('.'), name.size()));
   std::transform(extension.begin(), extension.end(), extension.begin(),
                  [](char c) { return static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c); });
@@ -209,7 +210,7 @@ inline std::string extension_of(const std::string& name) {
 namespace detail {
 
 /// The format that the end of a name says, if it is one that is written here.
-inline std::optional<PictureFormat> format_of(const std::string& name) {
+[[gnu::cold]] inline std::optional<PictureFormat> format_of(const std::string& name) {
   const std::string extension = extension_of(name);
   if (extension == ".png") return PictureFormat::png;
   if (extension == ".jpg" || extension == ".jpeg") return PictureFormat::jpeg;
@@ -265,8 +266,8 @@ inline constexpr const char* grey_as_three =
 /// (grey, grey and alpha, RGB, RGB and alpha), JPEG and PFM one or three. A grey JPEG has three
 /// equal channels, as stb writes it. What of the metadata is damaged or has no place in the format
 /// is dropped. Both are noted.
-[[gnu::cold]] inline std::string encode_image(const std::string& name, const Image& image,
-                                              const WriteOptions& options = {}) {
+[[gnu::noinline]] inline std::string encode_image(const std::string& name, const Image& image,
+                                                  const WriteOptions& options = {}) {
   const std::optional<PictureFormat> format = detail::format_of(name);
   EQSR_EXPECTS(format.has_value(), "unknown_format", name,
                ": Pictures are written as .png, .jpg, .jpeg or .pfm. Choose a name that ends so.");
@@ -302,8 +303,8 @@ inline constexpr const char* grey_as_three =
 
 /// Writes a picture file, as `encode_image` does. It appears complete or not at all; what was there
 /// before stays until then.
-inline void write_image(const std::string& path, const Image& image,
-                        const WriteOptions& options = {}) {
+[[gnu::noinline]] inline void write_image(const std::string& path, const Image& image,
+                                          const WriteOptions& options = {}) {
   const std::string encoded = encode_image(path, image, options);
   OutputFile file(path);
   file.write(encoded.data(), encoded.size());

@@ -5,6 +5,7 @@
 /// files is in state_dict.hpp, which is the one to include.
 
 #include <eqsr/core/check.hpp>
+#include <eqsr/core/function_ref.hpp>
 #include <eqsr/core/half.hpp>  // half_to_float, float_to_half
 #include <eqsr/io/bytes.hpp>
 #include <eqsr/io/file.hpp>
@@ -14,7 +15,6 @@
 #include <cstddef>      // byte
 #include <cstdint>      // int64_t
 #include <cstring>      // memcpy
-#include <functional>   // less
 #include <limits>       // numeric_limits
 #include <map>          // map
 #include <memory>       // shared_ptr
@@ -87,39 +87,41 @@ class StoredTensor {
     const std::size_t size = size_of(dtype_);
     std::vector<std::byte> out(numel_ * size);
     std::byte* to = out.data();
-    if (strides_.empty()) {
-      if (!out.empty()) std::memcpy(to, bytes_.get() + offset_ * size, out.size());
-    } else {
-      for_each([&](const std::byte* element) {
-        std::memcpy(to, element, size);
-        to += size;
-      });
-    }
+    for_each_run([&](const std::byte* first, std::size_t count) {
+      std::memcpy(to, first, count * size);
+      to += count * size;
+    });
     return out;
   }
 
   /// The elements in row-major order, widened to float exactly (f64 is rounded to nearest). Throws
   /// dtype_mismatch for integers and booleans.
   [[nodiscard]] std::vector<float> to_float() const {
-    expect_floating("floats");
+    EQSR_EXPECTS(is_floating(dtype_), "dtype_mismatch", label_, " holds ", name_of(dtype_),
+                 " elements; floats are expected.");
     std::vector<float> out(numel_);
-    if (dtype_ == Dtype::f32 && strides_.empty()) {
-      if (numel_ != 0)
-        std::memcpy(out.data(), bytes_.get() + offset_ * sizeof(float), numel_ * sizeof(float));
-      return out;
-    }
     float* to = out.data();
-    for_each([&](const std::byte* element) { *to++ = static_cast<float>(floating(element)); });
+    for_each_run([&](const std::byte* first, std::size_t count) {
+      const std::size_t size = size_of(dtype_);
+      if (dtype_ == Dtype::f32) {
+        std::memcpy(to, first, count * size);
+        to += count;
+        return;
+      }
+      for (; count > 0; --count, first += size) *to++ = static_cast<float>(floating(first));
+    });
     return out;
   }
 
   /// The elements of an integer or boolean tensor in row-major order.
-  [[nodiscard]] std::vector<std::int64_t> to_int64() const {
+  [[nodiscard, gnu::cold]] std::vector<std::int64_t> to_int64() const {
     EQSR_EXPECTS(!is_floating(dtype_), "dtype_mismatch", label_, " holds ", name_of(dtype_),
                  " elements; integers are expected.");
     std::vector<std::int64_t> out;
     out.reserve(numel_);
-    for_each([&](const std::byte* element) { out.push_back(integer(element)); });
+    for_each_run([&](const std::byte* first, std::size_t count) {
+      for (; count > 0; --count, first += size_of(dtype_)) out.push_back(integer(first));
+    });
     return out;
   }
 
@@ -129,9 +131,11 @@ class StoredTensor {
     if (!is_floating(dtype_)) return std::nullopt;
     std::optional<std::size_t> found;
     std::size_t index = 0;
-    for_each([&](const std::byte* element) {
-      if (!found && !std::isfinite(static_cast<float>(floating(element)))) found = index;
-      ++index;
+    for_each_run([&](const std::byte* first, std::size_t count) {
+      const std::size_t size = size_of(dtype_), end = index + count;
+      for (; index < end && !found; ++index, first += size)
+        if (!std::isfinite(static_cast<float>(floating(first)))) found = index;
+      index = end;
     });
     return found;
   }
@@ -145,11 +149,6 @@ class StoredTensor {
       expected *= shape_[i];
     }
     return true;
-  }
-
-  void expect_floating(std::string_view wanted) const {
-    EQSR_EXPECTS(is_floating(dtype_), "dtype_mismatch", label_, " holds ", name_of(dtype_),
-                 " elements; ", wanted, " are expected.");
   }
 
   template <class T>
@@ -189,20 +188,17 @@ class StoredTensor {
     }
   }
 
-  /// Calls `f` with the address of each element, in row-major order.
-  template <class F>
-  void for_each(F&& f) const {
+  /// Calls `f(first, count)` for each run of elements that lie side by side, in row-major order.
+  [[gnu::cold]] void for_each_run(
+      FunctionRef<void(const std::byte* first, std::size_t count)> f) const {
     if (numel_ == 0) return;
     const std::size_t size = size_of(dtype_);
     const std::byte* first = bytes_.get() + offset_ * size;
-    if (strides_.empty()) {
-      for (std::size_t i = 0; i < numel_; ++i) f(first + i * size);
-      return;
-    }
+    if (strides_.empty()) return f(first, numel_);
     std::vector<std::int64_t> index(shape_.size(), 0);
     std::size_t at = 0;  // in elements; never beyond the largest one, which was checked
     for (std::size_t i = 0; i < numel_; ++i) {
-      f(first + at * size);
+      f(first + at * size, 1);
       for (std::size_t axis = shape_.size(); axis-- > 0;) {
         const auto stride = static_cast<std::size_t>(strides_[axis]);
         at += stride;
@@ -233,10 +229,10 @@ class StateDict {
   using Shape = StoredTensor::Shape;
   using Metadata = std::map<std::string, std::string>;
 
-  /// Reads safetensors and PyTorch files, told apart by their content. Tensors are found under the
-  /// first of params_ema, params, state_dict, model_state_dict, model_state, model, net and sd, or
-  /// at the top level; a prefix `module.` common to all names is removed. Defined in
-  /// state_dict.hpp.
+  /// Reads safetensors and, in programs that include <eqsr/io/weights/pth.hpp>, PyTorch files, told
+  /// apart by their content. Tensors of a PyTorch file are found under the first of params_ema,
+  /// params, state_dict, model_state_dict, model_state, model, net and sd, or at the top level; a
+  /// prefix `module.` common to all names is removed. Defined in state_dict.hpp.
   [[nodiscard]] static StateDict open(const std::string& path, const Limits& limits = {});
 
   [[nodiscard]] auto begin() const noexcept { return entries_.begin(); }
@@ -252,7 +248,7 @@ class StateDict {
   }
   [[nodiscard]] const StoredTensor& at(std::string_view name) const {
     const StoredTensor* tensor = find(name);
-    EQSR_EXPECTS(tensor != nullptr, "missing_tensor", source_.empty() ? "" : source_ + ": ",
+    EQSR_EXPECTS(tensor != nullptr, "missing_tensor", source_, source_.empty() ? "" : ": ",
                  "There is no tensor ", in_quotes(name), " among the ", size(),
                  " of this dictionary.");
     return *tensor;
@@ -274,7 +270,7 @@ class StateDict {
   [[nodiscard]] const std::string& source() const noexcept { return source_; }
 
   /// Adds a tensor; the name must be new.
-  void insert(std::string name, StoredTensor tensor) {
+  [[gnu::cold]] void insert(std::string name, StoredTensor tensor) {
     EQSR_EXPECTS(detail::valid_name(name), "bad_name", "The tensor name ", in_quotes(name),
                  " is not 1 to 1024 bytes of UTF-8 without zero bytes.");
     EQSR_EXPECTS(!contains(name), "duplicate_key", "There is already a tensor named ",
@@ -284,9 +280,9 @@ class StateDict {
   }
 
   /// Adds `values`, row-major, stored as f32, f64 or rounded to f16 or bf16.
-  void insert(std::string name, Shape shape, const std::vector<float>& values,
-              Dtype dtype = Dtype::f32) {
-    const std::string label = "The tensor " + in_quotes(name);
+  [[gnu::cold]] void insert(std::string name, Shape shape, const std::vector<float>& values,
+                            Dtype dtype = Dtype::f32) {
+    const std::string label = say("The tensor ", in_quotes(name));
     const auto count = detail::count_elements(shape);
     EQSR_EXPECTS(shape.size() <= detail::max_rank && count == values.size(), "shape_mismatch",
                  label, " comes with ", values.size(),
@@ -311,7 +307,7 @@ class StateDict {
 
   /// Removes `prefix` from every name if every name has it (and is longer); says whether it did.
   /// `prefix()` grows by it.
-  bool strip(std::string_view prefix) {
+  [[gnu::cold]] bool strip(std::string_view prefix) {
     for (const Entry& entry : entries_) {
       if (entry.name.size() <= prefix.size() || !entry.name.starts_with(prefix)) return false;
     }
@@ -325,8 +321,8 @@ class StateDict {
   }
 
   /// For readers: what they know about the file beside the tensors.
-  void describe(std::string source, std::string format, std::string unwrapped,
-                std::vector<std::string> dropped) {
+  [[gnu::cold]] void describe(std::string source, std::string format, std::string unwrapped,
+                              std::vector<std::string> dropped) {
     source_ = std::move(source);
     format_ = std::move(format);
     unwrapped_ = std::move(unwrapped);
@@ -335,7 +331,7 @@ class StateDict {
 
  private:
   std::vector<Entry> entries_;
-  std::map<std::string, std::size_t, std::less<>> index_;  // no hash: foreign names can collide
+  detail::NameIndex index_;
   Metadata metadata_;
   std::vector<std::string> dropped_;
   std::string source_;

@@ -2,22 +2,23 @@
 #pragma once
 
 /// JSON as far as weight files use it: a pull parser without a tree (the caller says what it
-/// expects next), a flat object for settings, and the escaping a writer needs. No document makes it
-/// recurse deeper than eight levels or allocate more than its longest string.
+/// expects next), and the escaping a writer needs. No document makes it recurse deeper than eight
+/// levels or allocate more than its longest string.
 
 #include <eqsr/core/check.hpp>
 #include <eqsr/io/bytes.hpp>
 
 #include <array>        // array
-#include <cmath>        // abs
+#include <charconv>     // from_chars
 #include <cstddef>      // size_t
 #include <cstdint>      // uint64_t
-#include <locale>       // locale::classic
-#include <map>          // map
-#include <sstream>      // istringstream
+#include <optional>     // optional
 #include <string>       // string
 #include <string_view>  // string_view
-#include <vector>       // vector
+#if !defined(__cpp_lib_to_chars)
+#include <locale>   // locale::classic
+#include <sstream>  // istringstream
+#endif
 
 namespace eqsr { inline namespace EQSR_ABI {
 namespace detail {
@@ -30,7 +31,7 @@ class JsonReader {
   JsonReader(std::string_view text, std::string_view where) : text_(text), where_(where) {}
 
   /// The first byte of the next token, 0 at the end of the text.
-  char peek() {
+  [[gnu::cold]] char peek() {
     while (position_ < text_.size() && is_space(text_[position_])) ++position_;
     return position_ < text_.size() ? text_[position_] : '\0';
   }
@@ -76,19 +77,16 @@ class JsonReader {
     return value;
   }
 
-  double number(std::string_view what) {
+  [[gnu::cold]] double number(std::string_view what) {
     if (!at_number()) wrong_type(what, "a number");
     const std::string_view digits = take_number();
-    double value = 0;
-    std::istringstream stream{std::string(digits)};
-    stream.imbue(std::locale::classic());
-    // 1e-400, which is zero, counts as a failure in some standard libraries; so does 1e400 in all.
-    const bool read = bool(stream >> value) || std::abs(value) < 1;
-    if (!is_number(digits) || !read || !stream.eof()) {
-      fail("bad_number",
-           {"The ", what, " is ", in_quotes(digits), "; a finite number is expected."});
+    const std::optional<double> value =
+        is_number(digits) ? number_of(digits) : std::optional<double>();
+    if (!value) {
+      fail("bad_number", {"The ", what, " is ", in_quotes(digits),
+                          "; a number within the range of a double is expected."});
     }
-    return value;
+    return *value;
   }
 
   bool boolean(std::string_view what) {
@@ -145,7 +143,7 @@ class JsonReader {
     return is_digit(c) || c == '-' || c == '+' || c == '.';
   }
 
-  std::string_view take_number() {
+  [[gnu::cold]] std::string_view take_number() {
     const std::size_t start = position_;
     while (position_ < text_.size()) {
       const char c = text_[position_];
@@ -156,7 +154,7 @@ class JsonReader {
   }
 
   /// The grammar of RFC 8259.
-  static bool is_number(std::string_view text) {
+  [[gnu::cold]] static bool is_number(std::string_view text) {
     std::size_t i = 0;
     const auto digits = [&] {
       const std::size_t start = i;
@@ -179,7 +177,21 @@ class JsonReader {
     return i == text.size();
   }
 
-  std::string_view take_word() {
+  /// The number that the digits mean, rounded to the nearest, unless it is beyond a double.
+  static std::optional<double> number_of(std::string_view digits) {
+    double value = 0;
+#if defined(__cpp_lib_to_chars)
+    const auto result = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+    if (result.ec != std::errc()) return std::nullopt;
+#else  // a standard library without it
+    std::istringstream stream{std::string(digits)};
+    stream.imbue(std::locale::classic());
+    if (!(stream >> value)) return std::nullopt;
+#endif
+    return value;
+  }
+
+  [[gnu::cold]] std::string_view take_word() {
     peek();
     for (const std::string_view word : {"true", "false", "null"}) {
       if (text_.substr(position_, word.size()) == word) {
@@ -198,7 +210,7 @@ class JsonReader {
     fail("bad_json", {"This is not expected here: ", in_quotes(rest.substr(0, 8)), "."});
   }
 
-  void begin(char open, std::string_view what, std::string_view expected) {
+  [[gnu::cold]] void begin(char open, std::string_view what, std::string_view expected) {
     if (peek() != open) wrong_type(what, expected);
     if (depth_ == max_depth)
       fail("depth_limit", {"Values are nested deeper than ", max_depth, "."});
@@ -206,7 +218,7 @@ class JsonReader {
     first_[depth_++] = true;
   }
 
-  bool next(char close) {
+  [[gnu::cold]] bool next(char close) {
     const char c = peek();
     bool& first = first_[depth_ - 1];
     if (c == close) {
@@ -313,54 +325,6 @@ class JsonReader {
 };
 
 }  // namespace detail
-
-/// A setting: true or false, a number, a text, or a list of whole numbers.
-struct JsonValue {
-  enum class Kind : std::uint8_t { boolean, number, text, list } kind = Kind::boolean;
-  double number = 0;  ///< of a boolean: 0 or 1
-  std::string text{};
-  std::vector<std::int64_t> list{};
-
-  bool operator==(const JsonValue&) const = default;
-};
-
-/// Parses one object without nested objects; `where` names the text in errors.
-[[nodiscard, gnu::cold]] inline std::map<std::string, JsonValue> parse_flat_json(
-    std::string_view text, std::string_view where) {
-  detail::JsonReader in(text, where);
-  std::map<std::string, JsonValue> object;
-  std::string key;
-  in.begin_object("document");
-  while (in.next_key(key)) {
-    const std::string what = in_quotes(key);
-    const auto [entry, added] = object.try_emplace(key);
-    if (!added) in.fail("duplicate_key", {"The key ", what, " is there twice."});
-    JsonValue& setting = entry->second;
-    const char c = in.peek();
-    if (c == '"') {
-      setting.kind = JsonValue::Kind::text;
-      setting.text = in.string(what);
-    } else if (c == 't' || c == 'f') {
-      setting.number = in.boolean(what) ? 1 : 0;
-    } else if (c == '[') {
-      setting.kind = JsonValue::Kind::list;
-      in.begin_array(what);
-      while (in.next_element()) {
-        const double value = in.number(what);
-        if (!(value >= -9007199254740992.0 && value <= 9007199254740992.0) ||
-            static_cast<double>(static_cast<std::int64_t>(value)) != value) {
-          in.fail("bad_number", {"The list ", what, " may hold whole numbers only."});
-        }
-        setting.list.push_back(static_cast<std::int64_t>(value));
-      }
-    } else {
-      setting.kind = JsonValue::Kind::number;
-      setting.number = in.number(what);
-    }
-  }
-  in.finish();
-  return object;
-}
 
 namespace detail {
 /// `text` between quotes, escaped; bytes above 127 stay as they are.

@@ -3,7 +3,7 @@
 #include <eqsr/core/layer.hpp>             // for_each_parameter
 #include <eqsr/io/weights/state_dict.hpp>  // StateDict
 
-#include <algorithm>    // sort, binary_search
+#include <algorithm>    // all_of, count_if, equal
 #include <cmath>        // fpclassify
 #include <cstddef>      // ptrdiff_t
 #include <iterator>     // ssize
@@ -25,7 +25,7 @@ template <class Extent>
 std::string shape_text(const std::vector<Extent>& shape) {
   std::string text = "[";
   for (std::size_t i = 0; i < shape.size(); ++i) text += say(i ? ", " : "", shape[i]);
-  return text + "]";
+  return text += ']';
 }
 
 /// `-00001-of-00003` in the name of a file: it is the first of three shards.
@@ -46,10 +46,10 @@ std::string shape_text(const std::vector<Extent>& shape) {
 /// Collects what is wrong with a weight file; the first ten of each kind are named.
 class LoadReport {
  public:
-  void add(int kind, const std::string& item) {
-    if (++count_[kind] <= 10) items_[kind] += (count_[kind] > 1 ? ", " : "") + item;
+  [[gnu::cold]] void add(int kind, const std::string& item) {
+    if (++count_[kind] <= 10) items_[kind] += say(count_[kind] > 1 ? ", " : "", item);
   }
-  void expect_nothing(const StateDict& dict) const {
+  [[gnu::cold]] void expect_nothing(const StateDict& dict) const {
     static constexpr const char* code[] = {"missing_tensor", "shape_mismatch", "unexpected_tensor"};
     static constexpr const char* title[] = {"missing", "of another shape", "unexpected"};
     std::string text;
@@ -93,7 +93,7 @@ struct Prefix {
                                                        const std::vector<std::string>& wanted) {
   const auto found = [&](const std::string& prefix) {
     return std::count_if(wanted.begin(), wanted.end(),
-                         [&](const std::string& name) { return dict.contains(prefix + name); });
+                         [&](const std::string& name) { return dict.contains(say(prefix, name)); });
   };
   Prefix best;
   std::ptrdiff_t most = found("");
@@ -130,9 +130,9 @@ struct Prefix {
                                                          const StateDict& dict,
                                                          const std::string& start, bool alone) {
   LoadReport report;
-  std::vector<std::string_view> found;
+  NameIndex found;
   for (const auto& parameter : wanted) {
-    const std::string name = start + parameter.name;
+    const std::string name = say(start, parameter.name);
     const StoredTensor* stored = dict.find(name);
     if (!stored) {
       report.add(0, name);
@@ -143,19 +143,17 @@ struct Prefix {
                                stored->shape().begin(), stored->shape().end()))
       report.add(1, say(name, " (", shape_text(stored->shape()), ", expected ",
                         shape_text(parameter.shape), ")"));
-    found.push_back(parameter.name);
+    found.emplace(parameter.name, 0);
   }
-  std::sort(found.begin(), found.end());
   for (const auto& [name, tensor] : dict) {
     const bool inside = name.starts_with(start);
-    const bool known = inside && std::binary_search(found.begin(), found.end(),
-                                                    std::string_view(name).substr(start.size()));
+    const bool known = inside && found.contains(std::string_view(name).substr(start.size()));
     if (!known && !is_derived_buffer(name) && (inside || alone)) report.add(2, in_quotes(name));
   }
   report.expect_nothing(dict);
 
   for (const Parameter& parameter : wanted) {
-    const std::string name = start + parameter.name;
+    const std::string name = say(start, parameter.name);
     const StoredTensor& stored = *dict.find(name);
     EQSR_EXPECTS(
         is_floating(stored.dtype()), "dtype_mismatch", dict.source(), ": ", name, " holds ",
@@ -173,13 +171,13 @@ struct Prefix {
                                                                       const std::string& prefix,
                                                                       std::size_t subnormal) {
   std::vector<std::string> notes;
-  const std::string file = dict.source().empty() ? std::string() : dict.source() + ": ";
+  const std::string file = say(dict.source(), dict.source().empty() ? "" : ": ");
   if (!prefix.empty())
     notes.push_back(say(file, "All names begin with ", in_quotes(prefix), "; it was removed."));
   if (!dict.dropped().empty()) {
     std::string names;
     for (std::size_t i = 0; i < (std::min)(dict.dropped().size(), std::size_t{10}); ++i)
-      names += (i ? ", " : "") + in_quotes(dict.dropped()[i]);
+      names += say(i ? ", " : "", in_quotes(dict.dropped()[i]));
     notes.push_back(say(file, "Beside the weights the file holds ", dict.dropped().size(),
                         " things that are left out: ", names,
                         dict.dropped().size() > 10 ? ", ..." : "", "."));
@@ -192,7 +190,7 @@ struct Prefix {
 
 [[gnu::cold, gnu::noinline]] inline std::vector<std::string> fill(
     const std::vector<Parameter>& parameters, const StateDict& dict, const std::string& prefix) {
-  std::string start = prefix.empty() || prefix.ends_with('.') ? prefix : prefix + ".";
+  std::string start = say(prefix, prefix.empty() || prefix.ends_with('.') ? "" : ".");
   if (prefix.empty()) {
     std::vector<std::string> wanted;
     for (const Parameter& parameter : parameters) wanted.push_back(parameter.name);
@@ -207,11 +205,11 @@ struct Prefix {
   expect_loadable(parameters, dict, start, prefix.empty());
   std::size_t subnormal = 0;
   for (const Parameter& parameter : parameters) {
-    const std::vector<float> values = dict.find(start + parameter.name)->to_float();
+    const std::vector<float> values = dict.find(say(start, parameter.name))->to_float();
     for (const float value : values) subnormal += std::fpclassify(value) == FP_SUBNORMAL;
     parameter.from_host(parameter.data, values.data(), values.size() * sizeof(float));
   }
-  return notes_of(dict, dict.prefix() + (prefix.empty() ? start : std::string()), subnormal);
+  return notes_of(dict, say(dict.prefix(), prefix.empty() ? start : std::string()), subnormal);
 }
 
 }  // namespace detail

@@ -4,7 +4,7 @@
 /// PyTorch files before 1.6: five pickles (a magic number, a version, the machine's word sizes, the
 /// dictionary, the storage keys), then for each key the number of elements and the elements.
 
-#include <eqsr/io/weights/pth.hpp>
+#include <eqsr/io/weights/pth_zip.hpp>
 
 namespace eqsr { inline namespace EQSR_ABI { namespace detail {
 

@@ -10,7 +10,7 @@
 
 #include <algorithm>  // sort
 #include <array>      // array
-#include <set>        // set
+#include <list>       // list
 
 namespace eqsr { inline namespace EQSR_ABI {
 namespace detail {
@@ -26,7 +26,7 @@ struct SafetensorsRecord {
 
 [[gnu::cold]] inline SafetensorsRecord read_safetensors_record(JsonReader& in, std::string name) {
   SafetensorsRecord record;
-  const std::string label = "tensor " + in_quotes(name);
+  const std::string label = say("tensor ", in_quotes(name));
   record.name = std::move(name);
   bool has_dtype = false;
   bool has_shape = false;
@@ -40,7 +40,7 @@ struct SafetensorsRecord {
   while (in.next_key(field)) {
     if (field == "dtype") {
       once(has_dtype, field);
-      const std::string text = in.string("dtype of the " + label);
+      const std::string text = in.string(say("dtype of the ", label));
       const auto dtype = find_dtype(&DtypeRow::safetensors, text);
       if (!dtype) {
         in.fail("unsupported_dtype",
@@ -50,12 +50,12 @@ struct SafetensorsRecord {
       record.dtype = *dtype;
     } else if (field == "shape") {
       once(has_shape, field);
-      in.begin_array("shape of the " + label);
+      in.begin_array(say("shape of the ", label));
       while (in.next_element()) {
         if (record.shape.size() == max_rank) {
           in.fail("rank_limit", {"The ", label, " has more than ", max_rank, " dimensions."});
         }
-        const std::uint64_t extent = in.unsigned_integer("shape of the " + label);
+        const std::uint64_t extent = in.unsigned_integer(say("shape of the ", label));
         if (extent > max_extent) {
           in.fail("overflow", {"The ", label, " has the extent ", extent, "; at most ", max_extent,
                                " is possible."});
@@ -66,9 +66,9 @@ struct SafetensorsRecord {
       once(has_offsets, field);
       std::array<std::uint64_t, 2> offsets{};
       std::size_t count = 0;
-      in.begin_array("data_offsets of the " + label);
+      in.begin_array(say("data_offsets of the ", label));
       while (in.next_element()) {
-        const std::uint64_t offset = in.unsigned_integer("data_offsets of the " + label);
+        const std::uint64_t offset = in.unsigned_integer(say("data_offsets of the ", label));
         if (count < 2) offsets[count] = offset;
         ++count;
       }
@@ -95,7 +95,7 @@ struct SafetensorsRecord {
 
 /// Compares every record with its own shape, with its neighbours and with the payload's size.
 [[gnu::cold]] inline void check_safetensors_table(const InputFile& file, std::uint64_t payload,
-                                                  const std::vector<SafetensorsRecord>& records) {
+                                                  const std::list<SafetensorsRecord>& records) {
   std::vector<const SafetensorsRecord*> order;
   order.reserve(records.size());
   for (const SafetensorsRecord& record : records) {
@@ -117,9 +117,11 @@ struct SafetensorsRecord {
     }
     order.push_back(&record);
   }
-  std::sort(order.begin(), order.end(), [](const auto* a, const auto* b) {
+  const auto before = [](const SafetensorsRecord* a, const SafetensorsRecord* b) {
     return a->begin != b->begin ? a->begin < b->begin : a->end < b->end;
-  });
+  };
+  std::make_heap(order.begin(), order.end(), before);  // half the code of std::sort
+  std::sort_heap(order.begin(), order.end(), before);
   std::uint64_t end = 0;
   for (const SafetensorsRecord* record : order) {
     if (record->begin != end) {
@@ -144,7 +146,7 @@ struct SafetensorsRecord {
   std::string key;
   in.begin_object("__metadata__");
   while (in.next_key(key)) {
-    const std::string what = "metadata entry " + in_quotes(key);
+    const std::string what = say("metadata entry ", in_quotes(key));
     std::string value = in.string(what);
     if (!metadata.emplace(key, std::move(value)).second) {
       in.fail("duplicate_key", {"The ", what, " is there twice."});
@@ -170,12 +172,12 @@ struct SafetensorsRecord {
                             file.size() - 8, " follow. Copy or download the file again."});
   }
   StateDict dict;
-  std::vector<SafetensorsRecord> records;
+  std::list<SafetensorsRecord> records;
   {
     const std::string header = file.read_some(8, header_bytes);
-    const std::string where = in_quotes(file.path()) + ", header";
+    const std::string where = say(in_quotes(file.path()), ", header");
     JsonReader in(header, where);
-    std::set<std::string, std::less<>> names;
+    NameIndex names;
     bool has_metadata = false;
     std::string key;
     in.begin_object("header");
@@ -190,7 +192,7 @@ struct SafetensorsRecord {
         in.fail("bad_name", {"The tensor name ", in_quotes(key),
                              " is not 1 to 1024 bytes of UTF-8 without zero bytes."});
       }
-      if (!names.insert(key).second) {
+      if (!names.emplace(key, names.size()).second) {
         in.fail("duplicate_key", {"The tensor ", in_quotes(key), " is there twice."});
       }
       if (records.size() == limits.max_tensors) {
@@ -214,7 +216,7 @@ struct SafetensorsRecord {
   for (SafetensorsRecord& record : records) {
     // Tensors share the payload; each begins at its own byte, which need not be aligned.
     Bytes start(bytes, bytes.get() + record.begin);
-    const std::string label = in_quotes(file.path()) + ": The tensor " + in_quotes(record.name);
+    const std::string label = say(in_quotes(file.path()), ": The tensor ", in_quotes(record.name));
     dict.insert(std::move(record.name),
                 StoredTensor(record.dtype, std::move(record.shape), std::move(start), label));
   }

@@ -84,7 +84,7 @@ class Sha256 {
 };
 
 /// Throws `checksum_mismatch` unless the file has this SHA-256; upper and lower case are equal.
-inline void expect_sha256(const InputFile& file, std::string expected) {
+[[gnu::cold]] inline void expect_sha256(const InputFile& file, std::string expected) {
   for (char& c : expected) c = static_cast<char>(c >= 'A' && c <= 'F' ? c + 32 : c);
   EQSR_EXPECTS(
       expected.size() == 64 && expected.find_first_not_of("0123456789abcdef") == std::string::npos,

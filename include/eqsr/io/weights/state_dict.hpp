@@ -4,8 +4,6 @@
 /// Opens weight files. What a file is, its content says: names and extensions are never looked at.
 
 #include <eqsr/io/weights/dictionary.hpp>
-#include <eqsr/io/weights/pth.hpp>
-#include <eqsr/io/weights/pth_legacy.hpp>
 #include <eqsr/io/weights/safetensors.hpp>
 #include <eqsr/io/weights/sha256.hpp>
 
@@ -83,45 +81,59 @@ namespace detail {
   return {};
 }
 
-}  // namespace detail
+/// What reads PyTorch files; pth.hpp, where a program includes it.
+inline StateDict (*pytorch_reader)(const InputFile&, const Limits&) = nullptr;
 
-inline StateDict StateDict::open(const std::string& path, const Limits& limits) {
-  const detail::InputFile file(path, limits.max_file_bytes);
+[[nodiscard, gnu::cold]] inline bool begins_like_pickle(std::string_view head) {
+  return head[0] == '\x80' && static_cast<unsigned char>(head[1]) <= 5;
+}
+
+/// An archive, also with something before it, which its own reader explains.
+[[nodiscard, gnu::cold]] inline bool ends_like_archive(const InputFile& file) {
+  return file.size() >= 22 && file.read_some(file.size() - 22, 4) == "PK\x05\x06";
+}
+
+[[nodiscard, gnu::cold]] inline StateDict read_weights(const std::string& path,
+                                                       const Limits& limits) {
+  const InputFile file(path, limits.max_file_bytes);
   if (file.size() < 8) {
     file.fail("truncated", {"The file has ", file.size(), " bytes; no weight file is that short."});
   }
-  if (!limits.sha256.empty()) detail::expect_sha256(file, limits.sha256);
+  if (!limits.sha256.empty()) expect_sha256(file, limits.sha256);
   const std::string head = file.read_some(0, 512);
-  if (head.starts_with("PK\x03\x04") || head.starts_with("PK\x05\x06")) {
-    return detail::read_pth(file, limits);
-  }
+  const bool archive = head.starts_with("PK\x03\x04") || head.starts_with("PK\x05\x06");
   // A table that begins where its length says outweighs any magic number.
   const bool table = head.size() > 8 && head[8] == '{' &&
-                     detail::load_little<std::uint64_t>(head.data()) <= file.size() - 8;
-  const std::string_view container = detail::name_of_container(head);
+                     load_little<std::uint64_t>(head.data()) <= file.size() - 8;
+  const std::string_view container = name_of_container(head);
   if (!container.empty() && !table) {
     file.fail("unsupported_container",
-              {"This is ", container, ". Safetensors and PyTorch files are read."});
+              {"This is ", container, ". Safetensors and PyTorch files can be read."});
   }
-  if (detail::looks_like_safetensors(head, file.size())) {
-    return detail::read_safetensors(file, limits);
+  if (!archive && looks_like_safetensors(head, file.size())) {
+    return read_safetensors(file, limits);
   }
-  if (head[0] == '\x80' && static_cast<unsigned char>(head[1]) <= 5) {
-    return detail::read_pth_legacy(file, limits);
+  if (archive || begins_like_pickle(head) || ends_like_archive(file)) {
+    if (pytorch_reader != nullptr) return pytorch_reader(file, limits);
+    file.fail("unsupported_container",
+              {"This is a PyTorch file, and this program reads safetensors alone. Make one of it "
+               "with the tool convert, or include <eqsr/io/weights/pth.hpp> in the program."});
   }
-  // An archive with something before it, which its own reader explains.
-  if (file.size() >= 22 && file.read_some(file.size() - 22, 4) == "PK\x05\x06") {
-    return detail::read_pth(file, limits);
-  }
-  if (detail::is_shard_index(file, head)) {
+  if (is_shard_index(file, head)) {
     file.fail("unsupported_container",
               {"This is the index of weights that are split over several files, the shards; it "
                "holds no weights. Join the shards first: load each in Python and save one "
                "dictionary with all their tensors."});
   }
-  file.fail("unknown_format",
-            {"The file begins with ", hex(head.substr(0, 16)),
-             "; neither a safetensors nor a PyTorch file does.", detail::hint_for(head)});
+  file.fail("unknown_format", {"The file begins with ", hex(head.substr(0, 16)),
+                               "; neither a safetensors nor a PyTorch file does.", hint_for(head)});
+}
+
+}  // namespace detail
+
+// Not inlined: see read_picture_bytes.
+[[gnu::noinline]] inline StateDict StateDict::open(const std::string& path, const Limits& limits) {
+  return detail::read_weights(path, limits);
 }
 
 }}  // namespace eqsr::EQSR_ABI
