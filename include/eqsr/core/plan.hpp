@@ -75,6 +75,12 @@ class Context<DryRun<B>> : public DryContext<B> {
   int threads_;
 };
 
+/// Whether an operator says what it costs: all that are no composites do.
+template <class Op, class... Arguments>
+concept StatesCost = requires(const Arguments&... arguments) {
+  Op::cost(arguments...);
+};
+
 /// A dry run of an operator: its cost is added, and its scratch taken while it runs. What it calls
 /// back, such as the receiver of a band, works beside that scratch.
 template <class Op, class B>
@@ -83,7 +89,7 @@ struct Kernel<Op, DryRun<B>> {
   static void run(Context<DryRun<B>>& context, const Arguments&... arguments) {
     Scope memory(context);
     if constexpr (HasScratch<Op, B>) (void)Kernel<Op, B>::scratch(memory, arguments...);
-    if constexpr (!requires { Op::cost(arguments...); }) {
+    if constexpr (std::is_base_of_v<Composite, Op> && !StatesCost<Op, Arguments...>) {
       Context<DryRun<void>> parts;  // no backend, so nothing is fused
       Op::compose(parts, arguments...);
       context.cost += parts.cost;
