@@ -99,7 +99,7 @@ TEST_CASE_TEMPLATE("conv2d: both shapes are named when they differ", Ctx, EQSR_C
   Ctx ctx;
   CHECK(error_of([&] { layer.forward(ctx, x.in(), y.out()); }) ==
         "shape_mismatch: Conv2d: the input (h 3, w 2, c 4) and the output (h 2, w 3, c 5) must "
-        "have the same height and width.");
+        "have the same height and width. Allocate one for the other.");
 }
 
 TEST_CASE("conv2d: parameters have the names and shapes of PyTorch") {

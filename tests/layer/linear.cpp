@@ -97,7 +97,7 @@ TEST_CASE_TEMPLATE("linear: both shapes are named when they differ", Ctx, EQSR_C
   CHECK(
       error_of([&] { layer.forward(ctx, x.in_rows(), z.out_rows(), {.residual = y.in_rows()}); }) ==
       "shape_mismatch: Linear: the residual (m 2, c 5) and the output (m 3, c 5) must have the "
-      "same number of rows.");
+      "same number of rows. Allocate one for the other.");
 }
 
 TEST_CASE("linear: parameters have the names and shapes of PyTorch") {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <eqsr/io/weights/pth.hpp>  // the tools read .pth too
+#include <eqsr/io/weights/pth.hpp>
 #include <eqsr/upscale.hpp>
 
 #include <algorithm>

@@ -11,7 +11,7 @@
 #include <eqsr/io/picture/png_walk.hpp>     // PngWalk
 #include <eqsr/io/picture/stb.hpp>          // stb, stb_allow
 
-#include <algorithm>   // copy_n, transform
+#include <algorithm>   // copy_n, max, min
 #include <cstdint>     // SIZE_MAX
 #include <functional>  // function
 #include <new>         // bad_alloc
