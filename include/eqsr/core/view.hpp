@@ -26,7 +26,7 @@ namespace detail {
 /// The extents of a view that are only known at run time.
 template <int Count>
 struct Extents {
-  Index at[Count];
+  Index at[std::size_t{Count}];
 };
 template <>
 struct Extents<0> {
@@ -50,8 +50,8 @@ class View {
  public:
   using value_type = T;
   static constexpr int rank = sizeof...(Axes);
-  static constexpr char letters[rank + 1] = {Axes::letter..., '\0'};
-  static constexpr int sizes[rank + 1] = {Axes::size..., 0};  // the zero: no array is empty
+  static constexpr char letters[std::size_t{rank} + 1] = {Axes::letter..., '\0'};
+  static constexpr int sizes[std::size_t{rank} + 1] = {Axes::size..., 0};  // the zero: no array is empty
   static constexpr int dynamic_rank = (0 + ... + (Axes::size == dynamic ? 1 : 0));
 
   template <char Letter>
