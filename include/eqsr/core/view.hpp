@@ -51,7 +51,7 @@ class View {
   using value_type = T;
   static constexpr int rank = sizeof...(Axes);
   static constexpr char letters[std::size_t{rank} + 1] = {Axes::letter..., '\0'};
-  static constexpr int sizes[std::size_t{rank} + 1] = {Axes::size..., 0};  // the zero: no array is empty
+  static constexpr int sizes[std::size_t{rank} + 1] = {Axes::size..., 0};  // 0: none is empty
   static constexpr int dynamic_rank = (0 + ... + (Axes::size == dynamic ? 1 : 0));
 
   template <char Letter>
