@@ -11,7 +11,7 @@ EQSR_FUZZ(bytes) {
   limits.check_crc = false;
   return eqsr_fuzz::survive([&] {
     const eqsr::detail::InputFile file(memory.path());
-    for (const auto& [name, tensor] : eqsr::detail::read_pth(file, limits))
+    for (const auto& [name, tensor] : eqsr::detail::read_pth_zip(file, limits))
       if (tensor.to_bytes().size() != tensor.numel() * eqsr::size_of(tensor.dtype())) std::abort();
   });
 }
