@@ -28,9 +28,10 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 # Each header with the unit tests that are responsible for it.
 HEADERS = {
     "bytes.hpp": ["dtype", "json"], "weights/json.hpp": ["json", "safetensors"],
+    "weights/settings.hpp": ["json"],
     "weights/safetensors.hpp": ["safetensors"], "weights/zip.hpp": ["zip"],
     "weights/pickle.hpp": ["pickle", "pth"], "weights/pickle_names.hpp": ["pickle", "pth"],
-    "weights/pickle_values.hpp": ["pickle", "pth"], "weights/pth.hpp": ["pth", "pickle"],
+    "weights/pickle_values.hpp": ["pickle", "pth"], "weights/pth_zip.hpp": ["pth", "pickle"],
     "weights/pth_legacy.hpp": ["pth"], "picture/metadata.hpp": ["jpeg", "png_chunks", "image"],
     "picture/png_walk.hpp": ["png", "png_chunks", "image"],
     "picture/png_filter.hpp": ["png", "image"],
