@@ -49,8 +49,8 @@ using MyNetwork = eqsr::Composed<MyBackbone, Upsampler>;  // added to the interp
 int main(int argc, char** argv) {
   const eqsr::Image photo = eqsr::read_image(argc > 1 ? argv[1] : "examples/photo.png");
   MyNetwork net;
-  fill_with_random_weights(
-      net);  // or: eqsr::load_into(net, eqsr::StateDict::open("mine.safetensors"))
+  // or: eqsr::load_into(net, eqsr::StateDict::open("mine.safetensors"))
+  fill_with_random_weights(net);
   fill_with_random_weights(net.upsampler.to_rgb, 1e-4f);  // an untrained head adds little
 
   eqsr::Context<eqsr::Cpu> ctx;

@@ -14,6 +14,14 @@ namespace {
 const std::string sound =
     safetensors(R"({"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})", floats({1.5F, -2.0F}));
 
+/// A PyTorch file with one tensor.
+std::string small_archive() {
+  namespace p = eqsr_test::pickle;
+  return pth_zip(p::whole(p::dict(p::text("w") + p::tensor(p::storage("0", 1), 0, {1}, {1}))),
+                 {{"0", floats({3})}})
+      .bytes;
+}
+
 std::string sentence(std::string_view bytes) {
   try {
     static_cast<void>(open_bytes(bytes));
@@ -55,22 +63,14 @@ TEST_CASE("A3-A6: content decides what a file is") {
 
 TEST_CASE("A7: names and extensions do not count") {
   const TemporaryFolder folder;
-  namespace p = eqsr_test::pickle;
-  const std::string archive =
-      pth_zip(p::whole(p::dict(p::text("w") + p::tensor(p::storage("0", 1), 0, {1}, {1}))),
-              {{"0", floats({3})}})
-          .bytes;
+  const std::string archive = small_archive();
   CHECK(eqsr::StateDict::open(folder.write("a.pth", sound)).format() == "safetensors");
   CHECK(eqsr::StateDict::open(folder.write("a.safetensors", archive)).format() == "pytorch zip");
 }
 
 TEST_CASE("a program without the reader of PyTorch files says what to do") {
   const TemporaryFolder folder;
-  namespace p = eqsr_test::pickle;
-  const std::string archive =
-      pth_zip(p::whole(p::dict(p::text("w") + p::tensor(p::storage("0", 1), 0, {1}, {1}))),
-              {{"0", floats({3})}})
-          .bytes;
+  const std::string archive = small_archive();
   const auto reader = std::exchange(eqsr::detail::pytorch_reader, nullptr);
   for (const std::string& bytes : {archive, std::string("before") + archive, "\x80\x02" + sound}) {
     try {

@@ -146,28 +146,22 @@ namespace detail {
                                             void (*from_host)(void*, const void*, std::size_t)) {
   list.push_back({name, shape, data, from_host});
 }
-
-struct ParameterWalk : DottedName {
-  std::vector<Parameter> list{};
-  template <class B, class... Axes>
-  [[gnu::cold]] void tensor(Tensor<B, float, Axes...>& tensor) {
-    add_parameter(list, text(), {tensor.template extent<Axes::letter>()...}, tensor.data(),
-                  &Memory<B>::from_host);
-  }
-  [[gnu::cold]] void operator()(const char* name, auto& child) {
-    const std::size_t mark = enter(name);
-    visit_child(*this, child);
-    leave(mark);
-  }
-};
+template <class B, class... Axes>
+void add_tensor(std::vector<Parameter>& list, const std::string& name,
+                Tensor<B, float, Axes...>& tensor) {
+  add_parameter(list, name, {extent<Axes::letter>(tensor)...}, tensor.data(),
+                &Memory<B>::from_host);
+}
 }  // namespace detail
 
 /// Lists the parameters of a module. Listing counts as writing to them.
 template <class M>
 std::vector<Parameter> parameters(M& module) {
-  detail::ParameterWalk walk{detail::DottedName("")};
-  M::visit(module, walk);
-  return std::move(walk.list);
+  std::vector<Parameter> list;
+  for_each_parameter(module, [&](const std::string& name, auto& tensor) {
+    detail::add_tensor(list, name, tensor);
+  });
+  return list;
 }
 
 }}  // namespace eqsr::EQSR_ABI

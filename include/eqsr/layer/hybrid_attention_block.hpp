@@ -18,7 +18,8 @@ struct HybridAttentionBlock : Composite {
   }
   template <class L>
   static Cost cost(const L&, const auto& x) {
-    return attention_block_cost<L>(double(x.size()) / L::channels, L::window * L::window);
+    const double numbers = double(x.size());
+    return attention_block_cost<L>(numbers / L::channels, WindowAttention::of(numbers, L::window));
   }
 };
 }  // namespace op

@@ -25,12 +25,12 @@ struct Mlp : Composite {
   }
 };
 
-/// What a block L of attention costs whose m tokens look at `keys` others each.
+/// What a block L of m tokens costs, its attention with it.
 template <class L>
-Cost attention_block_cost(double m, double keys) {
+Cost attention_block_cost(double m, const Cost& attention) {
   const double c = L::channels;
-  return 2 * LayerNorm::of(m * c) + Linear::of(m, c, 3 * c) + Linear::of(m, c, c) +
-         Cost{.flops = 4 * keys * m * c, .bytes = 16 * m * c} + Mlp::of(m, c, L::hidden);
+  return 2 * LayerNorm::of(m * c) + Linear::of(m, c, 3 * c) + attention + Linear::of(m, c, c) +
+         Mlp::of(m, c, L::hidden);
 }
 }  // namespace op
 

@@ -18,7 +18,9 @@ struct OverlappingAttentionBlock : Composite {
   }
   template <class L>
   static Cost cost(const L&, const auto& x) {
-    return attention_block_cost<L>(double(x.size()) / L::channels, L::key_window * L::key_window);
+    const double numbers = double(x.size());
+    return attention_block_cost<L>(numbers / L::channels,
+                                   OverlappingAttention::of(numbers, L::key_window));
   }
 };
 }  // namespace op

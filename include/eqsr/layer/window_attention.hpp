@@ -20,9 +20,12 @@ namespace op {
 /// Source    `attn` of the checkpoints; paper section 3.3
 struct WindowAttention {
   template <int C3, class L, int C>
-  static Cost cost(Plane<const float, C3> qkv, const L&, int, Plane<float, C> y) {
-    return {.flops = 4.0 * L::window * L::window * double(y.size()),
-            .bytes = 4.0 * double(qkv.size() + y.size())};
+  static Cost cost(Plane<const float, C3>, const L&, int, Plane<float, C> y) {
+    return of(double(y.size()), L::window);
+  }
+  /// For `numbers` of y, and keys in windows of `side`.
+  static Cost of(double numbers, int side) {
+    return {.flops = 4.0 * side * side * numbers, .bytes = 16 * numbers};
   }
 };
 }  // namespace op
