@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Seconds and peak memory that the compiler needs for eqsr.
+"""Seconds and peak memory that the compiler needs for eqsr, and the object code it makes.
 
     run.py --source DIR --system DIR... -- COMPILER
 
-Seconds are processor time, the best of three.
+Seconds are processor time, the best of three; code and constants are those that `size` tells.
 """
 import argparse
 import os
@@ -37,17 +37,24 @@ def measure(command):
     return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 
 
+def code_size(file):
+    """Kilobytes of code and constants in an object file."""
+    text = subprocess.run(["size", file], check=True, capture_output=True, text=True).stdout
+    return int(text.splitlines()[1].split()[0]) / 1e3
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--source", type=pathlib.Path, required=True)
     parser.add_argument("--system", action="append", default=[])
     parser.add_argument("command", nargs="+")
     options = parser.parse_args()
-    flags = ["-std=c++20", f"-I{options.source / 'include'}", "-c", "-o", os.devnull]
+    flags = ["-std=c++20", f"-I{options.source / 'include'}", "-c"]
     for folder in options.system:
         flags += ["-isystem", folder]
 
     with tempfile.TemporaryDirectory() as folder:
+        made = pathlib.Path(folder) / "made.o"
         program = options.source / "examples/minimal.cpp"
         rows = [(name, level, program) for level, name in README.items()]
         rows += [(README["-O2"], level, program) for level in ("-O3 -march=native", "-O0")]
@@ -58,12 +65,14 @@ def main():
             file = pathlib.Path(folder) / f"{len(rows)}.cpp"
             file.write_text(text)
             rows.append((name, "-O2", file))
-        print("| what | flags | seconds | MB |\n| --- | --- | --- | --- |")
+        print("| what | flags | seconds | MB | code, KB |\n| --- | --- | --- | --- | --- |")
         for name, level, file in rows:
             best = (float("inf"), 0)
             for _ in range(3):
-                best = min(best, measure([*options.command, *flags, *level.split(), str(file)]))
-            print(f"| {name} | {level} | {best[0]:.1f} | {best[1]:.0f} |", flush=True)
+                best = min(best, measure([*options.command, *flags, "-o", str(made),
+                                          *level.split(), str(file)]))
+            print(f"| {name} | {level} | {best[0]:.1f} | {best[1]:.0f} | {code_size(made):.0f} |",
+                  flush=True)
 
 
 if __name__ == "__main__":

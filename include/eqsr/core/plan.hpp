@@ -81,6 +81,12 @@ concept StatesCost = requires(const Arguments&... arguments) {
   Op::cost(arguments...);
 };
 
+/// Whether a composite that says what it costs calls its caller back, which then counts itself.
+template <class Op, class... Arguments>
+concept CallsBack = requires(const Arguments&... arguments) {
+  Op::call_back(arguments...);
+};
+
 /// A dry run of an operator: its cost is added, and its scratch taken while it runs. What it calls
 /// back, such as the receiver of a band, works beside that scratch.
 template <class Op, class B>
@@ -95,6 +101,7 @@ struct Kernel<Op, DryRun<B>> {
       context.cost += parts.cost;
     } else {
       context.cost += Op::cost(arguments...);
+      if constexpr (CallsBack<Op, Arguments...>) Op::call_back(arguments...);
     }
   }
 };

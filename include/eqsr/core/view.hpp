@@ -216,7 +216,8 @@ void expect_same_shape(const View<T, Axes...>& a, const View<U, Others...>& b, c
 template <class T, class U, class... Axes, class... Others>
 void expect_same_pixels(const View<T, Axes...>& a, const View<U, Others...>& b, const char* what,
                         const char* a_is = "input", const char* b_is = "output") {
-  static_assert(sizeof...(Axes) == sizeof...(Others), "eqsr: these views have different axes.");
+  static_assert(sizeof...(Axes) == sizeof...(Others) && ((Axes::letter == Others::letter) && ...),
+                "eqsr: these views have different axes.");
   detail::expect_same_pixels(a.shape(), b.shape(), what, a_is, b_is);
 }
 

@@ -36,11 +36,12 @@ struct KrigingUpsampler : Composite {
                       Encoding encoding) {
     layer.compose_bands(ctx, x, bands, encoding);
   }
-  /// Hands on an image as the upsampler does, whose rows a dry run does not look at: what is done
-  /// with them, such as the skip, counts itself.
+  /// Hands on an image as the upsampler does; nobody looks at its rows in a dry run.
+  static void call_back(const auto&, const auto&, const Bands& bands, Encoding) {
+    bands.finish(0, Plane<float, 3>(bands.whole, bands.height, bands.width));
+  }
   template <class L>
   static Cost cost(const auto& x, const L&, const Bands& bands, Encoding) {
-    bands.finish(0, Plane<float, 3>(bands.whole, bands.height, bands.width));
     const double axes = double(bands.height + bands.width);
     const double pixels = double(bands.height) * double(bands.width), latent = L::latent;
     return QueryGrid::of(axes) + DistanceFactor::of(9 * pixels) +

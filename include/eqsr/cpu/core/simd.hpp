@@ -92,8 +92,8 @@ struct Sums {
 };
 
 /// The hot loops of an instruction set; what each computes stands at its definition in `simd/`.
-/// Pointers, so that kernels are compiled once instead of once a set: none of the loops could be
-/// compiled into a kernel anyway, which has another target.
+/// Pointers, so that kernels are compiled once instead of once a set: no loop with a target of its
+/// own could be compiled into a kernel anyway.
 struct Loops {
   // multiply.inc
   void (*multiply)(const Operand& a, const PackedMatrix& b, const Output& y);

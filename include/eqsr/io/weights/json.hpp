@@ -80,8 +80,7 @@ class JsonReader {
   [[gnu::cold]] double number(std::string_view what) {
     if (!at_number()) wrong_type(what, "a number");
     const std::string_view digits = take_number();
-    const std::optional<double> value =
-        is_number(digits) ? number_of(digits) : std::optional<double>();
+    const std::optional<double> value = number_of(digits);
     if (!value) {
       fail("bad_number", {"The ", what, " is ", in_quotes(digits),
                           "; a number within the range of a double is expected."});
@@ -177,8 +176,10 @@ class JsonReader {
     return i == text.size();
   }
 
-  /// The number that the digits mean, rounded to the nearest, unless it is beyond a double.
+  /// The number that the digits mean, rounded to the nearest, unless they are none or it is beyond
+  /// a double.
   static std::optional<double> number_of(std::string_view digits) {
+    if (!is_number(digits)) return std::nullopt;
     double value = 0;
 #if defined(__cpp_lib_to_chars)
     const auto result = std::from_chars(digits.data(), digits.data() + digits.size(), value);
